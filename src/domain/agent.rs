@@ -1,0 +1,119 @@
+//! What an agent is asked and what it reports, whichever protocol it speaks.
+//!
+//! Nothing here is evidence: an agent's words are narrative, its edits are judged from the captured tree.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::budget::Usage;
+use crate::domain::evidence::ArtifactRef;
+use crate::domain::ids::{AttemptRef, GoalId};
+use crate::domain::task::Assignment;
+
+/// One attempt's order to an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentTask {
+    /// The goal's name.
+    pub goal: GoalId,
+    /// The goal's text.
+    pub goal_text: String,
+    /// What is to be done.
+    pub assignment: Assignment,
+    /// The worktree, an absolute path: the agent's working directory.
+    pub worktree: PathBuf,
+    /// The longest it may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// Between SIGTERM and SIGKILL when it is stopped, in milliseconds.
+    pub grace_ms: u64,
+}
+
+impl AgentTask {
+    /// The attempt that it is about.
+    pub fn attempt(&self) -> AttemptRef {
+        AttemptRef {
+            slice: self.assignment.spec.id.clone(),
+            attempt: self.assignment.attempt,
+            epoch: self.assignment.epoch,
+        }
+    }
+}
+
+/// What an agent lets us see while it works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AgentEvent {
+    /// Something it says.
+    Message {
+        /// Its words.
+        text: String,
+    },
+    /// What a call to its model used; adds to what it reported before.
+    Usage {
+        /// The increment.
+        #[serde(flatten)]
+        usage: Usage,
+    },
+    /// A further task that it proposes.
+    Propose {
+        /// One line.
+        title: String,
+        /// The rest.
+        #[serde(default)]
+        description: String,
+    },
+    /// A question that only a person can answer.
+    Ask {
+        /// The question.
+        text: String,
+    },
+    /// It claims to be done.
+    Done {
+        /// What it did, in its words.
+        #[serde(default)]
+        summary: String,
+    },
+}
+
+/// How an agent's process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AgentEnd {
+    /// Exit status 0.
+    Finished,
+    /// It asked something and ended.
+    Asked {
+        /// The question.
+        question: String,
+    },
+    /// Another exit status, or a protocol that broke.
+    Failed {
+        /// What was seen, with the last lines of its stderr.
+        detail: String,
+    },
+    /// Not installed, not executable, not logged in: no attempt can succeed.
+    Unavailable {
+        /// The cause.
+        detail: String,
+    },
+    /// Killed at its timeout.
+    TimedOut,
+    /// Killed because we were asked to stop.
+    Stopped,
+}
+
+/// What came of one run of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentReport {
+    /// How it ended.
+    pub end: AgentEnd,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What it said it used, in all.
+    pub usage: Usage,
+    /// What it printed, bounded, escape sequences made harmless.
+    pub log: Option<ArtifactRef>,
+    /// Processes that outlived it and were killed, as `pid name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub survivors: Vec<String>,
+}

@@ -1,0 +1,440 @@
+//! Every durable fact, and the envelope in which the journal keeps it.
+//!
+//! Owns the schema of the journal, version 1. Facts are in the past tense; each has one deciding actor. A variant
+//! that was ever released keeps its name and its fields: old journals must keep replaying.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::agent::AgentReport;
+use crate::domain::budget::{BudgetKind, Limits, Usage};
+use crate::domain::control::{Holder, Stop};
+use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
+use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
+use crate::domain::ids::{
+    Attempt, AttemptRef, Batch, CommitId, ContentHash, GateName, Seq, SliceId, Timestamp, TreeId,
+};
+use crate::domain::review::{Review, Role, Subject};
+use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback};
+
+/// The version of the schema that this program writes.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// Who decided a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ActorName {
+    /// Drives the phases, decides the status.
+    Controller,
+    /// Turns the goal into an accepted plan.
+    Planner,
+    /// Offers slices, judges attempts.
+    Scheduler,
+    /// Works on one attempt.
+    Worker,
+    /// Looks at one change from one side.
+    Reviewer(Role),
+    /// Merges, gates and bisects batches.
+    Integrator,
+    /// Watches what is spent.
+    Budget,
+    /// Keeps the journal.
+    Journal,
+    /// Starts, restarts and stops the others.
+    Supervisor,
+    /// The person at the keyboard.
+    Operator,
+}
+
+impl ActorName {
+    /// Every name, reviewers by role.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::Controller,
+            Self::Planner,
+            Self::Scheduler,
+            Self::Worker,
+            Self::Integrator,
+            Self::Budget,
+            Self::Journal,
+            Self::Supervisor,
+            Self::Operator,
+        ]
+        .into_iter()
+        .chain(Role::ALL.into_iter().map(Self::Reviewer))
+    }
+
+    /// The name as scripts read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Planner => "planner",
+            Self::Scheduler => "scheduler",
+            Self::Worker => "worker",
+            Self::Reviewer(Role::Architect) => "reviewer.architect",
+            Self::Reviewer(Role::Code) => "reviewer.code",
+            Self::Reviewer(Role::Test) => "reviewer.test",
+            Self::Reviewer(Role::Security) => "reviewer.security",
+            Self::Reviewer(Role::Performance) => "reviewer.performance",
+            Self::Reviewer(Role::AntiSlop) => "reviewer.anti_slop",
+            Self::Integrator => "integrator",
+            Self::Budget => "budget",
+            Self::Journal => "journal",
+            Self::Supervisor => "supervisor",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+impl fmt::Display for ActorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl From<ActorName> for String {
+    fn from(name: ActorName) -> String {
+        name.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for ActorName {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::all().find(|name| name.as_str() == text).ok_or_else(|| format!("no actor is called `{text}`"))
+    }
+}
+
+/// A fact before the journal has numbered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Who decided it.
+    pub actor: ActorName,
+    /// The record that led to it, where one did.
+    pub cause: Option<Seq>,
+    /// The attempt that it belongs to, where one does.
+    pub attempt: Option<AttemptRef>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// A record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its place, from 1 without gaps.
+    pub seq: Seq,
+    /// When it was decided, by the wall clock.
+    pub ts: Timestamp,
+    /// Who decided it.
+    pub actor: ActorName,
+    /// The record that led to it.
+    pub cause: Option<Seq>,
+    /// The attempt that it belongs to.
+    pub attempt: Option<AttemptRef>,
+    /// What happened.
+    pub fact: Fact,
+    /// The hash of the record before; 64 zeros for the first.
+    pub prev_hash: ContentHash,
+    /// SHA-256 over the exact bytes of the line without `hash`.
+    pub hash: ContentHash,
+}
+
+/// A branch in the user's repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Its name, without `refs/heads/`.
+    pub name: String,
+    /// The commit that it names.
+    pub commit: CommitId,
+}
+
+/// Everything that can have happened to a goal. In the journal, the variant's name is `type` and its fields are
+/// `data`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    // ---- controller ----
+    /// The goal exists. Always the first record.
+    GoalCreated(Box<Charter>),
+    /// A process took the goal up.
+    RunStarted {
+        /// Which process.
+        holder: Holder,
+        /// How far it is to go.
+        drive: Drive,
+    },
+    /// The run entered a phase.
+    PhaseEntered {
+        /// Which.
+        phase: Phase,
+    },
+    /// Somebody asked the run to stop.
+    StopRequested {
+        /// For now or for good.
+        stop: Stop,
+        /// Who asked.
+        by: String,
+    },
+    /// The branches exist in the user's repository.
+    Delivered {
+        /// The integration branch first.
+        branches: Vec<Branch>,
+    },
+    /// The goal came to rest: the end of a run, or of a command that acted without one.
+    GoalSettled {
+        /// In which status.
+        status: GoalStatus,
+        /// Why, one sentence.
+        reason: String,
+        /// The commands that go on, the best first.
+        next: Vec<String>,
+    },
+
+    // ---- planner ----
+    /// The plan is frozen.
+    PlanAccepted(Box<AcceptedPlan>),
+
+    // ---- scheduler ----
+    /// An attempt of a slice is up for a worker.
+    AttemptOffered {
+        /// Slice, attempt and lease.
+        attempt: AttemptRef,
+        /// The commit that it starts from.
+        start: CommitId,
+        /// The tree that its worktree holds at first, where that is not the start's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content: Option<TreeId>,
+        /// The agent that does it.
+        agent: String,
+    },
+    /// A worker took it.
+    AttemptClaimed {
+        /// Slice, attempt and lease.
+        attempt: AttemptRef,
+        /// When the lease ends unless it is renewed.
+        lease_until: Timestamp,
+    },
+    /// It ended; the first end of an epoch is the only one.
+    AttemptFinished {
+        /// Slice, attempt and lease.
+        attempt: AttemptRef,
+        /// How.
+        outcome: AttemptOutcome,
+    },
+    /// A result came for a lease that is over.
+    LateResultDropped {
+        /// Slice, attempt and lease.
+        attempt: AttemptRef,
+        /// What it said, one sentence.
+        detail: String,
+    },
+    /// Every reviewer let the attempt pass: it goes to the merge queue.
+    SliceAccepted {
+        /// The slice.
+        slice: SliceId,
+        /// Which try.
+        attempt: Attempt,
+    },
+    /// A check after the attempt (a review, a batch, a conflict) sent the slice back.
+    SliceReturned {
+        /// The slice.
+        slice: SliceId,
+        /// Which try.
+        attempt: Attempt,
+        /// What the next attempt is told.
+        feedback: Feedback,
+    },
+    /// The slice gets no further attempt.
+    SliceGivenUp {
+        /// The slice.
+        slice: SliceId,
+        /// Why, one sentence.
+        reason: String,
+    },
+    /// A slice that was given up gets attempts again.
+    SliceReopened {
+        /// The slice.
+        slice: SliceId,
+        /// Whether earlier work is left aside.
+        fresh: bool,
+        /// What the operator tells the next attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// A slice waits for an answer.
+    QuestionAsked {
+        /// `a1`, `a2`, …
+        id: String,
+        /// Who asks.
+        slice: SliceId,
+        /// The question.
+        text: String,
+    },
+    /// The operator answered.
+    QuestionAnswered {
+        /// Which question.
+        id: String,
+        /// The answer.
+        answer: String,
+    },
+
+    // ---- worker ----
+    /// The attempt has its worktree.
+    WorktreePrepared {
+        /// Where, relative to the goal's directory.
+        path: PathBuf,
+    },
+    /// The agent's process ended.
+    AgentReported {
+        /// What came of it.
+        report: AgentReport,
+    },
+    /// What the attempt changed is captured and committed.
+    SliceCaptured {
+        /// The capture.
+        capture: Capture,
+    },
+
+    // ---- worker, integrator, controller ----
+    /// A gate ended.
+    GateFinished {
+        /// What it was run on.
+        scope: GateScope,
+        /// The verdict.
+        result: Box<GateResult>,
+    },
+
+    // ---- reviewer ----
+    /// A reviewer reported.
+    ReviewFinished {
+        /// On what.
+        subject: Subject,
+        /// The report.
+        review: Review,
+    },
+
+    // ---- integrator ----
+    /// Accepted slices were taken from the queue together.
+    BatchFormed {
+        /// Which batch.
+        batch: Batch,
+        /// The tip that they are merged onto.
+        onto: CommitId,
+        /// The slices, in merge order.
+        slices: Vec<SliceId>,
+    },
+    /// A slice could not be merged.
+    MergeConflicted {
+        /// The slice.
+        slice: SliceId,
+        /// Which try.
+        attempt: Attempt,
+        /// The batch.
+        batch: Batch,
+        /// What it was merged onto.
+        onto: CommitId,
+        /// The slices that changed the same paths before it.
+        with: Vec<SliceId>,
+        /// The paths.
+        paths: Vec<String>,
+        /// Both sides and their base, for each path.
+        evidence: Vec<ArtifactRef>,
+    },
+    /// A gate was red and then green on one tree: said, not blamed on anybody.
+    FlakeSeen {
+        /// The batch.
+        batch: Batch,
+        /// The gate.
+        gate: GateName,
+        /// The tree.
+        tree: TreeId,
+    },
+    /// A gate was red on a batch and on what the batch was merged onto: nobody in the batch broke it.
+    RedBefore {
+        /// The batch.
+        batch: Batch,
+        /// The gate.
+        gate: GateName,
+        /// The tip on which it was red already.
+        onto: CommitId,
+    },
+    /// Bisection found the slice that turns a batch red.
+    SliceBlamed {
+        /// The slice.
+        slice: SliceId,
+        /// Which try.
+        attempt: Attempt,
+        /// The batch.
+        batch: Batch,
+        /// The gate.
+        gate: GateName,
+    },
+    /// The slice is in the integrated history.
+    SliceIntegrated {
+        /// The slice.
+        slice: SliceId,
+        /// Which try.
+        attempt: Attempt,
+        /// The batch.
+        batch: Batch,
+        /// The merge: its first parent is the tip before, its second the slice's commit.
+        merge: CommitId,
+        /// The tree after the merge.
+        tree: TreeId,
+    },
+
+    // ---- budget ----
+    /// The limits changed.
+    LimitsSet {
+        /// The limits from now on, in all.
+        limits: Limits,
+    },
+    /// An agent reported use.
+    UsageRecorded {
+        /// By whom.
+        slice: SliceId,
+        /// The increment.
+        usage: Usage,
+    },
+    /// A limit is two thirds used.
+    BudgetNoticed {
+        /// Which.
+        budget: BudgetKind,
+        /// How much is used.
+        spent: u64,
+        /// Of how much.
+        limit: u64,
+    },
+    /// A limit is used up.
+    BudgetExhausted {
+        /// Which.
+        budget: BudgetKind,
+        /// How much is used.
+        spent: u64,
+        /// Of how much.
+        limit: u64,
+    },
+
+    // ---- supervisor, journal ----
+    /// An actor ended where it should not have and was built anew.
+    ActorRestarted {
+        /// Which.
+        child: ActorName,
+        /// How it ended.
+        cause: String,
+    },
+    /// An actor ended too often within the period.
+    RestartsExceeded {
+        /// Which.
+        child: ActorName,
+        /// How it ended last.
+        cause: String,
+    },
+    /// An incomplete last line was cut when the journal was opened.
+    TailCut {
+        /// How many bytes.
+        bytes: u64,
+    },
+}

@@ -1,0 +1,15 @@
+//! The vocabulary: every type that a message, a decision or a port speaks of.
+//!
+//! Level 0: imports nothing of this crate. Holds no I/O, no clock, no policy.
+
+pub mod access;
+pub mod agent;
+pub mod budget;
+pub mod change;
+pub mod control;
+pub mod event;
+pub mod evidence;
+pub mod goal;
+pub mod ids;
+pub mod review;
+pub mod task;

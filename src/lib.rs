@@ -1,0 +1,3 @@
+//! omk
+pub mod domain;
+pub mod ports;
