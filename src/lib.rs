@@ -1,3 +1,4 @@
 //! omk
+pub mod app;
 pub mod domain;
 pub mod ports;

@@ -13,3 +13,4 @@ pub mod goal;
 pub mod ids;
 pub mod review;
 pub mod task;
+pub mod view;
