@@ -17,7 +17,7 @@ use crate::domain::ids::{
     Attempt, AttemptRef, Batch, CommitId, ContentHash, GateName, Seq, SliceId, Timestamp, TreeId,
 };
 use crate::domain::review::{Review, Role, Subject};
-use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback};
+use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback, KeptLines};
 
 /// The version of the schema that this program writes.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -237,7 +237,7 @@ pub enum Fact {
         /// Which try.
         attempt: Attempt,
     },
-    /// A check after the attempt (a review, a batch, a conflict) sent the slice back.
+    /// A reviewer sent the attempt back.
     SliceReturned {
         /// The slice.
         slice: SliceId,
@@ -341,11 +341,15 @@ pub enum Fact {
         paths: Vec<String>,
         /// Both sides and their base, for each path.
         evidence: Vec<ArtifactRef>,
+        /// Lines that the next attempt may not drop: what the others added to these paths.
+        keep: Vec<KeptLines>,
+        /// What the next attempt is told.
+        feedback: Feedback,
     },
     /// A gate was red and then green on one tree: said, not blamed on anybody.
     FlakeSeen {
-        /// The batch.
-        batch: Batch,
+        /// What the gate was run on.
+        scope: GateScope,
         /// The gate.
         gate: GateName,
         /// The tree.
@@ -370,6 +374,8 @@ pub enum Fact {
         batch: Batch,
         /// The gate.
         gate: GateName,
+        /// What the next attempt is told.
+        feedback: Feedback,
     },
     /// The slice is in the integrated history.
     SliceIntegrated {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::budget::Limits;
 use crate::domain::ids::{CommitId, GoalId, Timestamp, TreeId};
+use crate::domain::task::Proposal;
 
 /// Where a goal stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,4 +346,6 @@ pub struct Charter {
     pub no_input: bool,
     /// The numbers that supervise it.
     pub settings: Settings,
+    /// The plan as it was given, for the planner to accept.
+    pub proposal: Proposal,
 }

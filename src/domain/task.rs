@@ -125,6 +125,17 @@ pub struct AcceptedPlan {
     pub source: String,
 }
 
+/// What a plan file or a heuristic proposes, before the graph has accepted it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The slices, in the order of the plan.
+    pub slices: Vec<SliceSpec>,
+    /// The gates, in the order in which they run.
+    pub gates: Vec<GateSpec>,
+    /// Where it came from: a file's path, `heuristic`, …
+    pub source: String,
+}
+
 /// An order that the planner added: one slice reads what the other writes, and the plan has no order between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serialised {
@@ -200,13 +211,18 @@ pub enum AttemptOutcome {
         /// Which clock ended it.
         detail: String,
     },
+    /// Our own machinery failed under it: a disk, a repository. Counts against the retries.
+    Errored {
+        /// What failed.
+        detail: String,
+    },
 }
 
 impl AttemptOutcome {
     /// Whether the end uses up one of the slice's attempts.
     pub fn counts(&self) -> bool {
         match self {
-            Self::Passed | Self::Rejected { .. } | Self::Expired { .. } => true,
+            Self::Passed | Self::Rejected { .. } | Self::Expired { .. } | Self::Errored { .. } => true,
             Self::Asked { .. } | Self::Unavailable { .. } | Self::Interrupted { .. } => false,
         }
     }
