@@ -1,4 +1,5 @@
 //! omk
 pub mod app;
 pub mod domain;
+pub mod messages;
 pub mod ports;

@@ -1,0 +1,155 @@
+//! Controller <-> planner, scheduler and integrator: the phases of a run. Outside -> controller: stop.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use crate::domain::control::Stop;
+use crate::domain::evidence::GateResult;
+use crate::domain::goal::Drive;
+use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
+use crate::domain::task::AcceptedPlan;
+
+/// Supervisor -> everybody that acts on its own: everything is wired, go.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Begin;
+
+/// Controller -> planner: turn the proposal into an accepted plan.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct MakePlan {
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Planner -> controller: how that went.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct PlanMade {
+    /// The plan, or why there is none.
+    pub result: Result<Arc<AcceptedPlan>, String>,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Controller -> integrator: run the gates on the base.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct MeasureBase {
+    /// The plan whose gates they are.
+    pub plan: Arc<AcceptedPlan>,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Integrator -> controller: every gate has been run on the base.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct BaseMeasured {
+    /// The verdicts.
+    pub results: Vec<GateResult>,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Controller -> scheduler: work on the slices.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Execute {
+    /// The plan.
+    pub plan: Arc<AcceptedPlan>,
+    /// To the end, or one pass.
+    pub drive: Drive,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Controller -> scheduler and integrator: start nothing new; what runs is being stopped.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Halt {
+    /// Why, as it goes into the journal: `pause`, `cancel`, `budget`.
+    pub why: String,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// What stands in the way of going on, seen by the scheduler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The agent cannot be used at all.
+    AgentUnavailable {
+        /// The cause.
+        detail: String,
+    },
+    /// Our own machinery failed again and again.
+    Fault {
+        /// What failed.
+        detail: String,
+    },
+}
+
+/// Scheduler -> controller: nothing runs, and nothing can be started.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct ExecutionSettled {
+    /// Slices in the integrated history.
+    pub integrated: Vec<SliceId>,
+    /// Slices that get no further attempt, with the reason.
+    pub given_up: Vec<(SliceId, String)>,
+    /// Slices that wait for an answer: the question's id and text.
+    pub asking: Vec<(SliceId, String, String)>,
+    /// Slices that could go on in a further run or pass.
+    pub open: Vec<SliceId>,
+    /// What stands in the way, where something does.
+    pub obstacle: Option<Obstacle>,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Controller -> integrator: run every gate, cold, on the integrated tree.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ProveTip {
+    /// The plan whose gates they are.
+    pub plan: Arc<AcceptedPlan>,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Integrator -> controller: every gate has been run on the integrated tree.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TipProven {
+    /// The integrated commit.
+    pub tip: CommitId,
+    /// Its tree.
+    pub tree: TreeId,
+    /// The verdicts; fewer than the gates where a stop came between.
+    pub results: Vec<GateResult>,
+    /// Our own machinery failed; then `results` is not whole.
+    pub fault: Option<String>,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Control socket or signal -> controller: stop the run.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct StopRun {
+    /// For now or for good.
+    pub stop: Stop,
+    /// Who asks, for the journal.
+    pub by: String,
+}
+
+/// Budget -> controller: a limit is used up.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Exhausted {
+    /// Which limit.
+    pub budget: crate::domain::budget::BudgetKind,
+    /// The record that says so.
+    pub cause: Option<Seq>,
+}

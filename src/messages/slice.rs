@@ -1,0 +1,82 @@
+//! Scheduler <-> worker (through the `WorkPlane`), and scheduler <-> integrator: one slice on its way.
+
+use actix::Message;
+
+use crate::domain::ids::{Attempt, AttemptRef, CommitId, Seq, SliceId, TreeId};
+use crate::domain::task::{Assignment, AttemptOutcome, Capture};
+use crate::ports::LeaseOver;
+
+/// Worker -> scheduler: I take this attempt. Answered with what is to be done, once the claim is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Claim {
+    /// The attempt.
+    pub attempt: AttemptRef,
+    /// Where the answer goes.
+    pub reply_to: tokio::sync::oneshot::Sender<Result<Assignment, LeaseOver>>,
+}
+
+/// Worker -> scheduler: I still work on it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Renew {
+    /// The attempt.
+    pub attempt: AttemptRef,
+    /// Where the answer goes.
+    pub reply_to: tokio::sync::oneshot::Sender<Result<(), LeaseOver>>,
+}
+
+/// Worker -> scheduler: it is over. Answered once that is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Finish {
+    /// The attempt.
+    pub attempt: AttemptRef,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// What was captured, where something was.
+    pub capture: Option<Capture>,
+    /// Where the answer goes.
+    pub reply_to: tokio::sync::oneshot::Sender<Result<(), LeaseOver>>,
+}
+
+/// Scheduler -> integrator: this attempt may be merged.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Enqueue {
+    /// The slice.
+    pub slice: SliceId,
+    /// Which try.
+    pub attempt: Attempt,
+    /// What it captured.
+    pub capture: Capture,
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
+
+/// Integrator -> scheduler: what became of an enqueued slice. The fact is the integrator's, already durable.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Landed {
+    /// `SliceIntegrated`, `MergeConflicted` or `SliceBlamed`.
+    pub fact: crate::domain::event::Fact,
+    /// The record that says so.
+    pub cause: Option<Seq>,
+}
+
+/// Integrator -> scheduler: our own machinery failed while merging or gating; the queue stands still.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct QueueFailed {
+    /// What failed.
+    pub detail: String,
+}
+
+/// The integrated commit and its tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The commit.
+    pub commit: CommitId,
+    /// Its tree.
+    pub tree: TreeId,
+}
