@@ -9,16 +9,17 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEvent, AgentReport, AgentTask};
 use crate::domain::change::Change;
 use crate::domain::event::{Branch, Draft, Event};
-use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
-use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, SliceId, Timestamp, TreeId};
-use crate::domain::task::{Assignment, AttemptOutcome, Capture, GateSpec, KeptLines};
+use crate::domain::evidence::{ArtifactRef, GateResult};
+use crate::domain::ids::{AttemptRef, Batch, CommitId, SliceId, Timestamp, TreeId};
+use crate::domain::order::{
+    CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, WorktreeOrder,
+};
+use crate::domain::task::{Assignment, AttemptOutcome, Capture, KeptLines};
 
 /// The result of an effect, some time later.
 pub type Effect<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -29,16 +30,6 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The journal could not be written; the run ends at once and the goal can be resumed.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the journal {path} failed: {detail}")]
-pub struct JournalFailure {
-    /// The file.
-    pub path: String,
-    /// What the system said.
-    pub detail: String,
-}
-
 /// The append side of a goal's journal. One writer; appends are made durable in the order of the calls.
 pub trait Journal: Send + Sync {
     /// Numbers, chains and writes `drafts` at the moment `at`, and resolves when they are durable. Never retried: a
@@ -46,16 +37,6 @@ pub trait Journal: Send + Sync {
     fn append(&self, at: Timestamp, drafts: Vec<Draft>) -> Effect<Result<Vec<Event>, JournalFailure>>;
     /// All records that are durable, from the first.
     fn read(&self) -> Effect<Result<Vec<Event>, JournalFailure>>;
-}
-
-/// Our own machinery failed: a repository, a disk, a thread. Ends the fragment "failed to …".
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("failed to {what}: {detail}")]
-pub struct Fault {
-    /// What was tried.
-    pub what: String,
-    /// What went wrong, with its causes.
-    pub detail: String,
 }
 
 /// The evidence files of a goal.
@@ -79,97 +60,6 @@ pub trait Agents: Send + Sync {
 
 /// Where an agent's events go.
 pub type AgentEvents = tokio::sync::mpsc::UnboundedSender<AgentEvent>;
-
-/// A worktree for one attempt, never used again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorktreeOrder {
-    /// The attempt that it is for.
-    pub attempt: AttemptRef,
-    /// The commit that its HEAD names (detached).
-    pub start: CommitId,
-    /// The tree that its files show, where that is not the commit's.
-    pub content: Option<TreeId>,
-}
-
-/// What an attempt left in its worktree, to be captured by content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaptureOrder {
-    /// The attempt.
-    pub attempt: AttemptRef,
-    /// Its worktree.
-    pub worktree: PathBuf,
-    /// The commit that it started from: the parent of the capture.
-    pub start: CommitId,
-    /// The slice's rights: they lift the ignore rules for paths that `writes` names to the letter.
-    pub access: AccessSet,
-    /// The commit message, trailers included.
-    pub message: String,
-    /// The moment that the commit bears.
-    pub at: Timestamp,
-}
-
-/// Something in a worktree that cannot be captured, whatever the slice's rights.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Uncapturable {
-    /// The path, control characters escaped.
-    pub path: String,
-    /// Why: a nested repository, an escaping symlink, a `.git` component, a name with control characters, a socket.
-    pub problem: String,
-}
-
-/// What was found in a worktree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Captured {
-    /// The commit and what it changed; `None` where nothing changed.
-    pub capture: Option<Capture>,
-    /// What could not be captured, sorted by path. Where there is anything, the attempt fails.
-    pub refused: Vec<Uncapturable>,
-}
-
-/// One slice to merge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MergeInput {
-    /// The slice.
-    pub slice: SliceId,
-    /// Which try.
-    pub attempt: Attempt,
-    /// What it captured.
-    pub capture: Capture,
-    /// The message of the merge, trailers included.
-    pub message: String,
-}
-
-/// What came of merging one slice onto what was there before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Merged {
-    /// A merge commit: first parent what was there, second parent the slice's commit.
-    Clean {
-        /// The merge.
-        merge: CommitId,
-        /// Its tree.
-        tree: TreeId,
-    },
-    /// Nothing was merged; the next slice is merged onto what was there before.
-    Conflict {
-        /// What it was merged onto.
-        onto: CommitId,
-        /// The paths in conflict, sorted, with both sides.
-        paths: Vec<ConflictPath>,
-    },
-}
-
-/// Both sides of a path that could not be merged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConflictPath {
-    /// The path.
-    pub path: String,
-    /// Its content where the slice started; `None` where it was not there.
-    pub base: Option<Vec<u8>>,
-    /// Its content in what was integrated before.
-    pub ours: Option<Vec<u8>>,
-    /// Its content in the slice.
-    pub theirs: Option<Vec<u8>>,
-}
 
 /// The goal's private repository, and the refs that it delivers into the user's.
 pub trait Workspace: Send + Sync {
@@ -197,36 +87,11 @@ pub trait Workspace: Send + Sync {
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>>;
 }
 
-/// One run of one gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GateOrder {
-    /// The gate, as frozen.
-    pub gate: GateSpec,
-    /// On whose behalf.
-    pub scope: GateScope,
-    /// The tree to run on.
-    pub tree: TreeId,
-    /// Whether to start without anything that an earlier run has built.
-    pub cold: bool,
-    /// The test names of the base, where they are known: what is gone or ignored here is reported.
-    pub base_tests: Option<ArtifactRef>,
-    /// Between SIGTERM and SIGKILL when it is stopped, in milliseconds.
-    pub grace_ms: u64,
-}
-
 /// Runs gates.
 pub trait Gates: Send + Sync {
     /// Checks the tree out into a clean directory and runs the gate there. When `stop` is cancelled its processes are
     /// killed before the future resolves; none is left when it does, however it ended.
     fn run(&self, order: GateOrder, stop: CancellationToken) -> Effect<Result<GateResult, Fault>>;
-}
-
-/// A result for a lease that is over.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the lease of {attempt} is over")]
-pub struct LeaseOver {
-    /// The attempt whose lease it was.
-    pub attempt: AttemptRef,
 }
 
 /// How a worker and the scheduler speak: the seam for workers on other hosts. Everything goes by value; nothing

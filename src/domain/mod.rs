@@ -11,6 +11,7 @@ pub mod event;
 pub mod evidence;
 pub mod goal;
 pub mod ids;
+pub mod order;
 pub mod review;
 pub mod task;
 pub mod view;

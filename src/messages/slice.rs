@@ -3,8 +3,8 @@
 use actix::Message;
 
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, Seq, SliceId, TreeId};
+use crate::domain::order::LeaseOver;
 use crate::domain::task::{Assignment, AttemptOutcome, Capture};
-use crate::ports::LeaseOver;
 
 /// Worker -> scheduler: I take this attempt. Answered with what is to be done, once the claim is durable.
 #[derive(Debug, Message)]
