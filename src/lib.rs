@@ -2,4 +2,5 @@
 pub mod app;
 pub mod domain;
 pub mod messages;
+pub mod graph;
 pub mod ports;
