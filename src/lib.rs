@@ -4,3 +4,4 @@ pub mod domain;
 pub mod messages;
 pub mod graph;
 pub mod ports;
+pub mod workflow;
