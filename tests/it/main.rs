@@ -2,6 +2,8 @@
 
 mod graph;
 //! All integration tests, in one binary: one file per capability.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has to fail")]
 
 mod plan_file;
 mod planner;
+mod review;
