@@ -13,5 +13,6 @@ pub mod goal;
 pub mod ids;
 pub mod order;
 pub mod review;
+pub mod settlement;
 pub mod task;
 pub mod view;

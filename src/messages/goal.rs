@@ -8,6 +8,7 @@ use crate::domain::control::Stop;
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::Drive;
 use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
+use crate::domain::settlement::Settlement;
 use crate::domain::task::AcceptedPlan;
 
 /// Supervisor -> everybody that acts on its own: everything is wired, go.
@@ -75,35 +76,12 @@ pub struct Halt {
     pub cause: Option<Seq>,
 }
 
-/// What stands in the way of going on, seen by the scheduler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The agent cannot be used at all.
-    AgentUnavailable {
-        /// The cause.
-        detail: String,
-    },
-    /// Our own machinery failed again and again.
-    Fault {
-        /// What failed.
-        detail: String,
-    },
-}
-
 /// Scheduler -> controller: nothing runs, and nothing can be started.
 #[derive(Clone, Debug, Message, PartialEq, Eq)]
 #[rtype(result = "()")]
 pub struct ExecutionSettled {
-    /// Slices in the integrated history.
-    pub integrated: Vec<SliceId>,
-    /// Slices that get no further attempt, with the reason.
-    pub given_up: Vec<(SliceId, String)>,
-    /// Slices that wait for an answer: the question's id and text.
-    pub asking: Vec<(SliceId, String, String)>,
-    /// Slices that could go on in a further run or pass.
-    pub open: Vec<SliceId>,
-    /// What stands in the way, where something does.
-    pub obstacle: Option<Obstacle>,
+    /// How the slices stand.
+    pub settlement: Settlement,
     /// The record that led to this.
     pub cause: Option<Seq>,
 }
@@ -112,6 +90,8 @@ pub struct ExecutionSettled {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ProveTip {
+    /// Whether the gates are run, or only what is known of them is told.
+    pub run_gates: bool,
     /// The plan whose gates they are.
     pub plan: Arc<AcceptedPlan>,
     /// The record that led to this.
@@ -126,6 +106,8 @@ pub struct TipProven {
     pub tip: CommitId,
     /// Its tree.
     pub tree: TreeId,
+    /// The slices in it, and what each captured.
+    pub slices: Vec<(SliceId, CommitId)>,
     /// The verdicts; fewer than the gates where a stop came between.
     pub results: Vec<GateResult>,
     /// Our own machinery failed; then `results` is not whole.

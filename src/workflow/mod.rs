@@ -1,8 +1,24 @@
-//! Decisions: state and input go in, facts and intents come out.
+//! Decisions, pure: state and input in, facts and intents out. No clock, no I/O, no await.
 //!
-//! No clock, no I/O, no await: everything here is a function of its arguments.
+//! The folds (`goal_record`, `slices`, `merge_queue`, `gates`, `budget`, `restart`) hold durable state only; the
+//! decisions beside them carry what is ephemeral. `state` composes the folds, `view` and `proof` show them.
 
+pub mod acceptance;
+pub mod budget;
+pub mod controller;
 pub mod gate_detection;
+pub mod gates;
+pub mod goal_record;
+pub mod integrator;
+pub mod merge_queue;
 pub mod plan_documents;
 pub mod plan_file;
 pub mod planner;
+pub mod proof;
+pub mod restart;
+pub mod scheduler;
+pub mod slices;
+pub mod state;
+pub mod verdict;
+pub mod view;
+pub mod worker;

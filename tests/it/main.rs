@@ -1,9 +1,7 @@
 //! The integration tests: one binary, one file per capability.
-
-mod graph;
-//! All integration tests, in one binary: one file per capability.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has to fail")]
 
+mod graph;
 mod plan_file;
 mod planner;
 mod review;

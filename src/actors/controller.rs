@@ -1,0 +1,238 @@
+//! The controller actor: drives the phases of a run and decides the status in which it ends.
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
+
+use crate::actors::exit_guard::ExitGuard;
+use crate::domain::event::{ActorName, Branch, Decided};
+use crate::domain::evidence::GateResult;
+use crate::domain::goal::{Charter, Drive};
+use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
+use crate::domain::review::{Role, Subject};
+use crate::domain::task::GateSpec;
+use crate::messages::goal::{
+    BaseMeasured, Begin, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, PlanMade, ProveTip,
+    StopRun, TipProven,
+};
+use crate::messages::journal::{Committed, Outbox, Released};
+use crate::messages::lifecycle::{Defect, RunOver, StopEffects};
+use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
+use crate::messages::{Undelivered, tell};
+use crate::ports::Workspace;
+use crate::workflow::controller::{Controller, Intent, Proof, TipGates, branch_names};
+
+/// Whom the controller speaks to.
+pub struct Wires {
+    /// Makes the plan.
+    pub planner: Recipient<MakePlan>,
+    /// Works on the slices.
+    pub execute: Recipient<Execute>,
+    /// The scheduler, to be halted.
+    pub halt_scheduler: Recipient<Halt>,
+    /// The integrator, to be halted.
+    pub halt_integrator: Recipient<Halt>,
+    /// Runs the gates on the base.
+    pub measure_base: Recipient<MeasureBase>,
+    /// Runs the gates on the tip.
+    pub prove_tip: Recipient<ProveTip>,
+    /// Starts reviewers.
+    pub start_reviewers: Recipient<StartReviewers>,
+    /// The controller itself, for their reports.
+    pub reviewed: Recipient<Reviewed>,
+    /// Kills what runs.
+    pub stop_effects: Recipient<StopEffects>,
+    /// Ends the run.
+    pub run_over: Recipient<RunOver>,
+    /// What cannot be goes here.
+    pub supervisor: Recipient<Defect>,
+}
+
+/// The actor.
+pub struct ControllerActor {
+    charter: Arc<Charter>,
+    drive: Drive,
+    controller: Controller,
+    workspace: Arc<dyn Workspace>,
+    outbox: Outbox<Intent>,
+    wires: Wires,
+    _guard: ExitGuard,
+}
+
+impl ControllerActor {
+    /// An actor over a controller whose record was folded from the journal.
+    pub fn new(
+        (charter, drive): (Arc<Charter>, Drive),
+        (controller, workspace): (Controller, Arc<dyn Workspace>),
+        outbox: Outbox<Intent>,
+        wires: Wires,
+        guard: ExitGuard,
+    ) -> Self {
+        Self { charter, drive, controller, workspace, outbox, wires, _guard: guard }
+    }
+
+    fn decide(&mut self, decided: Decided<Intent>, cause: Option<Seq>, ctx: &mut Context<Self>) {
+        let committed = self.outbox.commit(decided, cause, None);
+        let performed = committed.and_then(|released| self.perform(released, ctx));
+        self.report(performed);
+    }
+
+    fn report(&self, result: Result<(), Undelivered>) {
+        if let Err(error) = result {
+            let defect = Defect { actor: ActorName::Controller, detail: error.to_string() };
+            tell(&self.wires.supervisor, defect).unwrap_or_else(|error| tracing::error!(%error, "no supervisor"));
+        }
+    }
+
+    fn perform(&mut self, released: Released<Intent>, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
+        let cause = released.cause;
+        released.intents.into_iter().try_for_each(|intent| self.start(intent, cause, ctx))
+    }
+
+    fn start(&mut self, intent: Intent, cause: Option<Seq>, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
+        match intent {
+            Intent::MakePlan => tell(&self.wires.planner, MakePlan { cause }),
+            Intent::MeasureBase(plan) => tell(&self.wires.measure_base, MeasureBase { plan, cause }),
+            Intent::Execute(plan) => tell(&self.wires.execute, Execute { plan, drive: self.drive, cause }),
+            Intent::ProveTip(plan, gates) => {
+                let run_gates = gates == TipGates::Run;
+                tell(&self.wires.prove_tip, ProveTip { run_gates, plan, cause })
+            }
+            Intent::ReviewGoal { tip, tree, roles, results } => self.review((tip, tree), roles, results, cause),
+            Intent::Deliver { tip, slices } => {
+                self.deliver(tip, slices, ctx);
+                Ok(())
+            }
+            Intent::Halt(why) => {
+                tell(&self.wires.halt_scheduler, Halt { why: why.clone(), cause })?;
+                tell(&self.wires.halt_integrator, Halt { why, cause })?;
+                tell(&self.wires.stop_effects, StopEffects)
+            }
+            Intent::Over(ruling) => {
+                let (status, reason, next) = (ruling.status, ruling.reason, ruling.next);
+                tell(&self.wires.run_over, RunOver { status, reason, next })
+            }
+        }
+    }
+
+    fn review(
+        &self,
+        (tip, tree): (CommitId, TreeId),
+        roles: Vec<Role>,
+        results: Vec<GateResult>,
+        cause: Option<Seq>,
+    ) -> Result<(), Undelivered> {
+        let gates: Vec<GateSpec> = self.controller.record().plan.as_ref().map(|p| p.gates.clone()).unwrap_or_default();
+        let order = ReviewOrder {
+            subject: Subject::Goal { tree },
+            attempt: None,
+            from: self.charter.repository.base.clone(),
+            to: tip,
+            access: None,
+            gates: Arc::new(gates),
+            results: Arc::new(results),
+        };
+        let reply_to = self.wires.reviewed.clone();
+        tell(&self.wires.start_reviewers, StartReviewers { order, roles, reply_to, cause })
+    }
+
+    /// Delivers only a history from which every slice that is called done can be reached.
+    fn deliver(&mut self, tip: CommitId, slices: Vec<(SliceId, CommitId)>, ctx: &mut Context<Self>) {
+        let workspace = Arc::clone(&self.workspace);
+        let ids: Vec<_> = slices.iter().map(|(slice, _)| slice.clone()).collect();
+        let commits = std::iter::once(tip.clone()).chain(slices.into_iter().map(|(_, commit)| commit));
+        let names = branch_names(&self.charter.id, &ids);
+        let branches: Vec<_> = names.into_iter().zip(commits).map(|(name, commit)| Branch { name, commit }).collect();
+        let delivery = async move {
+            let wanted = branches.iter().map(|branch| branch.commit.clone()).collect();
+            let lost = workspace.unreachable(tip, wanted).await.map_err(|fault| fault.to_string())?;
+            if let Some(commit) = lost.first() {
+                return Err(format!("commit {commit} of a slice cannot be reached from the integrated history"));
+            }
+            workspace.deliver(branches.clone()).await.map_err(|fault| fault.to_string())?;
+            Ok(branches)
+        };
+        ctx.spawn(delivery.into_actor(self).map(|delivered, actor, ctx| {
+            let decided = actor.controller.delivered(delivered);
+            actor.decide(decided, None, ctx);
+        }));
+    }
+}
+
+impl Actor for ControllerActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Begin> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
+        let decided = self.controller.begin();
+        self.decide(decided, None, ctx);
+    }
+}
+
+impl Handler<PlanMade> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, made: PlanMade, ctx: &mut Context<Self>) {
+        let decided = self.controller.plan_made(made.result);
+        self.decide(decided, made.cause, ctx);
+    }
+}
+
+impl Handler<BaseMeasured> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, measured: BaseMeasured, ctx: &mut Context<Self>) {
+        let decided = self.controller.base_measured(&measured.results);
+        self.decide(decided, measured.cause, ctx);
+    }
+}
+
+impl Handler<ExecutionSettled> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, settled: ExecutionSettled, ctx: &mut Context<Self>) {
+        let decided = self.controller.execution_settled(settled.settlement);
+        self.decide(decided, settled.cause, ctx);
+    }
+}
+
+impl Handler<TipProven> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, proven: TipProven, ctx: &mut Context<Self>) {
+        let TipProven { tip, tree, slices, results, fault, cause } = proven;
+        let decided = self.controller.tip_proven(Proof { tip, tree, slices, results }, fault);
+        self.decide(decided, cause, ctx);
+    }
+}
+
+impl Handler<Reviewed> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, reviewed: Reviewed, ctx: &mut Context<Self>) {
+        let decided = self.controller.reviewed(&reviewed.subject, reviewed.result);
+        self.decide(decided, reviewed.cause, ctx);
+    }
+}
+
+impl Handler<StopRun> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, stop: StopRun, ctx: &mut Context<Self>) {
+        let decided = self.controller.stop(stop.stop, stop.by);
+        self.decide(decided, None, ctx);
+    }
+}
+
+impl Handler<Exhausted> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, exhausted: Exhausted, ctx: &mut Context<Self>) {
+        let decided = self.controller.exhausted(exhausted.budget);
+        self.decide(decided, exhausted.cause, ctx);
+    }
+}
+
+impl Handler<Committed> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
+        let released = self.outbox.acknowledge(committed);
+        let performed = self.perform(released, ctx);
+        self.report(performed);
+    }
+}

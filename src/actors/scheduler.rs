@@ -1,0 +1,346 @@
+//! The scheduler actor: offers slices to workers, judges what came of attempts, and feeds the merge queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Recipient};
+use tokio::sync::oneshot;
+
+use crate::actors::exit_guard::ExitGuard;
+use crate::domain::event::{ActorName, Decided};
+use crate::domain::goal::Charter;
+use crate::domain::ids::{AttemptRef, Seq};
+use crate::domain::order::LeaseOver;
+use crate::domain::review::Subject;
+use crate::domain::task::{Assignment, AttemptOutcome, Capture, GateSpec};
+use crate::graph::task_graph::TaskGraph;
+use crate::messages::goal::{Execute, ExecutionSettled, Halt};
+use crate::messages::journal::{Committed, Outbox, Released};
+use crate::messages::lifecycle::{Defect, StartWorker, StopWorker, WorkerGone};
+use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
+use crate::messages::slice::{Claim, Enqueue, Finish, Landed, QueueFailed, Renew};
+use crate::messages::{Undelivered, tell};
+use crate::ports::{Clock, Effect, WorkPlane};
+use crate::workflow::scheduler::{Intent, Scheduler};
+use crate::workflow::slices::SliceTable;
+
+/// Whom the scheduler speaks to.
+pub struct Wires {
+    /// Starts and stops workers.
+    pub start_worker: Recipient<StartWorker>,
+    /// Kills what works on an attempt.
+    pub stop_worker: Recipient<StopWorker>,
+    /// Starts reviewers.
+    pub start_reviewers: Recipient<StartReviewers>,
+    /// The scheduler itself, for their reports.
+    pub reviewed: Recipient<Reviewed>,
+    /// Takes accepted slices.
+    pub integrator: Recipient<Enqueue>,
+    /// Is told when all is at rest.
+    pub controller: Recipient<ExecutionSettled>,
+    /// What cannot be goes here.
+    pub supervisor: Recipient<Defect>,
+}
+
+/// Who waits for the end of an attempt to be durable.
+type Finisher = oneshot::Sender<Result<(), LeaseOver>>;
+/// Who waits for a claim to be durable.
+type Claimant = oneshot::Sender<Result<Assignment, LeaseOver>>;
+
+/// The actor.
+pub struct SchedulerActor {
+    charter: Arc<Charter>,
+    clock: Arc<dyn Clock>,
+    /// The slices as folded from the journal, until there is a scheduler over them.
+    folded: Option<SliceTable>,
+    scheduler: Option<Scheduler>,
+    halted: Option<String>,
+    gates: Arc<Vec<GateSpec>>,
+    outbox: Outbox<Intent>,
+    wires: Wires,
+    claimants: BTreeMap<AttemptRef, Claimant>,
+    finishers: BTreeMap<AttemptRef, Finisher>,
+    _guard: ExitGuard,
+}
+
+impl SchedulerActor {
+    /// An actor over the slices as they were folded from the journal.
+    pub fn new(
+        (charter, clock): (Arc<Charter>, Arc<dyn Clock>),
+        folded: SliceTable,
+        outbox: Outbox<Intent>,
+        wires: Wires,
+        guard: ExitGuard,
+    ) -> Self {
+        Self {
+            charter,
+            clock,
+            folded: Some(folded),
+            scheduler: None,
+            halted: None,
+            gates: Arc::default(),
+            outbox,
+            wires,
+            claimants: BTreeMap::new(),
+            finishers: BTreeMap::new(),
+            _guard: guard,
+        }
+    }
+
+    /// Lets the scheduler decide, commits what it decided, and starts what may start.
+    fn decide(
+        &mut self,
+        cause: Option<Seq>,
+        attempt: Option<&AttemptRef>,
+        decision: impl FnOnce(&mut Scheduler) -> Decided<Intent>,
+    ) {
+        let Some(scheduler) = &mut self.scheduler else { return };
+        let decided = decision(scheduler);
+        let committed = self.outbox.commit(decided, cause, attempt);
+        let performed = committed.and_then(|released| self.perform(released));
+        self.report(performed);
+    }
+
+    fn report(&self, result: Result<(), Undelivered>) {
+        if let Err(error) = result {
+            let defect = Defect { actor: ActorName::Scheduler, detail: error.to_string() };
+            tell(&self.wires.supervisor, defect).unwrap_or_else(|error| tracing::error!(%error, "no supervisor"));
+        }
+    }
+
+    fn perform(&mut self, released: Released<Intent>) -> Result<(), Undelivered> {
+        let cause = released.cause;
+        released.intents.into_iter().try_for_each(|intent| self.start(intent, cause))
+    }
+
+    fn start(&mut self, intent: Intent, cause: Option<Seq>) -> Result<(), Undelivered> {
+        match intent {
+            Intent::StartWorker(attempt) => tell(&self.wires.start_worker, StartWorker { attempt, cause }),
+            Intent::StopWorker(attempt) => tell(&self.wires.stop_worker, StopWorker { attempt }),
+            Intent::Enqueue { slice, attempt, capture } => {
+                tell(&self.wires.integrator, Enqueue { slice, attempt, capture, cause })
+            }
+            Intent::Review { attempt, capture, roles } => {
+                let order = self.review_order(attempt, capture);
+                let reply_to = self.wires.reviewed.clone();
+                tell(&self.wires.start_reviewers, StartReviewers { order, roles, reply_to, cause })
+            }
+            Intent::Grant(assignment) => {
+                let attempt = AttemptRef {
+                    slice: assignment.spec.id.clone(),
+                    attempt: assignment.attempt,
+                    epoch: assignment.epoch,
+                };
+                answer(self.claimants.remove(&attempt), Ok(*assignment));
+                Ok(())
+            }
+            Intent::Confirm(attempt) => {
+                answer(self.finishers.remove(&attempt), Ok(()));
+                Ok(())
+            }
+            Intent::Deny(attempt) => {
+                answer(self.claimants.remove(&attempt), Err(LeaseOver { attempt: attempt.clone() }));
+                answer(self.finishers.remove(&attempt), Err(LeaseOver { attempt: attempt.clone() }));
+                Ok(())
+            }
+            Intent::Report(settlement) => {
+                tell(&self.wires.controller, ExecutionSettled { settlement: *settlement, cause })
+            }
+        }
+    }
+
+    fn review_order(&self, attempt: AttemptRef, capture: Capture) -> ReviewOrder {
+        let record = self.scheduler.as_ref().and_then(|scheduler| scheduler.table().slice(&attempt.slice));
+        ReviewOrder {
+            subject: Subject::Slice { slice: attempt.slice.clone(), attempt: attempt.attempt },
+            access: record.map(|record| record.spec.access.clone()),
+            results: Arc::new(record.map(|record| record.gate_results.clone()).unwrap_or_default()),
+            gates: Arc::clone(&self.gates),
+            attempt: Some(attempt),
+            from: capture.start,
+            to: capture.commit,
+        }
+    }
+
+    /// Looks for ended leases, a few times within the length of one.
+    fn tick_later(&self, ctx: &mut Context<Self>) {
+        let period = Duration::from_millis((self.charter.settings.lease_ms / 4).clamp(20, 5_000));
+        ctx.run_later(period, |actor, ctx| {
+            let now = actor.clock.now();
+            actor.decide(None, None, |scheduler| scheduler.tick(now));
+            actor.tick_later(ctx);
+        });
+    }
+}
+
+/// Answers somebody who waits; one that has gone away needs no answer.
+fn answer<T>(waiting: Option<oneshot::Sender<T>>, value: T) {
+    if let Some(waiting) = waiting {
+        drop(waiting.send(value));
+    }
+}
+
+impl Actor for SchedulerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.tick_later(ctx);
+    }
+}
+
+impl Handler<Execute> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, order: Execute, _ctx: &mut Context<Self>) {
+        let Some(folded) = self.folded.take() else { return };
+        let now = self.clock.now();
+        let graph = match TaskGraph::of(&order.plan) {
+            Ok(graph) => Arc::new(graph),
+            Err(errors) => {
+                let detail = format!("an accepted plan is no graph: {errors:?}");
+                let defect = Defect { actor: ActorName::Scheduler, detail };
+                return self.report(tell(&self.wires.supervisor, defect));
+            }
+        };
+        let table = if folded.is_empty() { SliceTable::planned(&order.plan, now) } else { folded };
+        self.gates = Arc::new(order.plan.gates.clone());
+        let mut scheduler = Scheduler::new(Arc::clone(&self.charter), graph, table);
+        if let Some(why) = &self.halted {
+            scheduler.halt(why, now);
+        }
+        self.scheduler = Some(scheduler);
+        self.decide(order.cause, None, |scheduler| scheduler.begin(order.drive, now));
+    }
+}
+
+impl Handler<Halt> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, halt: Halt, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        self.halted = Some(halt.why.clone());
+        self.decide(halt.cause, None, |scheduler| scheduler.halt(&halt.why, now));
+    }
+}
+
+impl Handler<Claim> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, claim: Claim, _ctx: &mut Context<Self>) {
+        let (now, attempt) = (self.clock.now(), claim.attempt);
+        self.claimants.insert(attempt.clone(), claim.reply_to);
+        self.decide(None, Some(&attempt), |scheduler| scheduler.claim(&attempt, now));
+    }
+}
+
+impl Handler<Renew> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, renew: Renew, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let holds = self.scheduler.as_mut().is_some_and(|scheduler| scheduler.renew(&renew.attempt, now));
+        let Renew { attempt, reply_to } = renew;
+        answer(Some(reply_to), if holds { Ok(()) } else { Err(LeaseOver { attempt }) });
+    }
+}
+
+impl Handler<Finish> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, finish: Finish, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let Finish { attempt, outcome, capture, reply_to } = finish;
+        self.finishers.insert(attempt.clone(), reply_to);
+        self.decide(None, Some(&attempt), |scheduler| scheduler.finish(&attempt, outcome, capture.as_ref(), now));
+    }
+}
+
+impl Handler<WorkerGone> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, gone: WorkerGone, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        self.decide(None, Some(&gone.attempt), |scheduler| {
+            scheduler.worker_gone(&gone.attempt, gone.crash.as_deref(), now)
+        });
+    }
+}
+
+impl Handler<Reviewed> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, reviewed: Reviewed, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let Subject::Slice { slice, attempt } = reviewed.subject else { return };
+        self.decide(reviewed.cause, None, |scheduler| match reviewed.result {
+            Ok(review) => scheduler.reviewed(&slice, attempt, review, now),
+            Err(detail) => scheduler.review_failed(&detail, now),
+        });
+    }
+}
+
+impl Handler<Landed> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, landed: Landed, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        self.decide(landed.cause, None, |scheduler| scheduler.landed(&landed.fact, now));
+    }
+}
+
+impl Handler<QueueFailed> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, failed: QueueFailed, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        self.decide(None, None, |scheduler| scheduler.queue_failed(&failed.detail, now));
+    }
+}
+
+impl Handler<Committed> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, committed: Committed, _ctx: &mut Context<Self>) {
+        let released = self.outbox.acknowledge(committed);
+        let performed = self.perform(released);
+        self.report(performed);
+    }
+}
+
+/// The work plane within one process: messages to the scheduler.
+pub struct LocalPlane {
+    /// Takes claims.
+    pub claim: Recipient<Claim>,
+    /// Takes renewals.
+    pub renew: Recipient<Renew>,
+    /// Takes ends.
+    pub finish: Recipient<Finish>,
+}
+
+impl WorkPlane for LocalPlane {
+    fn claim(&self, attempt: AttemptRef) -> Effect<Result<Assignment, LeaseOver>> {
+        let (reply_to, answer) = oneshot::channel();
+        let sent = tell(&self.claim, Claim { attempt: attempt.clone(), reply_to });
+        Box::pin(awaited(sent, answer, attempt))
+    }
+
+    fn renew(&self, attempt: AttemptRef) -> Effect<Result<(), LeaseOver>> {
+        let (reply_to, answer) = oneshot::channel();
+        let sent = tell(&self.renew, Renew { attempt: attempt.clone(), reply_to });
+        Box::pin(awaited(sent, answer, attempt))
+    }
+
+    fn finish(
+        &self,
+        attempt: AttemptRef,
+        outcome: AttemptOutcome,
+        capture: Option<Capture>,
+    ) -> Effect<Result<(), LeaseOver>> {
+        let (reply_to, answer) = oneshot::channel();
+        let sent = tell(&self.finish, Finish { attempt: attempt.clone(), outcome, capture, reply_to });
+        Box::pin(awaited(sent, answer, attempt))
+    }
+}
+
+/// A scheduler that is gone grants nothing.
+async fn awaited<T>(
+    sent: Result<(), Undelivered>,
+    answer: oneshot::Receiver<Result<T, LeaseOver>>,
+    attempt: AttemptRef,
+) -> Result<T, LeaseOver> {
+    match (sent, answer.await) {
+        (Ok(()), Ok(result)) => result,
+        (Err(_), _) | (_, Err(_)) => Err(LeaseOver { attempt }),
+    }
+}

@@ -1,0 +1,518 @@
+//! The supervisor: builds the tree from the journal, starts workers and reviewers, and rebuilds what breaks.
+//!
+//! The coordinators (controller, planner, scheduler, integrator, budget) hold each other's addresses, so they are
+//! restarted together: one for all. A worker lives for one attempt and a reviewer for one review; their ends are
+//! told to whoever waits for them. Invariants: no state survives a restart but the journal's; the journal actor
+//! outlives every generation, and its failure ends the run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::budget::{self, BudgetActor};
+use crate::actors::controller::{self, ControllerActor};
+use crate::actors::exit_guard::ExitGuard;
+use crate::actors::integrator::{self, IntegratorActor};
+use crate::actors::journal::JournalActor;
+use crate::actors::planner::{self, PlannerActor};
+use crate::actors::reviewer::ReviewerActor;
+use crate::actors::scheduler::{self, LocalPlane, SchedulerActor};
+use crate::actors::worker::{Surroundings, WorkerActor};
+use crate::actors::{Effects, MAILBOX};
+use crate::domain::control::Holder;
+use crate::domain::event::{ActorName, Decided, Event, Fact};
+use crate::domain::goal::{Charter, Drive, GoalStatus};
+use crate::domain::ids::AttemptRef;
+use crate::messages::goal::{Begin, StopRun};
+use crate::messages::journal::{Committed, JournalFailed, Outbox, ReadAll};
+use crate::messages::lifecycle::{
+    Child, ChildExited, Defect, Exit, RunOver, StartWorker, StopEffects, StopWorker, WorkerGone,
+};
+use crate::messages::review::{Reviewed, StartReviewers};
+use crate::messages::tell;
+use crate::workflow::controller::Controller;
+use crate::workflow::restart::RestartDecision;
+use crate::workflow::scheduler::settlement_of;
+use crate::workflow::state::GoalState;
+
+/// What a run is to do, and where its result goes.
+pub struct Run {
+    /// The goal.
+    pub charter: Arc<Charter>,
+    /// How far to go.
+    pub drive: Drive,
+    /// This process.
+    pub holder: Holder,
+    /// The journal so far.
+    pub state: GoalState,
+    /// The effects.
+    pub effects: Effects,
+    /// Gets every durable record, in order.
+    pub observer: UnboundedSender<Event>,
+    /// Gets how the run ended, once.
+    pub over: oneshot::Sender<RunOver>,
+}
+
+/// The addresses of one generation of coordinators.
+struct Generation {
+    controller: Addr<ControllerActor>,
+    scheduler: Addr<SchedulerActor>,
+    budget: Addr<BudgetActor>,
+    around: Surroundings,
+    stop: CancellationToken,
+}
+
+/// The actor.
+pub struct Supervisor {
+    charter: Arc<Charter>,
+    drive: Drive,
+    holder: Option<Holder>,
+    effects: Effects,
+    observer: UnboundedSender<Event>,
+    over: Option<oneshot::Sender<RunOver>>,
+    state: Option<GoalState>,
+    journal: Option<Addr<JournalActor>>,
+    number: u32,
+    generation: Option<Generation>,
+    attempts: BTreeMap<AttemptRef, CancellationToken>,
+    reviewers: BTreeMap<u64, (StartReviewers, crate::domain::review::Role)>,
+    reviewers_started: u64,
+    stop_wanted: Option<StopRun>,
+    /// What is said once the journal has it: the end of the run after an escalation.
+    escalation: Option<RunOver>,
+}
+
+impl Supervisor {
+    /// A supervisor for one run.
+    pub fn new(run: Run) -> Self {
+        let Run { charter, drive, holder, state, effects, observer, over } = run;
+        Self {
+            charter,
+            drive,
+            holder: Some(holder),
+            effects,
+            observer,
+            over: Some(over),
+            state: Some(state),
+            journal: None,
+            number: 0,
+            generation: None,
+            attempts: BTreeMap::new(),
+            reviewers: BTreeMap::new(),
+            reviewers_started: 0,
+            stop_wanted: None,
+            escalation: None,
+        }
+    }
+
+    fn guard(&self, child: Child, ctx: &Context<Self>) -> ExitGuard {
+        ExitGuard::new(child, self.number, ctx.address().recipient())
+    }
+
+    fn outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
+        Some(Outbox::new(name, self.journal.clone()?.recipient(), reply_to))
+    }
+
+    /// Builds every coordinator over the folded state and lets them begin.
+    fn build(&mut self, state: GoalState, ctx: &mut Context<Self>) {
+        let (controller, scheduler, integrator) = (seat(), seat(), seat());
+        let (planner, budget) = (seat(), seat());
+        let stop = CancellationToken::new();
+        let seats = Seats {
+            controller: controller.address(),
+            scheduler: scheduler.address(),
+            integrator: integrator.address(),
+            planner: planner.address(),
+            budget: budget.address(),
+        };
+        let generation = Generation {
+            controller: seats.controller.clone(),
+            scheduler: seats.scheduler.clone(),
+            budget: seats.budget.clone(),
+            around: self.surroundings(&state, &seats),
+            stop: stop.clone(),
+        };
+        self.generation = Some(generation);
+        let begins_run = self.holder.is_some();
+        if let Some(actor) = self.planner(&seats, ctx) {
+            planner.run(actor);
+        }
+        if let Some(actor) = self.budget(state.budget.clone(), begins_run, &seats, ctx) {
+            budget.run(actor);
+        }
+        if let Some(actor) = self.integrator(&state, &seats, stop, ctx) {
+            integrator.run(actor);
+        }
+        if let Some(actor) = self.scheduler(&state, &seats, ctx) {
+            scheduler.run(actor);
+        }
+        if let Some(actor) = self.controller(state, &seats, ctx) {
+            controller.run(actor);
+        }
+        self.begin(ctx);
+    }
+
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        let Some(generation) = &self.generation else { return };
+        let begun = tell(&generation.budget.clone().recipient(), Begin)
+            .and_then(|()| tell(&generation.controller.clone().recipient(), Begin))
+            .and_then(|()| match self.stop_wanted.clone() {
+                Some(stop) => tell(&generation.controller.clone().recipient(), stop),
+                None => Ok(()),
+            });
+        if let Err(error) = begun {
+            self.restart(ActorName::Controller, &error.to_string(), ctx);
+        }
+    }
+
+    fn surroundings(&self, state: &GoalState, seats: &Seats) -> Surroundings {
+        let gates = match &state.goal.plan {
+            Some(plan) => plan.gates.clone(),
+            None => self.charter.proposal.gates.clone(),
+        };
+        Surroundings {
+            charter: Arc::clone(&self.charter),
+            gates: Arc::new(gates),
+            effects: self.effects.clone(),
+            plane: Arc::new(LocalPlane {
+                claim: seats.scheduler.clone().recipient(),
+                renew: seats.scheduler.clone().recipient(),
+                finish: seats.scheduler.clone().recipient(),
+            }),
+            budget: seats.budget.clone().recipient(),
+        }
+    }
+
+    fn planner(&self, seats: &Seats, ctx: &Context<Self>) -> Option<PlannerActor> {
+        let outbox = self.outbox(ActorName::Planner, seats.planner.clone().recipient())?;
+        let wires =
+            planner::Wires { controller: seats.controller.clone().recipient(), supervisor: ctx.address().recipient() };
+        let guard = self.guard(Child::Coordinator(ActorName::Planner), ctx);
+        Some(PlannerActor::new(Arc::clone(&self.charter), outbox, wires, guard))
+    }
+
+    fn budget(
+        &self,
+        ledger: crate::workflow::budget::Ledger,
+        begins_run: bool,
+        seats: &Seats,
+        ctx: &Context<Self>,
+    ) -> Option<BudgetActor> {
+        let outbox = self.outbox(ActorName::Budget, seats.budget.clone().recipient())?;
+        let wires =
+            budget::Wires { controller: seats.controller.clone().recipient(), supervisor: ctx.address().recipient() };
+        let guard = self.guard(Child::Coordinator(ActorName::Budget), ctx);
+        Some(BudgetActor::new((ledger, begins_run), Arc::clone(&self.effects.clock), outbox, wires, guard))
+    }
+
+    fn integrator(
+        &self,
+        state: &GoalState,
+        seats: &Seats,
+        stop: CancellationToken,
+        ctx: &Context<Self>,
+    ) -> Option<IntegratorActor> {
+        let outbox = self.outbox(ActorName::Integrator, seats.integrator.clone().recipient())?;
+        let wires = integrator::Wires {
+            landed: seats.scheduler.clone().recipient(),
+            queue_failed: seats.scheduler.clone().recipient(),
+            base_measured: seats.controller.clone().recipient(),
+            tip_proven: seats.controller.clone().recipient(),
+            supervisor: ctx.address().recipient(),
+        };
+        let folded = (state.queue.clone()?, state.gates.clone());
+        let guard = self.guard(Child::Coordinator(ActorName::Integrator), ctx);
+        let world = (Arc::clone(&self.charter), self.effects.clone());
+        Some(IntegratorActor::new(world, folded, (outbox, stop), wires, guard))
+    }
+
+    fn scheduler(&self, state: &GoalState, seats: &Seats, ctx: &Context<Self>) -> Option<SchedulerActor> {
+        let outbox = self.outbox(ActorName::Scheduler, seats.scheduler.clone().recipient())?;
+        let wires = scheduler::Wires {
+            start_worker: ctx.address().recipient(),
+            stop_worker: ctx.address().recipient(),
+            start_reviewers: ctx.address().recipient(),
+            reviewed: seats.scheduler.clone().recipient(),
+            integrator: seats.integrator.clone().recipient(),
+            controller: seats.controller.clone().recipient(),
+            supervisor: ctx.address().recipient(),
+        };
+        let guard = self.guard(Child::Coordinator(ActorName::Scheduler), ctx);
+        let world = (Arc::clone(&self.charter), Arc::clone(&self.effects.clock));
+        Some(SchedulerActor::new(world, state.slices.clone(), outbox, wires, guard))
+    }
+
+    fn controller(&mut self, state: GoalState, seats: &Seats, ctx: &Context<Self>) -> Option<ControllerActor> {
+        let outbox = self.outbox(ActorName::Controller, seats.controller.clone().recipient())?;
+        let wires = controller::Wires {
+            planner: seats.planner.clone().recipient(),
+            execute: seats.scheduler.clone().recipient(),
+            halt_scheduler: seats.scheduler.clone().recipient(),
+            halt_integrator: seats.integrator.clone().recipient(),
+            measure_base: seats.integrator.clone().recipient(),
+            prove_tip: seats.integrator.clone().recipient(),
+            start_reviewers: ctx.address().recipient(),
+            reviewed: seats.controller.clone().recipient(),
+            stop_effects: ctx.address().recipient(),
+            run_over: ctx.address().recipient(),
+            supervisor: ctx.address().recipient(),
+        };
+        let mut decisions = Controller::new(state.goal, self.drive, self.holder.take());
+        if matches!(self.drive, Drive::Verify | Drive::Review) {
+            decisions.adopt(settlement_of(&state.slices));
+        }
+        let guard = self.guard(Child::Coordinator(ActorName::Controller), ctx);
+        let workspace = Arc::clone(&self.effects.workspace);
+        Some(ControllerActor::new(
+            (Arc::clone(&self.charter), self.drive),
+            (decisions, workspace),
+            outbox,
+            wires,
+            guard,
+        ))
+    }
+
+    /// Rebuilds the coordinators from the journal, or gives up when that happened too often.
+    fn restart(&mut self, child: ActorName, cause: &str, ctx: &mut Context<Self>) {
+        let Some(generation) = self.generation.take() else { return };
+        tracing::error!(actor = %child, cause, "an actor ended where it should not have");
+        generation.stop.cancel();
+        self.number += 1;
+        let (child, cause) = (child, cause.to_owned());
+        let Some(journal) = self.journal.clone() else { return };
+        let (reply_to, events) = oneshot::channel();
+        if let Err(error) = tell(&journal.recipient(), ReadAll { reply_to }) {
+            return self.finish(failed(&error.to_string(), &self.charter), ctx);
+        }
+        ctx.spawn(events.into_actor(self).map(move |events, actor, ctx| match events {
+            Ok(events) => actor.rebuild(child, cause, &events, ctx),
+            Err(_) => actor.finish(failed("the journal gave no answer", &actor.charter), ctx),
+        }));
+    }
+
+    fn rebuild(&mut self, child: ActorName, cause: String, events: &[Event], ctx: &mut Context<Self>) {
+        let state = GoalState::replay(events);
+        let settings = &self.charter.settings;
+        let now = self.effects.clock.now();
+        let decision = state.restarts.decide(now, settings.restart_intensity, settings.restart_period_ms);
+        let reason = format!("actor {child} ended too often: {cause}");
+        let (facts, escalation) = match decision {
+            RestartDecision::Restart => {
+                self.state = Some(state);
+                (vec![Fact::ActorRestarted { child, cause }], None)
+            }
+            RestartDecision::Escalate => {
+                let over = failed(&reason, &self.charter);
+                let RunOver { status, reason, next } = over.clone();
+                let settled = Fact::GoalSettled { status, reason, next };
+                (vec![Fact::RestartsExceeded { child, cause }, settled], Some(over))
+            }
+        };
+        self.escalation = escalation;
+        let outbox = self.outbox::<()>(ActorName::Supervisor, ctx.address().recipient());
+        let committed = outbox.map(|mut outbox| outbox.commit(Decided::new(facts, Vec::new()), None, None));
+        if let Some(Err(error)) = committed {
+            self.finish(failed(&error.to_string(), &self.charter), ctx);
+        }
+    }
+
+    fn finish(&mut self, over: RunOver, ctx: &mut Context<Self>) {
+        if let Some(generation) = self.generation.take() {
+            generation.stop.cancel();
+        }
+        if let Some(sender) = self.over.take() {
+            // Whoever started the run may be gone; then nobody asks how it ended.
+            drop(sender.send(over));
+        }
+        ctx.stop();
+    }
+
+    fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit) {
+        self.attempts.remove(&attempt);
+        let crash = match exit {
+            Exit::Normal => None,
+            Exit::Panic => Some("its worker panicked".to_owned()),
+        };
+        let Some(generation) = &self.generation else { return };
+        if let Err(error) = tell(&generation.scheduler.clone().recipient(), WorkerGone { attempt, crash }) {
+            tracing::warn!(%error, "the scheduler does not hear of a worker's end");
+        }
+    }
+
+    fn reviewer_gone(&mut self, number: u64, exit: Exit) {
+        let Some((order, role)) = self.reviewers.remove(&number) else { return };
+        if exit == Exit::Panic {
+            let result = Err(format!("reviewer {role} panicked"));
+            let reviewed = Reviewed { subject: order.order.subject, result, cause: None };
+            if let Err(error) = tell(&order.reply_to, reviewed) {
+                tracing::warn!(%error, "nobody hears of a reviewer's end");
+            }
+        }
+    }
+}
+
+/// A place for an actor that has an address before it exists.
+struct Seat<A: Actor<Context = Context<A>>>(Context<A>);
+
+fn seat<A: Actor<Context = Context<A>>>() -> Seat<A> {
+    let mut context = Context::new();
+    context.set_mailbox_capacity(MAILBOX);
+    Seat(context)
+}
+
+impl<A: Actor<Context = Context<A>>> Seat<A> {
+    fn address(&self) -> Addr<A> {
+        self.0.address()
+    }
+
+    fn run(self, actor: A) {
+        self.0.run(actor);
+    }
+}
+
+/// The addresses that wires are made of.
+struct Seats {
+    controller: Addr<ControllerActor>,
+    scheduler: Addr<SchedulerActor>,
+    integrator: Addr<IntegratorActor>,
+    planner: Addr<PlannerActor>,
+    budget: Addr<BudgetActor>,
+}
+
+fn failed(detail: &str, charter: &Charter) -> RunOver {
+    let next = vec![format!("omk goal resume {}", charter.id)];
+    RunOver { status: GoalStatus::FailedInfra, reason: detail.to_owned(), next }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let journal = JournalActor::new(
+            Arc::clone(&self.effects.journal),
+            Arc::clone(&self.effects.clock),
+            self.observer.clone(),
+            ctx.address().recipient(),
+        );
+        let seat = seat();
+        self.journal = Some(seat.address());
+        seat.run(journal);
+        if let Some(state) = self.state.take() {
+            self.build(state, ctx);
+        }
+    }
+}
+
+impl Handler<StartWorker> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, start: StartWorker, ctx: &mut Context<Self>) {
+        let Some(generation) = &self.generation else { return };
+        let (around, token) = (generation.around.clone(), generation.stop.child_token());
+        let attempt = start.attempt;
+        let seat = seat::<WorkerActor>();
+        let Some(outbox) = self.outbox(ActorName::Worker, seat.address().recipient()) else { return };
+        let guard = self.guard(Child::Worker(attempt.clone()), ctx);
+        self.attempts.insert(attempt.clone(), token.clone());
+        seat.run(WorkerActor::new(attempt, around, token, outbox, guard));
+    }
+}
+
+impl Handler<StopWorker> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, stop: StopWorker, _ctx: &mut Context<Self>) {
+        if let Some(token) = self.attempts.get(&stop.attempt) {
+            token.cancel();
+        }
+    }
+}
+
+impl Handler<StopEffects> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, _: StopEffects, _ctx: &mut Context<Self>) {
+        if let Some(generation) = &self.generation {
+            generation.stop.cancel();
+        }
+    }
+}
+
+impl Handler<StartReviewers> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, start: StartReviewers, ctx: &mut Context<Self>) {
+        for role in start.roles.clone() {
+            let seat = seat::<ReviewerActor>();
+            let Some(outbox) = self.outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
+            self.reviewers_started += 1;
+            let number = self.reviewers_started;
+            let guard = self.guard(Child::Reviewer(number), ctx);
+            self.reviewers.insert(number, (start.clone(), role));
+            let workspace = Arc::clone(&self.effects.workspace);
+            let reply = (start.reply_to.clone(), start.cause);
+            seat.run(ReviewerActor::new((role, start.order.clone()), workspace, outbox, reply, guard));
+        }
+    }
+}
+
+impl Handler<ChildExited> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, exited: ChildExited, ctx: &mut Context<Self>) {
+        match exited.child {
+            Child::Worker(attempt) => self.worker_gone(attempt, exited.exit),
+            Child::Reviewer(number) => self.reviewer_gone(number, exited.exit),
+            Child::Coordinator(name) if exited.generation == self.number && self.over.is_some() => {
+                let cause = match exited.exit {
+                    Exit::Normal => "it stopped by itself",
+                    Exit::Panic => "it panicked",
+                };
+                self.restart(name, cause, ctx);
+            }
+            Child::Coordinator(_) => {}
+        }
+    }
+}
+
+impl Handler<Defect> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, defect: Defect, ctx: &mut Context<Self>) {
+        self.restart(defect.actor, &defect.detail, ctx);
+    }
+}
+
+impl Handler<Committed> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, _: Committed, ctx: &mut Context<Self>) {
+        match (self.escalation.take(), self.state.take()) {
+            (Some(over), _) => self.finish(over, ctx),
+            (None, Some(state)) => self.build(state, ctx),
+            (None, None) => {}
+        }
+    }
+}
+
+impl Handler<JournalFailed> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, journal: JournalFailed, ctx: &mut Context<Self>) {
+        self.finish(failed(&journal.detail, &self.charter), ctx);
+    }
+}
+
+impl Handler<StopRun> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, stop: StopRun, _ctx: &mut Context<Self>) {
+        self.stop_wanted = Some(stop.clone());
+        let Some(generation) = &self.generation else { return };
+        if let Err(error) = tell(&generation.controller.clone().recipient(), stop) {
+            tracing::warn!(%error, "the controller is being rebuilt; it will hear of the stop then");
+        }
+    }
+}
+
+impl Handler<RunOver> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, over: RunOver, ctx: &mut Context<Self>) {
+        self.finish(over, ctx);
+    }
+}

@@ -1,0 +1,312 @@
+//! A worker: one attempt of one slice, from its claim to its end.
+//!
+//! Talks to the scheduler through the `WorkPlane` only. It ends after every process of its attempt has ended.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::ready;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::Effects;
+use crate::actors::exit_guard::ExitGuard;
+use crate::domain::agent::{AgentEvent, AgentTask};
+use crate::domain::event::{Decided, Fact};
+use crate::domain::evidence::GateScope;
+use crate::domain::goal::Charter;
+use crate::domain::ids::{AttemptRef, CommitId};
+use crate::domain::order::{CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
+use crate::domain::task::{Assignment, AttemptOutcome, Capture, GateSpec};
+use crate::messages::budget::UsageSeen;
+use crate::messages::journal::{Committed, Outbox};
+use crate::messages::tell;
+use crate::ports::WorkPlane;
+use crate::workflow::worker::{Progress, Step, Worker};
+
+/// What every worker of a run knows.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The goal.
+    pub charter: Arc<Charter>,
+    /// The gates of the plan.
+    pub gates: Arc<Vec<GateSpec>>,
+    /// The effects.
+    pub effects: Effects,
+    /// The scheduler.
+    pub plane: Arc<dyn WorkPlane>,
+    /// Where use is reported.
+    pub budget: Recipient<UsageSeen>,
+}
+
+/// The actor. It lives for one attempt.
+pub struct WorkerActor {
+    attempt: AttemptRef,
+    around: Surroundings,
+    stop: CancellationToken,
+    outbox: Outbox<Step>,
+    worker: Option<Worker>,
+    worktree: Option<PathBuf>,
+    guard: Option<ExitGuard>,
+}
+
+impl WorkerActor {
+    /// A worker for one offered attempt. `stop` kills what it started.
+    pub fn new(
+        attempt: AttemptRef,
+        around: Surroundings,
+        stop: CancellationToken,
+        outbox: Outbox<Step>,
+        guard: ExitGuard,
+    ) -> Self {
+        Self { attempt, around, stop, outbox, worker: None, worktree: None, guard: Some(guard) }
+    }
+
+    fn claimed(&mut self, claimed: Result<Assignment, LeaseOver>, ctx: &mut Context<Self>) {
+        match claimed {
+            Ok(assignment) => {
+                let worker = Worker::new(assignment, &self.around.gates);
+                let first = worker.begin();
+                self.worker = Some(worker);
+                self.renew_later(ctx);
+                self.take(first, ctx);
+            }
+            Err(over) => {
+                tracing::debug!(%over, "the claim was refused");
+                ctx.stop();
+            }
+        }
+    }
+
+    /// Keeps the lease while the actor lives. A lease that is over kills what runs under it.
+    fn renew_later(&self, ctx: &mut Context<Self>) {
+        let period = Duration::from_millis((self.around.charter.settings.lease_ms / 3).max(10));
+        ctx.run_later(period, |actor, ctx| {
+            let renewal = actor.around.plane.renew(actor.attempt.clone());
+            ctx.spawn(renewal.into_actor(actor).map(|renewed, actor, ctx| match renewed {
+                Ok(()) => actor.renew_later(ctx),
+                Err(_) => actor.stop.cancel(),
+            }));
+        });
+    }
+
+    /// Records what happened, then goes on.
+    fn advance(&mut self, progress: Progress, ctx: &mut Context<Self>) {
+        let decided = Decided::new(progress.fact.into_iter().collect(), vec![progress.step]);
+        match self.outbox.commit(decided, None, Some(&self.attempt)) {
+            Ok(released) => released.intents.into_iter().for_each(|step| self.take(step, ctx)),
+            Err(error) => {
+                tracing::error!(%error, attempt = %self.attempt, "the worker cannot go on");
+                ctx.stop();
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step, ctx: &mut Context<Self>) {
+        let ends = matches!(step, Step::Finish { .. });
+        match (self.stop.is_cancelled() && !ends, &self.worker) {
+            (true, Some(worker)) => {
+                let stopped = worker.stopped();
+                self.perform(stopped, ctx);
+            }
+            (false, _) | (true, None) => self.perform(step, ctx),
+        }
+    }
+
+    fn perform(&mut self, step: Step, ctx: &mut Context<Self>) {
+        match step {
+            Step::Prepare => self.prepare(ctx),
+            Step::RunAgent => self.run_agent(ctx),
+            Step::Capture => self.capture(ctx),
+            Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
+            Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
+            Step::Finish { outcome, capture } => self.finish(outcome, capture, ctx),
+        }
+    }
+
+    fn fail(&mut self, fault: &Fault, ctx: &mut Context<Self>) {
+        if let Some(worker) = &self.worker {
+            let step = worker.failed(&fault.to_string());
+            self.perform(step, ctx);
+        }
+    }
+
+    fn prepare(&mut self, ctx: &mut Context<Self>) {
+        let Some(assignment) = self.worker.as_ref().map(Worker::assignment) else { return };
+        let order = WorktreeOrder {
+            attempt: self.attempt.clone(),
+            start: assignment.start.clone(),
+            content: assignment.content.clone(),
+        };
+        let prepared = self.around.effects.workspace.prepare(order);
+        ctx.spawn(prepared.into_actor(self).map(|prepared, actor, ctx| match prepared {
+            Ok(path) => actor.prepared(path, ctx),
+            Err(fault) => actor.fail(&fault, ctx),
+        }));
+    }
+
+    fn prepared(&mut self, path: PathBuf, ctx: &mut Context<Self>) {
+        let name = PathBuf::from("worktrees").join(path.file_name().unwrap_or_default());
+        self.worktree = Some(path);
+        let fact = Some(Fact::WorktreePrepared { path: name });
+        self.advance(Progress { fact, step: Step::RunAgent }, ctx);
+    }
+
+    fn run_agent(&mut self, ctx: &mut Context<Self>) {
+        let (Some(worker), Some(worktree)) = (&self.worker, &self.worktree) else { return };
+        let charter = &self.around.charter;
+        let task = AgentTask {
+            goal: charter.id.clone(),
+            goal_text: charter.goal.clone(),
+            assignment: worker.assignment().clone(),
+            worktree: worktree.clone(),
+            timeout_ms: charter.settings.attempt_timeout_ms,
+            grace_ms: charter.settings.grace_ms,
+        };
+        let (events, received) = mpsc::unbounded_channel();
+        self.watch(received, ctx);
+        let report = self.around.effects.agents.run(task, events, self.stop.clone());
+        ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
+            if let Some(worker) = &actor.worker {
+                let progress = worker.agent_reported(report);
+                actor.advance(progress, ctx);
+            }
+        }));
+    }
+
+    /// Passes on what the agent lets us see: use counts, words are kept in its log.
+    fn watch(&self, mut received: mpsc::UnboundedReceiver<AgentEvent>, ctx: &mut Context<Self>) {
+        let (budget, attempt) = (self.around.budget.clone(), self.attempt.clone());
+        let watching = async move {
+            while let Some(event) = received.recv().await {
+                match event {
+                    AgentEvent::Usage { usage } => {
+                        let seen = UsageSeen { attempt: attempt.clone(), usage, cause: None };
+                        if let Err(error) = tell(&budget, seen) {
+                            tracing::warn!(%error, %attempt, "use was not recorded");
+                        }
+                    }
+                    AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
+                    AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
+                    AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),
+                    AgentEvent::Done { summary } => tracing::debug!(%attempt, summary, "the agent says it is done"),
+                }
+            }
+        };
+        ctx.spawn(watching.into_actor(self));
+    }
+
+    fn capture(&mut self, ctx: &mut Context<Self>) {
+        let (Some(worker), Some(worktree)) = (&self.worker, &self.worktree) else { return };
+        let assignment = worker.assignment();
+        let order = CaptureOrder {
+            attempt: self.attempt.clone(),
+            worktree: worktree.clone(),
+            start: assignment.start.clone(),
+            access: assignment.spec.access.clone(),
+            message: commit_message(&self.around.charter, assignment),
+            at: self.around.effects.clock.now(),
+        };
+        let captured = self.around.effects.workspace.capture(order);
+        ctx.spawn(captured.into_actor(self).map(|captured, actor, ctx| match (captured, &mut actor.worker) {
+            (Ok(captured), Some(worker)) => {
+                let progress = worker.captured(captured);
+                actor.advance(progress, ctx);
+            }
+            (Err(fault), _) => actor.fail(&fault, ctx),
+            (Ok(_), None) => {}
+        }));
+    }
+
+    fn check_kept(&mut self, commit: CommitId, ctx: &mut Context<Self>) {
+        let Some(worker) = &self.worker else { return };
+        let keep = worker.assignment().keep.clone();
+        if keep.is_empty() {
+            let step = worker.kept_checked(&[]);
+            return self.take(step, ctx);
+        }
+        let missing = self.around.effects.workspace.missing_lines(commit, keep);
+        ctx.spawn(missing.into_actor(self).map(|missing, actor, ctx| match (missing, &actor.worker) {
+            (Ok(missing), Some(worker)) => {
+                let step = worker.kept_checked(&missing);
+                actor.take(step, ctx);
+            }
+            (Err(fault), _) => actor.fail(&fault, ctx),
+            (Ok(_), None) => {}
+        }));
+    }
+
+    fn run_gate(&mut self, gate: GateSpec, capture: &Capture, ctx: &mut Context<Self>) {
+        let order = GateOrder {
+            gate,
+            scope: GateScope::Attempt { slice: self.attempt.slice.clone(), attempt: self.attempt.attempt },
+            tree: capture.tree.clone(),
+            cold: false,
+            base_tests: None,
+            grace_ms: self.around.charter.settings.grace_ms,
+        };
+        let gated = self.around.effects.gates.run(order, self.stop.clone());
+        ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| match (gated, &mut actor.worker) {
+            (Ok(result), Some(worker)) => {
+                let progress = worker.gated(result);
+                actor.advance(progress, ctx);
+            }
+            (Err(fault), _) => actor.fail(&fault, ctx),
+            (Ok(_), None) => {}
+        }));
+    }
+
+    fn finish(&mut self, outcome: AttemptOutcome, capture: Option<Capture>, ctx: &mut Context<Self>) {
+        let finished = self.around.plane.finish(self.attempt.clone(), outcome, capture);
+        ctx.spawn(finished.into_actor(self).then(|finished, actor, ctx| {
+            if let Err(over) = finished {
+                tracing::debug!(%over, "the result came late");
+            }
+            actor.clean_up(ctx);
+            ready(())
+        }));
+    }
+
+    /// Removes the worktree: all that counts of it is captured. Its permit is free at once.
+    fn clean_up(&mut self, ctx: &mut Context<Self>) {
+        drop(self.guard.take());
+        let Some(worktree) = self.worktree.take() else { return ctx.stop() };
+        let discarded = self.around.effects.workspace.discard(worktree);
+        ctx.spawn(discarded.into_actor(self).map(|discarded, actor, ctx| {
+            if let Err(fault) = discarded {
+                tracing::warn!(%fault, attempt = %actor.attempt, "a worktree was left behind");
+            }
+            ctx.stop();
+        }));
+    }
+}
+
+/// The message of the commit of a slice, with its trailers.
+fn commit_message(charter: &Charter, assignment: &Assignment) -> String {
+    let Assignment { spec, attempt, .. } = assignment;
+    let title = spec.title.lines().next().unwrap_or_default();
+    let body = match spec.description.trim() {
+        "" => String::new(),
+        text => format!("{text}\n\n"),
+    };
+    format!("{title}\n\n{body}Omk-Goal: {}\nOmk-Slice: {}\nOmk-Attempt: {attempt}\n", charter.id, spec.id)
+}
+
+impl Actor for WorkerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let claimed = self.around.plane.claim(self.attempt.clone());
+        ctx.spawn(claimed.into_actor(self).map(|claimed, actor, ctx| actor.claimed(claimed, ctx)));
+    }
+}
+
+impl Handler<Committed> for WorkerActor {
+    type Result = ();
+    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
+        let released = self.outbox.acknowledge(committed);
+        released.intents.into_iter().for_each(|step| self.take(step, ctx));
+    }
+}

@@ -1,0 +1,124 @@
+//! The fold of what the controller knows: charter, plan, phase, status.
+//!
+//! Durable state only: all of it is rebuilt by applying the journal from its first record.
+
+use std::sync::Arc;
+
+use crate::domain::control::{Holder, Stop};
+use crate::domain::event::{Branch, Fact};
+use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
+use crate::domain::ids::TreeId;
+use crate::domain::review::{Review, Subject};
+use crate::domain::task::AcceptedPlan;
+
+/// A goal as the controller sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoalRecord {
+    /// What was asked for; `None` before the first record.
+    pub charter: Option<Arc<Charter>>,
+    /// The accepted plan.
+    pub plan: Option<Arc<AcceptedPlan>>,
+    /// Where the goal stands; `None` before its first rest or run.
+    pub status: Option<GoalStatus>,
+    /// Why.
+    pub reason: String,
+    /// What goes on.
+    pub next: Vec<String>,
+    /// Status and reason before the newest run.
+    pub before: Option<(GoalStatus, String, Vec<String>)>,
+    /// The newest phase.
+    pub phase: Option<Phase>,
+    /// Runs so far.
+    pub runs: u32,
+    /// The process of the newest run.
+    pub holder: Option<Holder>,
+    /// How far the newest run was to go.
+    pub drive: Option<Drive>,
+    /// A stop that was asked for and has not come about yet.
+    pub stop: Option<Stop>,
+    /// The newest reviews of the whole change, and the tree that they are about.
+    pub wall: Option<(TreeId, Vec<Review>)>,
+    /// Branches in the user's repository.
+    pub branches: Vec<Branch>,
+    /// Things said that are no failure.
+    pub notes: Vec<String>,
+}
+
+impl GoalRecord {
+    /// Applies a fact.
+    pub fn apply(&mut self, fact: &Fact) {
+        match fact {
+            Fact::GoalCreated(charter) => self.charter = Some(Arc::new((**charter).clone())),
+            Fact::RunStarted { holder, drive } => {
+                self.runs += 1;
+                self.holder = Some(holder.clone());
+                self.drive = Some(*drive);
+                self.stop = None;
+                self.before = self.status.map(|status| (status, self.reason.clone(), self.next.clone()));
+                if self.status != Some(GoalStatus::Ready) {
+                    self.status = Some(GoalStatus::Running);
+                    "a run is under way".clone_into(&mut self.reason);
+                    self.next.clear();
+                }
+            }
+            Fact::PhaseEntered { phase } => self.phase = Some(*phase),
+            Fact::StopRequested { stop, .. } => self.stop = Some(*stop),
+            Fact::Delivered { branches } => self.branches.clone_from(branches),
+            Fact::GoalSettled { status, reason, next } => {
+                self.status = Some(*status);
+                self.reason.clone_from(reason);
+                self.next.clone_from(next);
+                self.stop = None;
+            }
+            Fact::PlanAccepted(plan) => self.plan = Some(Arc::new((**plan).clone())),
+            Fact::ReviewFinished { subject: Subject::Goal { tree }, review } => self.add_to_wall(tree, review),
+            Fact::FlakeSeen { gate, .. } => {
+                self.notes.push(format!("gate `{gate}` was red and then green on one tree: a flake"))
+            }
+            Fact::RedBefore { gate, onto, .. } => {
+                self.notes
+                    .push(format!("gate `{gate}` was red already at {}: no slice is blamed for it", onto.short()));
+            }
+            Fact::ActorRestarted { child, cause } => self.notes.push(format!("actor {child} was restarted: {cause}")),
+            Fact::RestartsExceeded { child, cause } => {
+                self.notes.push(format!("actor {child} ended too often: {cause}"));
+            }
+            Fact::TailCut { bytes } => {
+                self.notes.push(format!("the journal's incomplete last line ({bytes} bytes) was cut"))
+            }
+            Fact::ReviewFinished { subject: Subject::Slice { .. }, .. }
+            | Fact::AttemptOffered { .. }
+            | Fact::AttemptClaimed { .. }
+            | Fact::AttemptFinished { .. }
+            | Fact::LateResultDropped { .. }
+            | Fact::SliceAccepted { .. }
+            | Fact::SliceReturned { .. }
+            | Fact::SliceGivenUp { .. }
+            | Fact::SliceReopened { .. }
+            | Fact::QuestionAsked { .. }
+            | Fact::QuestionAnswered { .. }
+            | Fact::WorktreePrepared { .. }
+            | Fact::AgentReported { .. }
+            | Fact::SliceCaptured { .. }
+            | Fact::GateFinished { .. }
+            | Fact::BatchFormed { .. }
+            | Fact::MergeConflicted { .. }
+            | Fact::SliceBlamed { .. }
+            | Fact::SliceIntegrated { .. }
+            | Fact::LimitsSet { .. }
+            | Fact::UsageRecorded { .. }
+            | Fact::BudgetNoticed { .. }
+            | Fact::BudgetExhausted { .. } => {}
+        }
+    }
+
+    fn add_to_wall(&mut self, tree: &TreeId, review: &Review) {
+        let wall = match &mut self.wall {
+            Some(wall) if wall.0 == *tree => wall,
+            stale => stale.insert((tree.clone(), Vec::new())),
+        };
+        wall.1.retain(|known| known.role != review.role);
+        wall.1.push(review.clone());
+        wall.1.sort_by_key(|known| known.role);
+    }
+}

@@ -1,0 +1,493 @@
+//! How accepted slices become integrated history: batches, their gates, flakes, bisection; and the deciding gates.
+//!
+//! Pure: inputs and the time go in, facts and intents come out. Invariants: one batch at a time; a slice is
+//! integrated only with a tree on which every required gate was green, or was red already before the batch; the order
+//! of the merges is the plan's.
+
+use std::sync::Arc;
+
+use crate::domain::event::{Decided, Fact};
+use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
+use crate::domain::ids::{Batch, CommitId, SliceId, TreeId};
+use crate::domain::task::{AcceptedPlan, Feedback, FeedbackKind, GateSpec, KeptLines};
+use crate::workflow::gates::GateLedger;
+use crate::workflow::merge_queue::{MergeQueue, Queued};
+
+/// What the integrator wants to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Merge these onto `onto`, in this order; for a conflict, collect the evidence.
+    Merge {
+        /// The batch.
+        batch: Batch,
+        /// What they are merged onto.
+        onto: CommitId,
+        /// The slices.
+        inputs: Vec<Queued>,
+    },
+    /// Run a gate on a tree.
+    RunGate {
+        /// On whose behalf.
+        scope: GateScope,
+        /// The gate.
+        gate: GateSpec,
+        /// The tree.
+        tree: TreeId,
+    },
+    /// Tell the scheduler of a fact about an enqueued slice.
+    Tell(Fact),
+    /// Every gate was run on the base.
+    ReportBase(Vec<GateResult>),
+    /// Every gate was run on the tip, or a stop came between.
+    ReportTip(Vec<GateResult>),
+}
+
+/// A slice that was merged, not yet gated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedSlice {
+    /// The slice.
+    pub queued: Queued,
+    /// The merge.
+    pub merge: CommitId,
+    /// The tree after it.
+    pub tree: TreeId,
+}
+
+/// A slice that could not be merged, with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictedSlice {
+    /// The slice.
+    pub queued: Queued,
+    /// What it was merged onto.
+    pub onto: CommitId,
+    /// The paths.
+    pub paths: Vec<String>,
+    /// Both sides and their base.
+    pub evidence: Vec<crate::domain::evidence::ArtifactRef>,
+    /// What others added there since the slice started.
+    pub added: Vec<(String, Vec<String>)>,
+    /// Both sides in words, bounded.
+    pub detail: String,
+}
+
+/// What came of merging a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MergeReport {
+    /// Those that merged, in order; each tree holds all before it.
+    pub merged: Vec<MergedSlice>,
+    /// Those that did not.
+    pub conflicted: Vec<ConflictedSlice>,
+}
+
+/// What is going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Work {
+    Idle,
+    Merging(Batch),
+    Judging(Judgement),
+    /// The deciding gates: the place of the one that runs, and whether it runs for the second time.
+    Proving {
+        place: usize,
+        again: bool,
+        results: Vec<GateResult>,
+    },
+}
+
+/// A merged batch under its gates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Judgement {
+    batch: Batch,
+    onto_tree: TreeId,
+    onto: CommitId,
+    merged: Vec<MergedSlice>,
+    /// The place of the gate under way, among the required ones.
+    gate: usize,
+    doubt: Doubt,
+    /// What the newest red verdict said.
+    red: String,
+}
+
+/// What a red gate makes us look at next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// Nothing is red so far.
+    None,
+    /// It was red once: is it a flake?
+    Flake,
+    /// It was red twice: was it red before the batch?
+    Before,
+    /// It was green before: which slice turns it red? The first `good` slices are green, the first `bad` red.
+    Bisect { good: usize, bad: usize },
+}
+
+/// The integrator's state.
+#[derive(Debug)]
+pub struct Integrator {
+    plan: Arc<AcceptedPlan>,
+    // durable: folded from the journal
+    queue: MergeQueue,
+    ledger: GateLedger,
+    // ephemeral
+    work: Work,
+    base_place: Option<usize>,
+    prove: bool,
+    halted: bool,
+}
+
+impl Integrator {
+    /// An integrator whose queue and ledger were folded from the journal.
+    pub fn new(plan: Arc<AcceptedPlan>, queue: MergeQueue, ledger: GateLedger) -> Self {
+        Self { plan, queue, ledger, work: Work::Idle, base_place: None, prove: false, halted: false }
+    }
+
+    /// The queue as it stands.
+    pub fn queue(&self) -> &MergeQueue {
+        &self.queue
+    }
+
+    /// The verdicts as they stand.
+    pub fn ledger(&self) -> &GateLedger {
+        &self.ledger
+    }
+
+    fn required(&self) -> impl Iterator<Item = &GateSpec> {
+        self.plan.gates.iter().filter(|gate| gate.required)
+    }
+
+    /// Takes up what an earlier run left in the queue.
+    pub fn begin(&mut self) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        self.advance(&mut decided);
+        decided
+    }
+
+    /// Runs the gates on the base that were not run there yet.
+    pub fn measure_base(&mut self, base: &TreeId) -> Decided<Intent> {
+        self.next_on_base(0, base)
+    }
+
+    fn next_on_base(&mut self, from: usize, base: &TreeId) -> Decided<Intent> {
+        let missing =
+            (from..self.plan.gates.len()).find(|&at| self.ledger.on_base(&self.plan.gates[at].name).is_none());
+        self.base_place = missing;
+        match missing {
+            Some(place) if !self.halted => Decided::intent(Intent::RunGate {
+                scope: GateScope::Base,
+                gate: self.plan.gates[place].clone(),
+                tree: base.clone(),
+            }),
+            Some(_) | None => {
+                let known = self.plan.gates.iter().filter_map(|gate| self.ledger.on_base(&gate.name).cloned());
+                Decided::intent(Intent::ReportBase(known.collect()))
+            }
+        }
+    }
+
+    /// An accepted attempt comes in.
+    pub fn enqueue(&mut self, queued: Queued) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        self.queue.enqueue(queued);
+        self.advance(&mut decided);
+        decided
+    }
+
+    /// Runs every gate, cold, on the tip, as soon as no batch is under way.
+    pub fn prove(&mut self) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        self.prove = true;
+        self.advance(&mut decided);
+        decided
+    }
+
+    /// Starts nothing new from here on.
+    pub fn halt(&mut self) -> Decided<Intent> {
+        self.halted = true;
+        match &self.work {
+            Work::Idle if self.prove => self.report_tip(Vec::new()),
+            Work::Idle | Work::Merging(_) | Work::Judging(_) | Work::Proving { .. } => Decided::default(),
+        }
+    }
+
+    /// The verdicts that are known of the tip.
+    pub fn known_of_tip(&self) -> Vec<GateResult> {
+        let on_tip = self.plan.gates.iter().filter_map(|gate| self.ledger.on_tip(&gate.name));
+        on_tip.filter(|result| result.tree == self.queue.tree).cloned().collect()
+    }
+
+    fn report_tip(&mut self, results: Vec<GateResult>) -> Decided<Intent> {
+        self.prove = false;
+        self.work = Work::Idle;
+        Decided::intent(Intent::ReportTip(results))
+    }
+
+    fn advance(&mut self, decided: &mut Decided<Intent>) {
+        if self.work != Work::Idle || self.halted {
+            return;
+        }
+        if !self.queue.waiting.is_empty() {
+            self.form_batch(decided);
+        } else if self.prove {
+            self.work = Work::Proving { place: 0, again: false, results: Vec::new() };
+            self.run_next_proof(decided);
+        }
+    }
+
+    fn form_batch(&mut self, decided: &mut Decided<Intent>) {
+        let place = |slice: &SliceId| self.plan.slices.iter().position(|spec| spec.id == *slice);
+        let mut inputs = self.queue.waiting.clone();
+        inputs.sort_by_key(|queued| place(&queued.slice));
+        let batch = self.queue.batches.next();
+        let onto = self.queue.tip.clone();
+        let slices = inputs.iter().map(|queued| queued.slice.clone()).collect();
+        self.record(decided, Fact::BatchFormed { batch, onto: onto.clone(), slices });
+        self.work = Work::Merging(batch);
+        decided.intents.push(Intent::Merge { batch, onto, inputs });
+    }
+
+    fn record(&mut self, decided: &mut Decided<Intent>, fact: Fact) {
+        self.queue.apply(&fact, None);
+        self.ledger.apply(&fact);
+        decided.facts.push(fact);
+    }
+
+    /// The batch was merged.
+    pub fn merged(&mut self, report: MergeReport) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        let Work::Merging(batch) = self.work else { return decided };
+        if self.halted {
+            self.work = Work::Idle;
+            return decided;
+        }
+        let integrating: Vec<_> = report.merged.iter().map(|merged| merged.queued.clone()).collect();
+        for conflict in report.conflicted {
+            let fact = self.conflict_fact(batch, conflict, &integrating);
+            self.record(&mut decided, fact.clone());
+            decided.intents.push(Intent::Tell(fact));
+        }
+        if report.merged.is_empty() {
+            self.work = Work::Idle;
+            self.advance(&mut decided);
+            return decided;
+        }
+        let judgement = Judgement {
+            batch,
+            onto_tree: self.queue.tree.clone(),
+            onto: self.queue.tip.clone(),
+            merged: report.merged,
+            gate: 0,
+            doubt: Doubt::None,
+            red: String::new(),
+        };
+        self.judge(judgement, &mut decided);
+        decided
+    }
+
+    /// Names the other sides: those integrated since the slice started, or merged before it in this batch.
+    fn conflict_fact(&self, batch: Batch, conflict: ConflictedSlice, integrating: &[Queued]) -> Fact {
+        let ConflictedSlice { queued, onto, paths, evidence, added, detail } = conflict;
+        let touches = |capture: &crate::domain::task::Capture| capture.paths.iter().any(|path| paths.contains(path));
+        let depended = &self.plan.slices.iter().find(|spec| spec.id == queued.slice).map(|spec| spec.after.clone());
+        let is_other = |slice: &SliceId| *slice != queued.slice && !depended.iter().flatten().any(|id| id == slice);
+        let before = self.queue.integrated.iter().map(|done| (&done.slice, &done.capture));
+        let beside = integrating.iter().map(|other| (&other.slice, &other.capture));
+        let with: Vec<SliceId> = before
+            .chain(beside)
+            .filter(|(slice, capture)| is_other(slice) && touches(capture))
+            .map(|(slice, _)| slice.clone())
+            .collect();
+        let keep = added
+            .into_iter()
+            .filter(|(_, lines)| !lines.is_empty())
+            .map(|(path, lines)| KeptLines { path, from: with.clone(), lines })
+            .collect();
+        let others: Vec<_> = with.iter().map(|slice| format!("`{slice}`")).collect();
+        let summary = format!("it conflicts with {} in {}", others.join(", "), paths.join(", "));
+        let feedback = Feedback { kind: FeedbackKind::Conflict, summary, detail, paths: paths.clone() };
+        let Queued { slice, attempt, .. } = queued;
+        Fact::MergeConflicted { slice, attempt, batch, onto, with, paths, evidence, keep, feedback }
+    }
+
+    /// Runs the next thing that the judgement needs to know, or lands the batch.
+    fn judge(&mut self, mut judgement: Judgement, decided: &mut Decided<Intent>) {
+        let required: Vec<_> = self.required().cloned().collect();
+        while let Some(gate) = required.get(judgement.gate) {
+            let Some(tree) = probe(&judgement) else { break };
+            let asks_again = judgement.doubt == Doubt::Flake;
+            match self.ledger.verdict(&gate.name, &tree).filter(|_| !asks_again) {
+                Some(green) if judgement.doubt != Doubt::None => {
+                    self.weigh(&mut judgement, gate, green, decided);
+                    if self.blame(&judgement, gate, decided) {
+                        return;
+                    }
+                }
+                Some(true) => judgement.gate += 1,
+                Some(false) | None => {
+                    let scope = GateScope::Batch { batch: judgement.batch };
+                    decided.intents.push(Intent::RunGate { scope, gate: gate.clone(), tree });
+                    self.work = Work::Judging(judgement);
+                    return;
+                }
+            }
+        }
+        self.land(judgement, decided);
+    }
+
+    /// What one verdict on the probed tree says.
+    fn weigh(&mut self, judgement: &mut Judgement, gate: &GateSpec, green: bool, decided: &mut Decided<Intent>) {
+        judgement.doubt = match (std::mem::replace(&mut judgement.doubt, Doubt::None), green) {
+            (Doubt::None, true) => {
+                judgement.gate += 1;
+                Doubt::None
+            }
+            (Doubt::None, false) => Doubt::Flake,
+            (Doubt::Flake, true) => {
+                if let Some(last) = judgement.merged.last() {
+                    let scope = GateScope::Batch { batch: judgement.batch };
+                    let fact = Fact::FlakeSeen { scope, gate: gate.name.clone(), tree: last.tree.clone() };
+                    self.record(decided, fact);
+                }
+                judgement.gate += 1;
+                Doubt::None
+            }
+            (Doubt::Flake, false) => Doubt::Before,
+            (Doubt::Before, false) => {
+                let (batch, onto) = (judgement.batch, judgement.onto.clone());
+                self.record(decided, Fact::RedBefore { batch, gate: gate.name.clone(), onto });
+                judgement.gate += 1;
+                Doubt::None
+            }
+            (Doubt::Before, true) => Doubt::Bisect { good: 0, bad: judgement.merged.len() },
+            (Doubt::Bisect { good, bad }, true) => Doubt::Bisect { good: middle(good, bad), bad },
+            (Doubt::Bisect { good, bad }, false) => Doubt::Bisect { good, bad: middle(good, bad) },
+        };
+    }
+
+    /// Sends the slice back that bisection has found, if it has; the others form the next batch.
+    fn blame(&mut self, judgement: &Judgement, gate: &GateSpec, decided: &mut Decided<Intent>) -> bool {
+        let Doubt::Bisect { good, bad } = judgement.doubt else { return false };
+        if bad - good > 1 {
+            return false;
+        }
+        let culprit = &judgement.merged[bad - 1];
+        let (slice, attempt) = (culprit.queued.slice.clone(), culprit.queued.attempt);
+        let feedback = Feedback {
+            kind: FeedbackKind::Gate,
+            summary: format!("gate `{}` turns red when it is merged", gate.name),
+            detail: format!("{}\nIts work is in commit {}.", judgement.red, culprit.queued.capture.commit),
+            paths: Vec::new(),
+        };
+        let fact = Fact::SliceBlamed { slice, attempt, batch: judgement.batch, gate: gate.name.clone(), feedback };
+        self.record(decided, fact.clone());
+        decided.intents.push(Intent::Tell(fact));
+        self.work = Work::Idle;
+        self.advance(decided);
+        true
+    }
+
+    fn land(&mut self, judgement: Judgement, decided: &mut Decided<Intent>) {
+        for merged in judgement.merged {
+            let MergedSlice { queued, merge, tree } = merged;
+            let Queued { slice, attempt, .. } = queued;
+            let fact = Fact::SliceIntegrated { slice, attempt, batch: judgement.batch, merge, tree };
+            self.record(decided, fact.clone());
+            decided.intents.push(Intent::Tell(fact));
+        }
+        self.work = Work::Idle;
+        self.advance(decided);
+    }
+
+    /// A gate ended.
+    pub fn gated(&mut self, scope: &GateScope, result: GateResult) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        let fact = Fact::GateFinished { scope: scope.clone(), result: Box::new(result.clone()) };
+        self.record(&mut decided, fact);
+        match scope {
+            GateScope::Base => self.base_gated(&result, &mut decided),
+            GateScope::Batch { .. } => self.batch_gated(&result, &mut decided),
+            GateScope::Tip => self.tip_gated(result, &mut decided),
+            GateScope::Attempt { .. } => {}
+        }
+        decided
+    }
+
+    fn base_gated(&mut self, result: &GateResult, decided: &mut Decided<Intent>) {
+        let from = self.base_place.map_or(self.plan.gates.len(), |place| place + 1);
+        let stopped = result.outcome == GateOutcome::Stopped;
+        self.halted |= stopped;
+        decided.then(self.next_on_base(from, &result.tree));
+    }
+
+    fn batch_gated(&mut self, result: &GateResult, decided: &mut Decided<Intent>) {
+        let Work::Judging(mut judgement) = std::mem::replace(&mut self.work, Work::Idle) else { return };
+        if result.outcome == GateOutcome::Stopped || self.halted {
+            return;
+        }
+        let Some(gate) = self.required().nth(judgement.gate).cloned() else { return };
+        if !result.outcome.is_green() {
+            judgement.red = format!("{}\n{}", outcome_phrase(&gate, result), result.excerpt);
+        }
+        self.weigh(&mut judgement, &gate, result.outcome.is_green(), decided);
+        if !self.blame(&judgement, &gate, decided) {
+            self.judge(judgement, decided);
+        }
+    }
+
+    fn tip_gated(&mut self, result: GateResult, decided: &mut Decided<Intent>) {
+        let Work::Proving { place, again, mut results } = std::mem::replace(&mut self.work, Work::Idle) else { return };
+        let stopped = result.outcome == GateOutcome::Stopped;
+        let red_once = !result.outcome.is_green() && result.required && !again && !stopped;
+        if again && result.outcome.is_green() {
+            let fact = Fact::FlakeSeen { scope: GateScope::Tip, gate: result.gate.clone(), tree: result.tree.clone() };
+            self.record(decided, fact);
+        }
+        if stopped || self.halted {
+            decided.then(self.report_tip(results));
+        } else if red_once {
+            self.work = Work::Proving { place, again: true, results };
+            self.run_next_proof(decided);
+        } else {
+            results.push(result);
+            self.work = Work::Proving { place: place + 1, again: false, results };
+            self.run_next_proof(decided);
+        }
+    }
+
+    fn run_next_proof(&mut self, decided: &mut Decided<Intent>) {
+        let Work::Proving { place, results, .. } = &self.work else { return };
+        match self.plan.gates.get(*place) {
+            Some(gate) => decided.intents.push(Intent::RunGate {
+                scope: GateScope::Tip,
+                gate: gate.clone(),
+                tree: self.queue.tree.clone(),
+            }),
+            None => {
+                let results = results.clone();
+                decided.then(self.report_tip(results));
+            }
+        }
+    }
+}
+
+/// The tree on which the next verdict is needed.
+fn probe(judgement: &Judgement) -> Option<TreeId> {
+    let tree_after = |count: usize| judgement.merged.get(count.checked_sub(1)?).map(|merged| merged.tree.clone());
+    match &judgement.doubt {
+        Doubt::None | Doubt::Flake => tree_after(judgement.merged.len()),
+        Doubt::Before => Some(judgement.onto_tree.clone()),
+        Doubt::Bisect { good, bad, .. } => tree_after(middle(*good, *bad)),
+    }
+}
+
+fn middle(good: usize, bad: usize) -> usize {
+    good + (bad - good) / 2
+}
+
+fn outcome_phrase(gate: &GateSpec, result: &GateResult) -> String {
+    match &result.outcome {
+        GateOutcome::Green => format!("gate `{}` is green", gate.name),
+        GateOutcome::Red { exit } => format!("gate `{}` is red: exit {exit}", gate.name),
+        GateOutcome::TimedOut => format!("gate `{}` is red: no end within {} ms", gate.name, gate.timeout_ms),
+        GateOutcome::Unstartable { detail } => format!("gate `{}` could not be started: {detail}", gate.name),
+        GateOutcome::Stopped => format!("gate `{}` was stopped", gate.name),
+    }
+}

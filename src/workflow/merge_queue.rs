@@ -1,0 +1,137 @@
+//! The fold of the merge queue: who waits, and what is integrated.
+//!
+//! Durable state only. Invariant: the tip is the merge of the last `SliceIntegrated`, or the base.
+
+use crate::domain::event::Fact;
+use crate::domain::goal::RepositoryFacts;
+use crate::domain::ids::{Attempt, Batch, CommitId, SliceId, TreeId};
+use crate::domain::task::Capture;
+
+/// An accepted attempt that waits to be merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The slice.
+    pub slice: SliceId,
+    /// Which try.
+    pub attempt: Attempt,
+    /// What it captured.
+    pub capture: Capture,
+}
+
+/// A slice in the integrated history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integrated {
+    /// The slice.
+    pub slice: SliceId,
+    /// What it captured.
+    pub capture: Capture,
+    /// The merge.
+    pub merge: CommitId,
+}
+
+/// The queue, and what has left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeQueue {
+    /// The integrated commit.
+    pub tip: CommitId,
+    /// Its tree.
+    pub tree: TreeId,
+    /// Batches formed so far.
+    pub batches: Batch,
+    /// Who waits, in the order of acceptance.
+    pub waiting: Vec<Queued>,
+    /// Who is in, in the order of the merges.
+    pub integrated: Vec<Integrated>,
+    /// The newest capture of each slice under way, from the workers' facts.
+    captures: Vec<Queued>,
+}
+
+impl MergeQueue {
+    /// The queue of a goal in which nothing is integrated.
+    pub fn new(repository: &RepositoryFacts) -> Self {
+        Self {
+            tip: repository.base.clone(),
+            tree: repository.base_tree.clone(),
+            batches: Batch(0),
+            waiting: Vec::new(),
+            integrated: Vec::new(),
+            captures: Vec::new(),
+        }
+    }
+
+    /// Puts an accepted attempt into the queue; a second time changes nothing.
+    pub fn enqueue(&mut self, queued: Queued) {
+        if !self.waiting.iter().any(|known| known.slice == queued.slice) {
+            self.waiting.push(queued);
+        }
+    }
+
+    fn leave(&mut self, slice: &SliceId) -> Option<Queued> {
+        let place = self.waiting.iter().position(|queued| queued.slice == *slice)?;
+        Some(self.waiting.remove(place))
+    }
+
+    /// Applies a fact; `slice` and `attempt` are those of the journal's record, where it bears them.
+    pub fn apply(&mut self, fact: &Fact, of: Option<(&SliceId, Attempt)>) {
+        match fact {
+            Fact::SliceCaptured { capture } => {
+                if let Some((slice, attempt)) = of {
+                    self.captures.retain(|known| known.slice != *slice);
+                    self.captures.push(Queued { slice: slice.clone(), attempt, capture: capture.clone() });
+                }
+            }
+            Fact::AttemptFinished { attempt, .. } => {
+                // An attempt that took up the capture of an interrupted one has no capture fact of its own.
+                if let Some(known) = self.captures.iter_mut().find(|known| known.slice == attempt.slice) {
+                    known.attempt = attempt.attempt;
+                }
+            }
+            Fact::SliceAccepted { slice, .. } => {
+                if let Some(queued) = self.captures.iter().find(|known| known.slice == *slice).cloned() {
+                    self.enqueue(queued);
+                }
+            }
+            Fact::BatchFormed { batch, .. } => self.batches = *batch,
+            Fact::MergeConflicted { slice, .. }
+            | Fact::SliceBlamed { slice, .. }
+            | Fact::SliceGivenUp { slice, .. } => {
+                self.leave(slice);
+            }
+            Fact::SliceIntegrated { slice, merge, tree, .. } => {
+                if let Some(queued) = self.leave(slice) {
+                    let Queued { slice, capture, .. } = queued;
+                    self.integrated.push(Integrated { slice, capture, merge: merge.clone() });
+                }
+                self.tip = merge.clone();
+                self.tree = tree.clone();
+            }
+            Fact::GoalCreated(_)
+            | Fact::RunStarted { .. }
+            | Fact::PhaseEntered { .. }
+            | Fact::StopRequested { .. }
+            | Fact::Delivered { .. }
+            | Fact::GoalSettled { .. }
+            | Fact::PlanAccepted(_)
+            | Fact::AttemptOffered { .. }
+            | Fact::AttemptClaimed { .. }
+            | Fact::LateResultDropped { .. }
+            | Fact::SliceReturned { .. }
+            | Fact::SliceReopened { .. }
+            | Fact::QuestionAsked { .. }
+            | Fact::QuestionAnswered { .. }
+            | Fact::WorktreePrepared { .. }
+            | Fact::AgentReported { .. }
+            | Fact::GateFinished { .. }
+            | Fact::ReviewFinished { .. }
+            | Fact::FlakeSeen { .. }
+            | Fact::RedBefore { .. }
+            | Fact::LimitsSet { .. }
+            | Fact::UsageRecorded { .. }
+            | Fact::BudgetNoticed { .. }
+            | Fact::BudgetExhausted { .. }
+            | Fact::ActorRestarted { .. }
+            | Fact::RestartsExceeded { .. }
+            | Fact::TailCut { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! From the folded state to the read model that commands show.
+
+use crate::domain::event::Branch;
+use crate::domain::evidence::GateScope;
+use crate::domain::goal::{GoalStatus, Phase};
+use crate::domain::ids::{Attempt, GoalId};
+use crate::domain::task::WaitingFor;
+use crate::domain::view::{
+    BudgetView, GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery,
+    SliceState, SliceView,
+};
+use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
+use crate::workflow::state::GoalState;
+
+/// The schema of [`GoalView`].
+pub const GOAL_SCHEMA: &str = "omk.goal/v1";
+
+/// The full state as commands show it; `None` before the first record.
+pub fn goal_view(state: &GoalState) -> Option<GoalView> {
+    let charter = state.goal.charter.as_deref()?;
+    let (seq, hash, updated) = state.last.clone()?;
+    let plan = state.goal.plan.as_deref();
+    Some(GoalView {
+        schema: GOAL_SCHEMA.to_owned(),
+        id: charter.id.clone(),
+        status: state.goal.status.unwrap_or(GoalStatus::Planned),
+        phase: state.goal.phase.unwrap_or(Phase::Intake),
+        reason: state.goal.reason.clone(),
+        next: state.goal.next.clone(),
+        charter: charter.clone(),
+        plan_source: plan.map(|plan| plan.source.clone()).unwrap_or_default(),
+        slices: state.slices.iter().map(|record| slice_view(&charter.id, record, &state.slices)).collect(),
+        gates: plan.map(|plan| plan.gates.clone()).unwrap_or_default(),
+        serialised: plan.map(|plan| plan.serialised.clone()).unwrap_or_default(),
+        gate_results: scoped_gates(state),
+        reviews: state.goal.wall.as_ref().map(|(_, reviews)| reviews.clone()).unwrap_or_default(),
+        integration: integration(state)?,
+        budget: BudgetView {
+            limits: state.budget.limits,
+            time_ms: state.budget.time_ms(),
+            usage: state.budget.usage,
+            exhausted: state.budget.exhausted,
+        },
+        questions: state.slices.iter().filter_map(question).collect(),
+        branches: state.goal.branches.clone(),
+        notes: state.goal.notes.clone(),
+        runs: state.goal.runs,
+        journal: JournalView { seq, hash },
+        updated,
+    })
+}
+
+fn scoped_gates(state: &GoalState) -> Vec<ScopedGate> {
+    let Some(plan) = state.goal.plan.as_deref() else { return Vec::new() };
+    let scoped = |scope: GateScope| {
+        plan.gates.iter().filter_map(move |gate| {
+            let result = match scope {
+                GateScope::Base => state.gates.on_base(&gate.name),
+                GateScope::Tip => state.gates.on_tip(&gate.name),
+                GateScope::Attempt { .. } | GateScope::Batch { .. } => None,
+            };
+            result.map(|result| ScopedGate { scope: scope.clone(), result: result.clone() })
+        })
+    };
+    scoped(GateScope::Base).chain(scoped(GateScope::Tip)).collect()
+}
+
+fn integration(state: &GoalState) -> Option<IntegrationView> {
+    let queue = state.queue.as_ref()?;
+    Some(IntegrationView {
+        tip: queue.tip.clone(),
+        tree: queue.tree.clone(),
+        batches: queue.batches.0,
+        added: queue.integrated.iter().map(|done| done.capture.added).sum(),
+        removed: queue.integrated.iter().map(|done| done.capture.removed).sum(),
+    })
+}
+
+fn question(record: &SliceRecord) -> Option<QuestionView> {
+    match &record.stage {
+        Stage::Asking { question, text } => Some(QuestionView {
+            id: question.clone(),
+            slice: record.spec.id.clone(),
+            text: text.clone(),
+            since: record.since,
+        }),
+        Stage::Waiting
+        | Stage::Offered
+        | Stage::Running { .. }
+        | Stage::Reviewing { .. }
+        | Stage::Accepted
+        | Stage::Integrated { .. }
+        | Stage::GivenUp { .. } => None,
+    }
+}
+
+fn slice_view(goal: &GoalId, record: &SliceRecord, table: &SliceTable) -> SliceView {
+    let (state, step, lease_until) = match &record.stage {
+        Stage::Waiting => (SliceState::Waiting, None, None),
+        Stage::Offered => (SliceState::Running, Some("preparing"), None),
+        Stage::Running { lease_until, step } => (SliceState::Running, Some(*step), Some(*lease_until)),
+        Stage::Reviewing { .. } => (SliceState::Reviewing, None, None),
+        Stage::Accepted => (SliceState::Accepted, None, None),
+        Stage::Integrated { .. } => (SliceState::Integrated, None, None),
+        Stage::Asking { .. } => (SliceState::Asking, None, None),
+        Stage::GivenUp { .. } => (SliceState::GivenUp, None, None),
+    };
+    let reason = match &record.stage {
+        Stage::GivenUp { reason } => Some(reason.clone()),
+        _ => None,
+    };
+    SliceView {
+        spec: record.spec.clone(),
+        kind: "slice".to_owned(),
+        owner_role: "executor".to_owned(),
+        state,
+        attempt: record.attempt,
+        failures: record.failures,
+        epoch: record.epoch,
+        lease_until,
+        step: step.map(str::to_owned),
+        waiting_for: waiting_for(record, table),
+        reason,
+        feedback: record.feedback.clone(),
+        captured: record.capture.as_ref().map(|(_, capture)| capture.clone()),
+        reviews: record.reviews.clone(),
+        gate_results: record.gate_results.clone(),
+        delivery: delivery(goal, record),
+        usage: record.usage,
+        started: record.started,
+        ended: record.ended,
+    }
+}
+
+fn delivery(goal: &GoalId, record: &SliceRecord) -> SliceDelivery {
+    let (merge, batch) = match &record.stage {
+        Stage::Integrated { merge, batch, .. } => (Some(merge.clone()), Some(*batch)),
+        _ => (None, None),
+    };
+    SliceDelivery {
+        branch: format!("omk/{goal}/{}", record.spec.id),
+        worktree: record.worktree.clone(),
+        base: record.start.clone(),
+        batch,
+        merge,
+    }
+}
+
+/// Why a slice does not move.
+fn waiting_for(record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
+    let waits = |kind: &str, reference: &str, next: String| WaitingFor {
+        kind: kind.to_owned(),
+        reference: reference.to_owned(),
+        since: record.since,
+        next,
+    };
+    match &record.stage {
+        Stage::Waiting => {
+            let unmet: Vec<_> = unmet_dependencies(record, table)
+                .map(|(id, given_up)| match given_up {
+                    true => waits("given_up", id, format!("nothing until `{id}` is retried")),
+                    false => waits("slice", id, format!("starts when `{id}` is integrated")),
+                })
+                .collect();
+            match (unmet.is_empty(), record.attempt) {
+                (false, _) => unmet,
+                (true, Attempt(0)) => vec![waits("permit", "agents", "starts when an agent is free".to_owned())],
+                (true, last) => vec![waits("retry", "agents", format!("attempt {} follows", last.next()))],
+            }
+        }
+        Stage::Accepted => vec![waits("merge", "queue", "merged with the next batch".to_owned())],
+        Stage::Asking { question, .. } => {
+            vec![waits("human", question, format!("omk goal answer {question} --text \"…\""))]
+        }
+        Stage::Offered
+        | Stage::Running { .. }
+        | Stage::Reviewing { .. }
+        | Stage::Integrated { .. }
+        | Stage::GivenUp { .. } => Vec::new(),
+    }
+}
+
+/// Stated dependencies that are not integrated, and whether each was given up.
+fn unmet_dependencies<'a>(
+    record: &'a SliceRecord,
+    table: &'a SliceTable,
+) -> impl Iterator<Item = (&'a str, bool)> + use<'a> {
+    record.spec.after.iter().filter_map(|id| match &table.slice(id)?.stage {
+        Stage::Integrated { .. } => None,
+        Stage::GivenUp { .. } => Some((id.as_str(), true)),
+        Stage::Waiting
+        | Stage::Offered
+        | Stage::Running { .. }
+        | Stage::Reviewing { .. }
+        | Stage::Accepted
+        | Stage::Asking { .. } => Some((id.as_str(), false)),
+    })
+}
+
+/// A line of `goal list`, from the full view.
+pub fn summary(view: &GoalView, orphaned: bool) -> GoalSummary {
+    let integrated = view.slices.iter().filter(|slice| slice.state == SliceState::Integrated).count();
+    GoalSummary {
+        id: view.id.clone(),
+        status: view.status,
+        orphaned,
+        created: view.charter.created,
+        updated: view.updated,
+        integrated: u32::try_from(integrated).unwrap_or(u32::MAX),
+        slices: u32::try_from(view.slices.len()).unwrap_or(u32::MAX),
+        tokens: view.budget.usage.tokens(),
+        usd_micros: view.budget.usage.usd_micros,
+        needs: needs(view),
+    }
+}
+
+fn needs(view: &GoalView) -> String {
+    if let Some(question) = view.questions.first() {
+        return format!("{}  answer {}", view.questions.len(), question.id);
+    }
+    match view.status {
+        GoalStatus::BlockedOnHuman
+        | GoalStatus::BlockedOnExternal
+        | GoalStatus::NotReady
+        | GoalStatus::NeedsMoreBudget
+        | GoalStatus::FailedInfra
+        | GoalStatus::Paused => view.next.first().cloned().unwrap_or_default(),
+        GoalStatus::Planned | GoalStatus::Running | GoalStatus::Ready | GoalStatus::Cancelled => String::new(),
+    }
+}
+
+/// The branch of the integrated history, where it was delivered.
+pub fn integration_branch(branches: &[Branch]) -> Option<&Branch> {
+    branches.iter().find(|branch| branch.name.ends_with("/integration"))
+}

@@ -1,0 +1,217 @@
+//! One attempt of one slice, step by step.
+//!
+//! Pure: each input is the result of the step before. Invariants: nothing that the agent says decides anything; an
+//! attempt passes only with a change that is within its rights and green on every one of its gates.
+
+use crate::domain::agent::{AgentEnd, AgentReport};
+use crate::domain::event::Fact;
+use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
+use crate::domain::order::{Captured, Uncapturable};
+use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
+
+/// What the worker does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Make the worktree.
+    Prepare,
+    /// Let the agent work in it.
+    RunAgent,
+    /// Capture what it left.
+    Capture,
+    /// Check that lines of other slices are still there.
+    CheckKept {
+        /// The capture.
+        capture: Capture,
+    },
+    /// Run a gate on the captured tree.
+    RunGate {
+        /// The gate.
+        gate: Box<GateSpec>,
+        /// The capture.
+        capture: Capture,
+    },
+    /// End the attempt.
+    Finish {
+        /// How.
+        outcome: AttemptOutcome,
+        /// What was captured, where something was.
+        capture: Option<Capture>,
+    },
+}
+
+/// A fact, where the input is one, and the next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What the input recorded.
+    pub fact: Option<Fact>,
+    /// What follows.
+    pub step: Step,
+}
+
+/// The state of one attempt.
+#[derive(Debug)]
+pub struct Worker {
+    assignment: Assignment,
+    /// The gates that this attempt must pass, in order.
+    gates: Vec<GateSpec>,
+    passed: usize,
+    capture: Option<Capture>,
+}
+
+impl Worker {
+    /// A worker for an assignment, with all gates of the plan.
+    pub fn new(assignment: Assignment, plan_gates: &[GateSpec]) -> Self {
+        let own = &assignment.spec.gates;
+        let applies = |gate: &&GateSpec| if own.is_empty() { gate.required } else { own.contains(&gate.name) };
+        let gates = plan_gates.iter().filter(applies).cloned().collect();
+        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0 }
+    }
+
+    /// What it works on.
+    pub fn assignment(&self) -> &Assignment {
+        &self.assignment
+    }
+
+    /// The first step: an interrupted attempt that was captured goes on behind the capture.
+    pub fn begin(&self) -> Step {
+        match &self.capture {
+            Some(capture) => Step::CheckKept { capture: capture.clone() },
+            None => Step::Prepare,
+        }
+    }
+
+    /// The agent's process ended.
+    pub fn agent_reported(&self, report: AgentReport) -> Progress {
+        let step = match &report.end {
+            AgentEnd::Finished => Step::Capture,
+            AgentEnd::Asked { question } => self.finish(AttemptOutcome::Asked { question: question.clone() }),
+            AgentEnd::Failed { detail } => {
+                self.reject(FeedbackKind::Agent, first_line("the agent failed", detail), detail, Vec::new())
+            }
+            AgentEnd::Unavailable { detail } => self.finish(AttemptOutcome::Unavailable { detail: detail.clone() }),
+            AgentEnd::TimedOut => {
+                let detail = format!("the agent did not end within {} ms", report.duration_ms);
+                self.finish(AttemptOutcome::Expired { detail })
+            }
+            AgentEnd::Stopped => self.finish(stopped()),
+        };
+        Progress { fact: Some(Fact::AgentReported { report }), step }
+    }
+
+    /// What the agent left was captured.
+    pub fn captured(&mut self, captured: Captured) -> Progress {
+        let Captured { capture, refused } = captured;
+        if !refused.is_empty() {
+            return Progress { fact: None, step: self.refuse(&refused) };
+        }
+        let Some(capture) = capture else {
+            let summary = "it changed nothing".to_owned();
+            return Progress { fact: None, step: self.reject(FeedbackKind::Policy, summary, "", Vec::new()) };
+        };
+        let outside = outside(&capture, &self.assignment);
+        if !outside.is_empty() {
+            return Progress { fact: None, step: self.out_of_bounds(outside) };
+        }
+        self.capture = Some(capture.clone());
+        let fact = Fact::SliceCaptured { capture: capture.clone() };
+        Progress { fact: Some(fact), step: Step::CheckKept { capture } }
+    }
+
+    fn refuse(&self, refused: &[Uncapturable]) -> Step {
+        let lines: Vec<_> = refused.iter().map(|entry| format!("{}: {}", entry.path, entry.problem)).collect();
+        let summary = first_line("it left something that cannot be captured", &lines[0]);
+        let paths = refused.iter().map(|entry| entry.path.clone()).collect();
+        self.reject(FeedbackKind::Policy, summary, &lines.join("\n"), paths)
+    }
+
+    fn out_of_bounds(&self, paths: Vec<String>) -> Step {
+        const SHOWN: usize = 5;
+        let more = paths.len().saturating_sub(SHOWN);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let shown = paths.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let summary = format!("it changed paths outside its writes and merges: {shown}{rest}");
+        self.reject(FeedbackKind::Policy, summary, &paths.join("\n"), paths.clone())
+    }
+
+    /// Lines that the attempt should have kept were looked for.
+    pub fn kept_checked(&self, missing: &[KeptLines]) -> Step {
+        match missing {
+            [] => self.next_gate(),
+            [first, ..] => {
+                let from: Vec<_> = first.from.iter().map(|slice| format!("`{slice}`")).collect();
+                let count = first.lines.len();
+                let summary = format!("it dropped {count} line(s) that {} added to {}", from.join(", "), first.path);
+                let dropped = |kept: &KeptLines| format!("{}:\n{}", kept.path, kept.lines.join("\n"));
+                let detail = missing.iter().map(dropped).collect::<Vec<_>>().join("\n\n");
+                self.reject(FeedbackKind::Policy, summary, &detail, missing.iter().map(|k| k.path.clone()).collect())
+            }
+        }
+    }
+
+    /// A gate ended on the captured tree.
+    pub fn gated(&mut self, result: GateResult) -> Progress {
+        let gate = result.gate.clone();
+        let step = match &result.outcome {
+            GateOutcome::Green => {
+                self.passed += 1;
+                self.next_gate()
+            }
+            GateOutcome::Red { exit } => self.red(format!("gate `{gate}` is red (exit {exit})"), &result),
+            GateOutcome::TimedOut => self.red(format!("gate `{gate}` did not end in time"), &result),
+            GateOutcome::Unstartable { detail } => {
+                self.red(format!("gate `{gate}` could not be started: {detail}"), &result)
+            }
+            GateOutcome::Stopped => self.finish(stopped()),
+        };
+        let at = &self.assignment;
+        let scope = GateScope::Attempt { slice: at.spec.id.clone(), attempt: at.attempt };
+        Progress { fact: Some(Fact::GateFinished { scope, result: Box::new(result) }), step }
+    }
+
+    fn red(&self, summary: String, result: &GateResult) -> Step {
+        self.reject(FeedbackKind::Gate, summary, &result.excerpt, Vec::new())
+    }
+
+    /// An effect of our own failed.
+    pub fn failed(&self, fault: &str) -> Step {
+        self.finish(AttemptOutcome::Errored { detail: fault.to_owned() })
+    }
+
+    /// We were asked to stop between two steps.
+    pub fn stopped(&self) -> Step {
+        self.finish(stopped())
+    }
+
+    fn next_gate(&self) -> Step {
+        match (self.gates.get(self.passed), &self.capture) {
+            (Some(gate), Some(capture)) => Step::RunGate { gate: Box::new(gate.clone()), capture: capture.clone() },
+            (None, Some(_)) => self.finish(AttemptOutcome::Passed),
+            (_, None) => self.failed("an attempt reached its gates without a capture"),
+        }
+    }
+
+    fn reject(&self, kind: FeedbackKind, summary: String, detail: &str, paths: Vec<String>) -> Step {
+        let feedback = Feedback { kind, summary, detail: detail.to_owned(), paths };
+        self.finish(AttemptOutcome::Rejected { feedback })
+    }
+
+    fn finish(&self, outcome: AttemptOutcome) -> Step {
+        Step::Finish { outcome, capture: self.capture.clone() }
+    }
+}
+
+fn stopped() -> AttemptOutcome {
+    AttemptOutcome::Interrupted { by: "a stop of the run".to_owned() }
+}
+
+fn outside(capture: &Capture, assignment: &Assignment) -> Vec<String> {
+    let access = &assignment.spec.access;
+    capture.paths.iter().filter(|path| !access.permits_change(path)).cloned().collect()
+}
+
+fn first_line(what: &str, detail: &str) -> String {
+    match detail.lines().find(|line| !line.trim().is_empty()) {
+        Some(line) => format!("{what}: {}", line.trim()),
+        None => what.to_owned(),
+    }
+}
