@@ -5,3 +5,4 @@ mod graph;
 mod plan_file;
 mod planner;
 mod review;
+mod simulation;

@@ -1,0 +1,147 @@
+//! What the agents of a simulation do, from a seed or by hand.
+
+use std::collections::BTreeMap;
+
+use omk::domain::access::{AccessSet, PathPattern};
+use omk::domain::ids::{GateName, SliceId};
+use omk::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
+
+/// What one attempt of an agent does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// Writes the slice's file well.
+    Succeed,
+    /// Writes it so that the gate is red.
+    Break,
+    /// Writes it so that the gate is red only together with another slice's work.
+    BreakTogether,
+    /// Exits with a failure.
+    Fail,
+    /// Never ends.
+    Hang,
+    /// Claims to be done and changed nothing.
+    Lie,
+    /// Writes outside of its rights.
+    Trespass,
+    /// Asks something.
+    Ask,
+    /// Cannot be used.
+    Missing,
+    /// Appends its line to the shared file.
+    Share,
+    /// Replaces the shared file, and with it what others added.
+    Clobber,
+    /// Leaves a secret behind for the reviewers.
+    Leak,
+}
+
+/// A goal and what its agents do, by slice, attempt after attempt; the last behaviour repeats.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) slices: Vec<SliceSpec>,
+    pub(crate) gates: Vec<GateSpec>,
+    pub(crate) behaviours: BTreeMap<SliceId, Vec<Behaviour>>,
+    pub(crate) max_agents: u32,
+    pub(crate) time_limit_ms: Option<u64>,
+    /// A number from which every duration follows.
+    pub(crate) seed: u64,
+}
+
+pub(crate) fn slice(id: &str, after: &[&str]) -> SliceSpec {
+    SliceSpec {
+        id: SliceId::parse(id).unwrap(),
+        title: format!("do {id}"),
+        description: String::new(),
+        after: after.iter().map(|id| SliceId::parse(id).unwrap()).collect(),
+        access: AccessSet {
+            reads: Vec::new(),
+            writes: vec![PathPattern::parse(&format!("src/{id}.txt")).unwrap()],
+            merges: vec![PathPattern::parse("shared.txt").unwrap()],
+        },
+        risk: Risk::Medium,
+        acceptance: Vec::new(),
+        gates: Vec::new(),
+        retries: 2,
+        run: None,
+    }
+}
+
+pub(crate) fn gate(name: &str) -> GateSpec {
+    GateSpec {
+        name: GateName::parse(name).unwrap(),
+        command: GateCommand::Shell("true".into()),
+        kind: GateKind::Test,
+        timeout_ms: 60_000,
+        required: true,
+    }
+}
+
+impl Scenario {
+    /// Slices by `id: after`, each of whose agents succeeds.
+    pub(crate) fn of(slices: &[(&str, &[&str])]) -> Self {
+        Self {
+            slices: slices.iter().map(|(id, after)| slice(id, after)).collect(),
+            gates: vec![gate("test")],
+            behaviours: BTreeMap::new(),
+            max_agents: 3,
+            time_limit_ms: None,
+            seed: 1,
+        }
+    }
+
+    /// The same with what one slice's agents do.
+    pub(crate) fn with(mut self, slice: &str, behaviours: &[Behaviour]) -> Self {
+        self.behaviours.insert(SliceId::parse(slice).unwrap(), behaviours.to_vec());
+        self
+    }
+
+    /// A goal from a seed: up to nine slices in a random DAG, agents that mostly come to an end.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let count = 1 + dice.roll(9) as usize;
+        let ids: Vec<_> = (0..count).map(|at| format!("s{at}")).collect();
+        let slices = (0..count).map(|at| {
+            let after: Vec<_> = (0..at).filter(|_| dice.roll(4) == 0).map(|earlier| ids[earlier].as_str()).collect();
+            slice(&ids[at], &after)
+        });
+        let slices: Vec<_> = slices.collect();
+        let behaviours = slices.iter().map(|slice| (slice.id.clone(), (0..4).map(|_| dice.behaviour()).collect()));
+        let behaviours = behaviours.collect();
+        let max_agents = 1 + dice.roll(4) as u32;
+        Self { slices, gates: vec![gate("lint"), gate("test")], behaviours, max_agents, time_limit_ms: None, seed }
+    }
+
+    pub(crate) fn behaviour(&self, slice: &SliceId, attempt: u32) -> Behaviour {
+        let scripted = self.behaviours.get(slice).map(Vec::as_slice).unwrap_or_default();
+        let at = (attempt as usize).saturating_sub(1).min(scripted.len().saturating_sub(1));
+        scripted.get(at).cloned().unwrap_or(Behaviour::Succeed)
+    }
+}
+
+/// Numbers from a seed (xorshift64*).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+    }
+
+    fn behaviour(&mut self) -> Behaviour {
+        match self.roll(24) {
+            0..=11 => Behaviour::Succeed,
+            12 | 13 => Behaviour::Break,
+            14 => Behaviour::BreakTogether,
+            15 => Behaviour::Fail,
+            16 => Behaviour::Hang,
+            17 => Behaviour::Lie,
+            18 => Behaviour::Trespass,
+            19..=21 => Behaviour::Share,
+            22 => Behaviour::Clobber,
+            _ => Behaviour::Leak,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What the whole program does, behaviour by behaviour, and under any seed and any death.
+
+use std::sync::Arc;
+
+use omk::domain::control::Stop;
+use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::goal::{Drive, GoalStatus};
+use omk::domain::ids::{Attempt, SliceId};
+use omk::messages::goal::StopRun;
+use omk::messages::lifecycle::RunOver;
+use omk::workflow::slices::Stage;
+use omk::workflow::state::GoalState;
+
+use super::invariants::check;
+use super::{Behaviour, Ended, Scenario, World, run, run_with};
+
+fn settle(world: &Arc<World>, drive: Drive) -> RunOver {
+    match run(world, drive) {
+        Ended::Settled(over) => {
+            check(world);
+            over
+        }
+        Ended::Died => panic!("nobody let it die"),
+    }
+}
+
+fn count(world: &World, wanted: impl Fn(&Fact) -> bool) -> usize {
+    world.events().iter().filter(|event| wanted(&event.fact)).count()
+}
+
+fn id(slice: &str) -> SliceId {
+    SliceId::parse(slice).unwrap()
+}
+
+#[test]
+fn slices_in_a_diamond_are_integrated_and_delivered() {
+    let world = World::new(Scenario::of(&[("a", &[]), ("b", &["a"]), ("c", &["a"]), ("d", &["b", "c"])]));
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::Ready, "{}\n{}", over.reason, world.narrative());
+    let names: Vec<_> = world.branches().iter().map(|branch| branch.name.clone()).collect();
+    let wanted = ["integration", "a", "b", "c", "d"].map(|name| format!("omk/sim-00000000/{name}"));
+    let mut sorted = names.clone();
+    sorted.sort();
+    let mut expected = wanted.to_vec();
+    expected.sort();
+    assert_eq!(sorted, expected);
+    assert_eq!(world.most_working(), 2, "b and c work at the same time");
+}
+
+#[test]
+fn a_red_gate_sends_the_attempt_back_with_its_output() {
+    let scenario = Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Break, Behaviour::Succeed]);
+    let world = World::new(scenario);
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+    let state = GoalState::replay(&world.events());
+    let record = state.slices.slice(&id("a")).unwrap();
+    assert_eq!(record.attempt, Attempt(2));
+    assert_eq!(record.feedback[0].summary, "gate `test` is red (exit 1)");
+    assert_eq!(record.feedback[0].detail, "1 failed");
+}
+
+#[test]
+fn a_blocking_review_sends_the_attempt_back() {
+    let world = World::new(Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Leak, Behaviour::Succeed]));
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceReturned { .. })), 1);
+}
+
+#[test]
+fn a_slice_that_never_passes_is_given_up_and_the_others_land() {
+    let scenario = Scenario::of(&[("a", &[]), ("b", &[])]).with("b", &[Behaviour::Break]);
+    let world = World::new(scenario);
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::NotReady);
+    assert!(over.reason.contains("slice `b` was given up: 3 attempts failed"), "{}", over.reason);
+    let state = GoalState::replay(&world.events());
+    assert!(matches!(state.slices.slice(&id("a")).unwrap().stage, Stage::Integrated { .. }));
+    assert!(world.branches().is_empty(), "nothing is delivered short of ready");
+}
+
+#[test]
+fn an_empty_change_and_a_trespass_are_no_work() {
+    let scenario = Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Lie, Behaviour::Trespass, Behaviour::Succeed]);
+    let world = World::new(scenario);
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+    let state = GoalState::replay(&world.events());
+    let told: Vec<_> = state.slices.slice(&id("a")).unwrap().feedback.iter().map(|f| f.summary.clone()).collect();
+    assert_eq!(told, ["it changed nothing", "it changed paths outside its writes and merges: elsewhere.txt"]);
+}
+
+#[test]
+fn two_slices_that_are_red_only_together_are_told_apart_by_bisection() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[]), ("c", &[]), ("d", &[])]);
+    scenario.max_agents = 4;
+    let scenario =
+        scenario.with("b", &[Behaviour::BreakTogether]).with("d", &[Behaviour::BreakTogether, Behaviour::Succeed]);
+    let world = World::new(scenario);
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::Ready, "{}\n{}", over.reason, world.narrative());
+    let blamed: Vec<_> = world
+        .events()
+        .iter()
+        .filter_map(|event| match &event.fact {
+            Fact::SliceBlamed { slice, .. } => Some(slice.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(blamed.len(), 1, "{blamed:?}");
+}
+
+#[test]
+fn slices_that_share_a_file_conflict_once_and_both_sides_survive() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[])]);
+    scenario.max_agents = 2;
+    let world = World::new(scenario.with("a", &[Behaviour::Share]).with("b", &[Behaviour::Share]));
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::Ready, "{}", over.reason);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::MergeConflicted { .. })), 1);
+    let shared = world.file(&world.branches()[0].commit, "shared.txt").unwrap();
+    assert!(shared.contains("a\n") && shared.contains("b\n"), "{shared}");
+}
+
+#[test]
+fn an_attempt_after_a_conflict_that_drops_the_other_side_never_lands() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[])]);
+    scenario.max_agents = 2;
+    let world = World::new(scenario.with("a", &[Behaviour::Clobber]).with("b", &[Behaviour::Clobber]));
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::NotReady);
+    assert!(over.reason.contains("`a`") && over.reason.contains("`b`"), "{}", over.reason);
+}
+
+#[test]
+fn a_hung_agent_ends_at_its_deadline_and_the_next_attempt_goes_on() {
+    let world = World::new(Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Hang, Behaviour::Succeed]));
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+}
+
+#[test]
+fn a_question_blocks_on_a_human_and_the_answer_goes_on() {
+    let world = World::new(Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Ask, Behaviour::Succeed]));
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::BlockedOnHuman);
+    assert!(over.next[0].contains("a1"), "{:?}", over.next);
+    let answered = Fact::QuestionAnswered { id: "a1".into(), answer: "left".into() };
+    let at = world.events().last().unwrap().ts;
+    world.write(at, vec![Draft { actor: ActorName::Operator, cause: None, attempt: None, fact: answered }]);
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+}
+
+#[test]
+fn a_missing_agent_blocks_on_something_external_at_once() {
+    let world = World::new(Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Missing]));
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!((over.status, over.reason.as_str()), (GoalStatus::BlockedOnExternal, "not installed"));
+}
+
+#[test]
+fn a_spent_time_budget_stops_a_hung_agent() {
+    let mut scenario = Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Hang]);
+    scenario.time_limit_ms = Some(30_000);
+    let world = World::new(scenario);
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::NeedsMoreBudget, "{}", over.reason);
+    let state = GoalState::replay(&world.events());
+    assert!(state.budget.time_ms() < 40_000, "{}", state.budget.time_ms());
+}
+
+#[test]
+fn a_pause_at_any_record_can_be_resumed_to_the_same_tree() {
+    let scenario =
+        || Scenario::of(&[("a", &[]), ("b", &["a"]), ("c", &[])]).with("c", &[Behaviour::Break, Behaviour::Succeed]);
+    let undisturbed = World::new(scenario());
+    settle(&undisturbed, Drive::UntilReady);
+    let wanted = undisturbed.tree(&undisturbed.branches()[0].commit);
+    for at in 2..undisturbed.events().len() {
+        let world = World::new(scenario());
+        let stop = StopRun { stop: Stop::Pause, by: "test".into() };
+        let Ended::Settled(over) = run_with(&world, Drive::UntilReady, Some((at, stop))) else { panic!("died") };
+        check(&world);
+        assert!(matches!(over.status, GoalStatus::Paused | GoalStatus::Ready), "{at}: {over:?}");
+        if over.status == GoalStatus::Paused {
+            assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+        }
+        assert_eq!(world.tree(&world.branches()[0].commit), wanted, "paused at {at}");
+    }
+}
+
+#[test]
+fn a_death_after_any_record_can_be_resumed_to_the_same_tree() {
+    let scenario = || {
+        Scenario::of(&[("a", &[]), ("b", &["a"]), ("c", &[]), ("d", &[])])
+            .with("c", &[Behaviour::Break, Behaviour::Succeed])
+            .with("d", &[Behaviour::Share])
+            .with("b", &[Behaviour::Share])
+    };
+    let undisturbed = World::new(scenario());
+    assert_eq!(settle(&undisturbed, Drive::UntilReady).status, GoalStatus::Ready);
+    let wanted = undisturbed.tree(&undisturbed.branches()[0].commit);
+    for records in 1..undisturbed.events().len() {
+        let world = World::new(scenario());
+        world.die_after(Some(records));
+        assert!(matches!(run(&world, Drive::UntilReady), Ended::Died), "alive after {records}");
+        world.die_after(None);
+        let over = settle(&world, Drive::UntilReady);
+        assert_eq!(over.status, GoalStatus::Ready, "died after {records}: {}\n{}", over.reason, world.narrative());
+        assert_eq!(world.tree(&world.branches()[0].commit), wanted, "died after {records}");
+    }
+}
+
+#[test]
+fn one_pass_works_on_what_was_ready_and_stops() {
+    let world = World::new(Scenario::of(&[("a", &[]), ("b", &["a"])]));
+    assert_eq!(settle(&world, Drive::Pass).status, GoalStatus::Planned);
+    let state = GoalState::replay(&world.events());
+    assert!(matches!(state.slices.slice(&id("a")).unwrap().stage, Stage::Integrated { .. }));
+    assert_eq!(state.slices.slice(&id("b")).unwrap().attempt, Attempt(0));
+    assert_eq!(settle(&world, Drive::Pass).status, GoalStatus::Ready);
+}
+
+#[test]
+fn a_scaffold_runs_the_gates_on_the_base_and_starts_no_agent() {
+    let world = World::new(Scenario::of(&[("a", &[])]));
+    assert_eq!(settle(&world, Drive::Scaffold).status, GoalStatus::Planned);
+    assert_eq!(world.most_working(), 0);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::GateFinished { .. })), 1);
+}
+
+#[test]
+fn verifying_a_ready_goal_changes_nothing_but_the_evidence() {
+    let world = World::new(Scenario::of(&[("a", &[])]));
+    settle(&world, Drive::UntilReady);
+    let before = world.branches();
+    assert_eq!(settle(&world, Drive::Verify).status, GoalStatus::Ready);
+    assert_eq!(world.branches(), before);
+}
+
+#[test]
+fn one_seed_gives_one_journal() {
+    let journal = |seed| {
+        let world = World::new(Scenario::seeded(seed));
+        settle(&world, Drive::UntilReady);
+        world.narrative()
+    };
+    for seed in [3, 14, 15, 92] {
+        assert_eq!(journal(seed), journal(seed), "seed {seed}");
+    }
+}
+
+/// Any number of seeds by hand: `OMK_SIM_SEEDS=10000 cargo test --test it any_seed`.
+#[test]
+fn any_seed_with_any_death_settles_and_keeps_the_invariants() {
+    let seeds = std::env::var("OMK_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(120);
+    for seed in 1..=seeds {
+        let world = World::new(Scenario::seeded(seed));
+        let mut dice = super::scenario::Dice(seed | 1);
+        for _ in 0..dice.roll(3) {
+            let records = world.events().len() + 1 + dice.roll(40) as usize;
+            world.die_after(Some(records));
+            if let Ended::Settled(_) = run(&world, Drive::UntilReady) {
+                break;
+            }
+            check(&world);
+        }
+        world.die_after(None);
+        if GoalState::replay(&world.events()).goal.status.is_some_and(|status| status.is_final()) {
+            continue;
+        }
+        let over = settle(&world, Drive::UntilReady);
+        assert!(over.status.is_terminal(), "seed {seed}: {over:?}");
+        assert_ne!(over.status, GoalStatus::FailedInfra, "seed {seed}: {over:?}\n{}", world.narrative());
+    }
+}
