@@ -23,3 +23,4 @@ pub mod workflow;
 pub mod actors;
 
 pub mod app;
+pub mod store;

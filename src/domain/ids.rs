@@ -156,6 +156,20 @@ impl TreeId {
     }
 }
 
+impl ContentHash {
+    /// Names 32 bytes of a SHA-256.
+    pub fn from_digest(digest: [u8; 32]) -> Self {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let digits = digest.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        Self(digits.map(char::from).collect())
+    }
+
+    /// 64 zeros: what the first record of a journal names as the one before it.
+    pub fn zero() -> Self {
+        Self::from_digest([0; 32])
+    }
+}
+
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 2025-01-01T00:00:00Z, the first moment that a goal's code can say.
 const CODE_EPOCH_MS: u64 = 1_735_689_600_000;

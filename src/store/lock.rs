@@ -1,0 +1,107 @@
+//! The one writer of a goal.
+//!
+//! Owns the lock: `flock` on the goal's `lock` file, held as long as the value lives and closed on exec. The kernel
+//! releases it however the process ends. That the file exists means nothing; its content only says who holds it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::domain::control::Holder;
+use crate::store::error::StoreError;
+use crate::store::layout::{FILE_MODE, GoalDir};
+
+/// Somebody who only asks whether the lock is held holds it for an instant: a writer tries again that often.
+const TRIES: u32 = 10;
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The right to write into a goal's directory.
+#[derive(Debug)]
+pub struct GoalLock {
+    dir: GoalDir,
+    /// Open: the lock is bound to it.
+    _file: File,
+}
+
+impl GoalLock {
+    /// Takes the lock for `holder`. Refuses `Locked`, with the process that holds it.
+    pub fn acquire(dir: GoalDir, holder: &Holder) -> Result<Self, StoreError> {
+        let path = dir.lock();
+        let mut file = open(&path).map_err(StoreError::io("open", &path))?;
+        for tries_left in (0..TRIES).rev() {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
+                Err(TryLockError::WouldBlock) if tries_left > 0 => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Locked { goal: dir.path().to_owned(), holder: read_holder(&mut file) });
+                }
+            }
+        }
+        write_holder(&mut file, holder).map_err(StoreError::io("write", &path))?;
+        Ok(Self { dir, _file: file })
+    }
+
+    /// The goal that it is for.
+    pub fn dir(&self) -> &GoalDir {
+        &self.dir
+    }
+}
+
+/// Whether a process runs the goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occupation {
+    /// Nobody does.
+    Free,
+    /// A process holds the lock; `None` where it has not said yet which.
+    Held(Option<Holder>),
+}
+
+/// Asks who holds a goal's lock, without keeping anybody from it.
+pub fn occupation(dir: &GoalDir) -> Result<Occupation, StoreError> {
+    let path = dir.lock();
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Occupation::Free),
+        file => file.map_err(StoreError::io("open", &path))?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Occupation::Free),
+        Err(TryLockError::WouldBlock) => Ok(Occupation::Held(read_holder(&mut file))),
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
+    }
+}
+
+/// This process as the holder of a lock.
+pub fn this_process() -> Holder {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    Holder {
+        pid: std::process::id(),
+        host,
+        boot_id: boot_id.trim().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Opens the file without emptying it: until the lock is ours, its content is somebody else's.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)
+}
+
+fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {
+    let mut line = serde_json::to_vec(holder)?;
+    line.push(b'\n');
+    file.set_len(0)?;
+    file.write_all(&line)
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
