@@ -6,3 +6,10 @@ mod plan_file;
 mod planner;
 mod review;
 mod simulation;
+//! The tests of the program from outside: one binary, one file per capability.
+
+mod golden_journal;
+mod journal;
+mod journal_failures;
+mod store;
+mod support;

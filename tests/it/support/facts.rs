@@ -1,0 +1,396 @@
+//! Sample facts: at least one of every kind, with every shape that their fields can have.
+//!
+//! The golden journals hold exactly these. A new kind of fact goes to the end; what is here stays as it is.
+
+use std::path::PathBuf;
+
+use omk::domain::access::{AccessSet, PathPattern};
+use omk::domain::agent::{AgentEnd, AgentReport};
+use omk::domain::budget::{BudgetKind, Limits, Usage};
+use omk::domain::control::Stop;
+use omk::domain::event::{ActorName, Branch, Draft, Fact};
+use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope, TestCount};
+use omk::domain::goal::{
+    Charter, DeliveryPolicy, Drive, GoalStatus, MergePolicy, Phase, RepositoryFacts, SandboxChoice, SandboxLevel,
+    Settings,
+};
+use omk::domain::ids::{
+    Attempt, AttemptRef, Batch, CommitId, ContentHash, Epoch, GateName, Seq, SliceId, Timestamp, TreeId,
+};
+use omk::domain::review::{Finding, Review, Role, Severity, Subject};
+use omk::domain::task::{
+    AcceptedPlan, AttemptOutcome, Capture, Feedback, FeedbackKind, GateCommand, GateKind, GateSpec, Risk, Serialised,
+    SliceSpec,
+};
+
+use crate::support::places::{goal_id, holder};
+
+pub fn slice(name: &str) -> SliceId {
+    SliceId::parse(name).expect("a slice id")
+}
+
+pub fn gate(name: &str) -> GateName {
+    GateName::parse(name).expect("a gate name")
+}
+
+/// A commit of one repeated digit.
+pub fn commit(digit: char) -> CommitId {
+    CommitId::parse(&digit.to_string().repeat(40)).expect("a commit id")
+}
+
+/// A tree of one repeated digit.
+pub fn tree(digit: char) -> TreeId {
+    TreeId::parse(&digit.to_string().repeat(40)).expect("a tree id")
+}
+
+/// A hash of one repeated digit.
+pub fn hash(digit: char) -> ContentHash {
+    ContentHash::parse(&digit.to_string().repeat(64)).expect("a hash")
+}
+
+/// The first attempt of a slice.
+pub fn attempt(name: &str) -> AttemptRef {
+    AttemptRef { slice: slice(name), attempt: Attempt(1), epoch: Epoch(3) }
+}
+
+/// A fact that nothing in particular led to.
+pub fn draft(actor: ActorName, fact: Fact) -> Draft {
+    Draft { actor, cause: None, attempt: None, fact }
+}
+
+pub fn artifact(path: &str) -> ArtifactRef {
+    ArtifactRef { path: path.to_owned(), sha256: hash('a'), bytes: 1234 }
+}
+
+pub fn capture() -> Capture {
+    Capture {
+        start: commit('1'),
+        tree: tree('2'),
+        commit: commit('3'),
+        paths: vec!["src/lib.rs".to_owned(), "src/größe.rs".to_owned()],
+        added: 12,
+        removed: 3,
+        ignored: vec!["target/x".to_owned()],
+    }
+}
+
+pub fn charter() -> Charter {
+    Charter {
+        id: goal_id(1),
+        created: Timestamp(1_763_700_000_001),
+        request: "  Add a\n\t\"sample\" \u{1F600} \\ goal \u{1b}[31m".to_owned(),
+        goal: "Add a \"sample\" goal".to_owned(),
+        constraints: vec!["nothing else changes".to_owned()],
+        assumptions: vec!["the tests are right".to_owned()],
+        criteria: vec!["every required gate is green".to_owned()],
+        repository: RepositoryFacts {
+            root: PathBuf::from("/home/u/repo"),
+            git_dir: PathBuf::from("/home/u/repo/.git"),
+            base: commit('b'),
+            base_tree: tree('c'),
+            branch: Some("main".to_owned()),
+            notes: vec!["2 changed files are left out".to_owned()],
+        },
+        agent: Some("cmd:./agent.sh".to_owned()),
+        max_agents: 4,
+        limits: Limits { time_ms: Some(60_000), tokens: Some(1_000_000), usd_micros: None },
+        policy: DeliveryPolicy::DraftPr,
+        merge_policy: MergePolicy::Gated,
+        sandbox: SandboxChoice::Auto,
+        sandbox_level: SandboxLevel::None,
+        no_input: true,
+        settings: Settings::default(),
+    }
+}
+
+pub fn plan() -> AcceptedPlan {
+    let pattern = |text| PathPattern::parse(text).expect("a pattern");
+    let bare = SliceSpec {
+        id: slice("a"),
+        title: "A".to_owned(),
+        description: String::new(),
+        after: Vec::new(),
+        access: AccessSet::default(),
+        risk: Risk::Medium,
+        acceptance: Vec::new(),
+        gates: Vec::new(),
+        retries: 2,
+        run: None,
+    };
+    let full = SliceSpec {
+        id: slice("b"),
+        description: "B, in full".to_owned(),
+        after: vec![slice("a")],
+        access: AccessSet {
+            reads: vec![pattern("docs")],
+            writes: vec![pattern("src/**/*.rs")],
+            merges: vec![pattern("CHANGELOG.md")],
+        },
+        risk: Risk::High,
+        acceptance: vec!["it works".to_owned()],
+        gates: vec![gate("test")],
+        run: Some("sh work.sh".to_owned()),
+        ..bare.clone()
+    };
+    let test = GateSpec {
+        name: gate("test"),
+        command: GateCommand::Shell("cargo test".to_owned()),
+        kind: GateKind::Test,
+        timeout_ms: 60_000,
+        required: true,
+    };
+    let bench = GateSpec {
+        name: gate("bench"),
+        command: GateCommand::Argv(vec!["cargo".to_owned(), "bench".to_owned()]),
+        kind: GateKind::Bench,
+        required: false,
+        ..test.clone()
+    };
+    AcceptedPlan {
+        slices: vec![bare, full],
+        gates: vec![test, bench],
+        serialised: vec![Serialised { first: slice("a"), then: slice("b"), path: "docs".to_owned() }],
+        source: "plan.toml".to_owned(),
+    }
+}
+
+pub fn gate_result(outcome: GateOutcome) -> GateResult {
+    GateResult {
+        gate: gate("test"),
+        kind: GateKind::Test,
+        required: true,
+        tree: tree('2'),
+        gate_hash: hash('d'),
+        env_hash: hash('e'),
+        sandbox: SandboxLevel::None,
+        outcome,
+        duration_ms: 1500,
+        cold: true,
+        tests: Some(TestCount { passed: 10, failed: 1, ignored: 2 }),
+        test_names: Some(artifact("artifacts/gates/1.names")),
+        lost_tests: vec!["it::was::here".to_owned()],
+        log: artifact("artifacts/gates/1.log"),
+        excerpt: "assertion failed\n".to_owned(),
+        survivors: vec!["77 sleep".to_owned()],
+    }
+}
+
+fn feedback() -> Feedback {
+    Feedback {
+        kind: FeedbackKind::Gate,
+        summary: "gate `test` is red".to_owned(),
+        detail: "left: 1\nright: 2".to_owned(),
+        paths: vec!["src/lib.rs".to_owned()],
+    }
+}
+
+fn report(end: AgentEnd) -> AgentReport {
+    AgentReport {
+        end,
+        duration_ms: 700,
+        usage: Usage { input_tokens: 10, cached_tokens: 4, output_tokens: 2, usd_micros: Some(7) },
+        log: Some(artifact("artifacts/agent-runs/a.1.log")),
+        survivors: Vec::new(),
+    }
+}
+
+/// Every kind of fact, the controller's first.
+pub fn every_draft() -> Vec<Draft> {
+    let mut drafts = controller();
+    drafts.push(draft(ActorName::Planner, Fact::PlanAccepted(Box::new(plan()))));
+    drafts.extend(scheduler());
+    drafts.extend(worker());
+    drafts.extend(gates_and_reviews());
+    drafts.extend(integrator());
+    drafts.extend(budget());
+    drafts.extend(supervision());
+    drafts
+}
+
+fn controller() -> Vec<Draft> {
+    let mut facts = vec![
+        Fact::GoalCreated(Box::new(charter())),
+        Fact::RunStarted { holder: holder(41), drive: Drive::UntilReady },
+        Fact::PhaseEntered { phase: Phase::VerificationDesign },
+        Fact::StopRequested { stop: Stop::Pause, by: "operator".to_owned() },
+        Fact::Delivered { branches: vec![Branch { name: "omk/x/integration".to_owned(), commit: commit('9') }] },
+    ];
+    facts.extend(GoalStatus::ALL.map(|status| Fact::GoalSettled {
+        status,
+        reason: format!("because it is {status}"),
+        next: vec!["omk goal resume".to_owned()],
+    }));
+    facts.into_iter().map(|fact| draft(ActorName::Controller, fact)).collect()
+}
+
+fn scheduler() -> Vec<Draft> {
+    let of = attempt("a");
+    let (id, number) = (of.slice.clone(), of.attempt);
+    let mut facts = vec![
+        Fact::AttemptOffered { attempt: of.clone(), start: commit('1'), content: None, agent: "script".to_owned() },
+        Fact::AttemptOffered {
+            attempt: of.clone(),
+            start: commit('1'),
+            content: Some(tree('4')),
+            agent: "cmd:x".to_owned(),
+        },
+        Fact::AttemptClaimed { attempt: of.clone(), lease_until: Timestamp(1_763_700_060_000) },
+        Fact::LateResultDropped { attempt: of.clone(), detail: "it had passed".to_owned() },
+        Fact::SliceAccepted { slice: id.clone(), attempt: number },
+        Fact::SliceReturned { slice: id.clone(), attempt: number, feedback: feedback() },
+        Fact::SliceGivenUp { slice: id.clone(), reason: "no attempts are left".to_owned() },
+        Fact::SliceReopened { slice: id.clone(), fresh: true, hint: Some("try the other door".to_owned()) },
+        Fact::SliceReopened { slice: id.clone(), fresh: false, hint: None },
+        Fact::QuestionAsked { id: "a1".to_owned(), slice: id, text: "Which colour?".to_owned() },
+        Fact::QuestionAnswered { id: "a1".to_owned(), answer: "blue".to_owned() },
+    ];
+    let outcomes = [
+        AttemptOutcome::Passed,
+        AttemptOutcome::Rejected { feedback: feedback() },
+        AttemptOutcome::Asked { question: "Which colour?".to_owned() },
+        AttemptOutcome::Unavailable { detail: "not installed".to_owned() },
+        AttemptOutcome::Interrupted { by: "pause".to_owned() },
+        AttemptOutcome::Expired { detail: "lease".to_owned() },
+    ];
+    facts.extend(outcomes.map(|outcome| Fact::AttemptFinished { attempt: of.clone(), outcome }));
+    let drafted = facts.into_iter().map(|fact| draft(ActorName::Scheduler, fact));
+    drafted.map(|draft| Draft { cause: Some(Seq(2)), ..draft }).collect()
+}
+
+fn worker() -> Vec<Draft> {
+    let ends = [
+        AgentEnd::Finished,
+        AgentEnd::Asked { question: "Which colour?".to_owned() },
+        AgentEnd::Failed { detail: "exit status 1".to_owned() },
+        AgentEnd::Unavailable { detail: "not logged in".to_owned() },
+        AgentEnd::TimedOut,
+        AgentEnd::Stopped,
+    ];
+    let mut facts = vec![
+        Fact::WorktreePrepared { path: PathBuf::from("worktrees/a.1") },
+        Fact::SliceCaptured { capture: capture() },
+    ];
+    facts.extend(ends.map(|end| Fact::AgentReported { report: report(end) }));
+    let drafted = facts.into_iter().map(|fact| draft(ActorName::Worker, fact));
+    drafted.map(|draft| Draft { cause: Some(Seq(3)), attempt: Some(attempt("a")), ..draft }).collect()
+}
+
+fn gates_and_reviews() -> Vec<Draft> {
+    let (id, number) = (slice("a"), Attempt(1));
+    let runs = [
+        (GateScope::Base, GateOutcome::Green),
+        (GateScope::Attempt { slice: id.clone(), attempt: number }, GateOutcome::Red { exit: 101 }),
+        (GateScope::Batch { batch: Batch(1) }, GateOutcome::TimedOut),
+        (GateScope::Tip, GateOutcome::Unstartable { detail: "no such program".to_owned() }),
+        (GateScope::Tip, GateOutcome::Stopped),
+    ];
+    let finding = Finding {
+        rule: "security.secret".to_owned(),
+        severity: Severity::High,
+        path: "src/lib.rs".to_owned(),
+        line: Some(7),
+        message: "a token".to_owned(),
+    };
+    let of_file = Finding { severity: Severity::Info, line: None, ..finding.clone() };
+    let reviews = [
+        (Subject::Slice { slice: id, attempt: number }, Review::of(Role::Security, "1 file".to_owned(), vec![finding])),
+        (Subject::Goal { tree: tree('5') }, Review::of(Role::Code, "1 file".to_owned(), vec![of_file])),
+        (Subject::Goal { tree: tree('5') }, Review::not_applicable(Role::Performance, "no bench gate")),
+    ];
+    let gates = runs.map(|(scope, outcome)| {
+        draft(ActorName::Integrator, Fact::GateFinished { scope, result: Box::new(gate_result(outcome)) })
+    });
+    let reviews = reviews
+        .map(|(subject, review)| draft(ActorName::Reviewer(review.role), Fact::ReviewFinished { subject, review }));
+    gates.into_iter().chain(reviews).collect()
+}
+
+fn integrator() -> Vec<Draft> {
+    let (id, number, batch) = (slice("a"), Attempt(1), Batch(1));
+    let facts = [
+        Fact::BatchFormed { batch, onto: commit('1'), slices: vec![id.clone(), slice("b")] },
+        Fact::MergeConflicted {
+            slice: id.clone(),
+            attempt: number,
+            batch,
+            onto: commit('1'),
+            with: vec![slice("b")],
+            paths: vec!["CHANGELOG.md".to_owned()],
+            evidence: vec![artifact("artifacts/integration/1.a.0.ours")],
+        },
+        Fact::FlakeSeen { batch, gate: gate("test"), tree: tree('5') },
+        Fact::RedBefore { batch, gate: gate("test"), onto: commit('1') },
+        Fact::SliceBlamed { slice: id.clone(), attempt: number, batch, gate: gate("test") },
+        Fact::SliceIntegrated { slice: id, attempt: number, batch, merge: commit('6'), tree: tree('5') },
+    ];
+    facts.map(|fact| draft(ActorName::Integrator, fact)).into()
+}
+
+fn budget() -> Vec<Draft> {
+    let facts = [
+        Fact::LimitsSet { limits: Limits { time_ms: None, tokens: Some(5), usd_micros: Some(2_500_000) } },
+        Fact::UsageRecorded { slice: slice("a"), usage: Usage::default() },
+        Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5 },
+        Fact::BudgetExhausted { budget: BudgetKind::Usd, spent: 5, limit: 5 },
+    ];
+    facts.map(|fact| draft(ActorName::Budget, fact)).into()
+}
+
+fn supervision() -> Vec<Draft> {
+    vec![
+        draft(
+            ActorName::Supervisor,
+            Fact::ActorRestarted { child: ActorName::Scheduler, cause: "it panicked".to_owned() },
+        ),
+        draft(
+            ActorName::Supervisor,
+            Fact::RestartsExceeded { child: ActorName::Reviewer(Role::AntiSlop), cause: "it panicked".to_owned() },
+        ),
+        draft(ActorName::Journal, Fact::TailCut { bytes: 17 }),
+        draft(ActorName::Operator, Fact::StopRequested { stop: Stop::Cancel, by: "operator".to_owned() }),
+    ]
+}
+
+/// The `type` of a fact. Exhaustive, so that a new kind cannot be forgotten here.
+pub fn kind_of(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::GoalCreated(_) => "goal_created",
+        Fact::RunStarted { .. } => "run_started",
+        Fact::PhaseEntered { .. } => "phase_entered",
+        Fact::StopRequested { .. } => "stop_requested",
+        Fact::Delivered { .. } => "delivered",
+        Fact::GoalSettled { .. } => "goal_settled",
+        Fact::PlanAccepted(_) => "plan_accepted",
+        Fact::AttemptOffered { .. } => "attempt_offered",
+        Fact::AttemptClaimed { .. } => "attempt_claimed",
+        Fact::AttemptFinished { .. } => "attempt_finished",
+        Fact::LateResultDropped { .. } => "late_result_dropped",
+        Fact::SliceAccepted { .. } => "slice_accepted",
+        Fact::SliceReturned { .. } => "slice_returned",
+        Fact::SliceGivenUp { .. } => "slice_given_up",
+        Fact::SliceReopened { .. } => "slice_reopened",
+        Fact::QuestionAsked { .. } => "question_asked",
+        Fact::QuestionAnswered { .. } => "question_answered",
+        Fact::WorktreePrepared { .. } => "worktree_prepared",
+        Fact::AgentReported { .. } => "agent_reported",
+        Fact::SliceCaptured { .. } => "slice_captured",
+        Fact::GateFinished { .. } => "gate_finished",
+        Fact::ReviewFinished { .. } => "review_finished",
+        Fact::BatchFormed { .. } => "batch_formed",
+        Fact::MergeConflicted { .. } => "merge_conflicted",
+        Fact::FlakeSeen { .. } => "flake_seen",
+        Fact::RedBefore { .. } => "red_before",
+        Fact::SliceBlamed { .. } => "slice_blamed",
+        Fact::SliceIntegrated { .. } => "slice_integrated",
+        Fact::LimitsSet { .. } => "limits_set",
+        Fact::UsageRecorded { .. } => "usage_recorded",
+        Fact::BudgetNoticed { .. } => "budget_noticed",
+        Fact::BudgetExhausted { .. } => "budget_exhausted",
+        Fact::ActorRestarted { .. } => "actor_restarted",
+        Fact::RestartsExceeded { .. } => "restarts_exceeded",
+        Fact::TailCut { .. } => "tail_cut",
+    }
+}
+
+/// How many kinds `kind_of` knows.
+pub const KINDS: usize = 35;
