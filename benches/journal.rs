@@ -1,5 +1,8 @@
 //! What the journal costs: durable appends beside a bare write, and the replay of a million events.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up has to stop")]
+#![allow(missing_docs, reason = "criterion's macros make public items without any")]
+
 use std::fs::{self, File, OpenOptions};
 use std::hint::black_box;
 use std::io::Write;

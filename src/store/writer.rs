@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -19,6 +20,8 @@ use crate::store::codec::{Unencodable, encode, position_of};
 
 /// Appends that share one fdatasync at most, so that the first of them does not wait for ever.
 const LARGEST_GROUP: usize = 1024;
+/// How long a group is held open for as many appends as the last one had. Whoever appends alone never waits.
+const GATHERING: Duration = Duration::from_micros(40);
 /// A buffer beyond this is given back after use.
 const BUFFER_KEPT: usize = 1 << 20;
 
@@ -54,6 +57,8 @@ pub(crate) struct Writer<M> {
     pub(crate) position: JournalPosition,
     /// The durable bytes, for those who read meanwhile.
     pub(crate) durable: Arc<AtomicU64>,
+    /// How many appends the last group had.
+    pub(crate) last_group: usize,
 }
 
 /// Appends that were encoded, with the records that they became.
@@ -68,8 +73,8 @@ impl<M: Medium> Writer<M> {
     pub(crate) fn run(mut self, appends: &Receiver<Append>) {
         let mut buffer = Vec::new();
         while let Ok(first) = appends.recv() {
-            let waiting = std::iter::once(first).chain(appends.try_iter()).take(LARGEST_GROUP);
-            match self.commit(waiting, buffer) {
+            let others = companions(appends, self.last_group.saturating_sub(1));
+            match self.commit(std::iter::once(first).chain(others).take(LARGEST_GROUP), buffer) {
                 Ok(used) => buffer = used,
                 Err(failure) => {
                     appends.iter().for_each(|append| answer(append.done, Err(failure.clone())));
@@ -92,6 +97,7 @@ impl<M: Medium> Writer<M> {
                 refused.push(done);
             }
         }
+        self.last_group = group.written.len();
         let result = self.write(&group.bytes).map_err(|error| self.failure(&error));
         if result.is_ok() {
             self.position = group.position;
@@ -130,6 +136,22 @@ impl<M: Medium> Writer<M> {
     fn failure(&self, cause: &dyn std::fmt::Display) -> JournalFailure {
         JournalFailure { path: self.path.display().to_string(), detail: cause.to_string() }
     }
+}
+
+/// The appends that wait. Where fewer do than are `expected`, their senders are probably on the way: without a short
+/// wait, the first of a burst would pay for an fdatasync of its own.
+fn companions(appends: &Receiver<Append>, expected: usize) -> impl Iterator<Item = Append> {
+    let until = Instant::now() + GATHERING;
+    let mut come = 0;
+    std::iter::from_fn(move || {
+        let mut next = appends.try_recv().ok();
+        while next.is_none() && come < expected && Instant::now() < until {
+            std::hint::spin_loop();
+            next = appends.try_recv().ok();
+        }
+        come += 1;
+        next
+    })
 }
 
 type Refused = (Done, Unencodable);

@@ -25,44 +25,44 @@ use omk::domain::task::{
 
 use crate::support::places::{goal_id, holder};
 
-pub fn slice(name: &str) -> SliceId {
+pub(crate) fn slice(name: &str) -> SliceId {
     SliceId::parse(name).expect("a slice id")
 }
 
-pub fn gate(name: &str) -> GateName {
+pub(crate) fn gate(name: &str) -> GateName {
     GateName::parse(name).expect("a gate name")
 }
 
 /// A commit of one repeated digit.
-pub fn commit(digit: char) -> CommitId {
+pub(crate) fn commit(digit: char) -> CommitId {
     CommitId::parse(&digit.to_string().repeat(40)).expect("a commit id")
 }
 
 /// A tree of one repeated digit.
-pub fn tree(digit: char) -> TreeId {
+pub(crate) fn tree(digit: char) -> TreeId {
     TreeId::parse(&digit.to_string().repeat(40)).expect("a tree id")
 }
 
 /// A hash of one repeated digit.
-pub fn hash(digit: char) -> ContentHash {
+pub(crate) fn hash(digit: char) -> ContentHash {
     ContentHash::parse(&digit.to_string().repeat(64)).expect("a hash")
 }
 
 /// The first attempt of a slice.
-pub fn attempt(name: &str) -> AttemptRef {
+pub(crate) fn attempt(name: &str) -> AttemptRef {
     AttemptRef { slice: slice(name), attempt: Attempt(1), epoch: Epoch(3) }
 }
 
 /// A fact that nothing in particular led to.
-pub fn draft(actor: ActorName, fact: Fact) -> Draft {
+pub(crate) fn draft(actor: ActorName, fact: Fact) -> Draft {
     Draft { actor, cause: None, attempt: None, fact }
 }
 
-pub fn artifact(path: &str) -> ArtifactRef {
+pub(crate) fn artifact(path: &str) -> ArtifactRef {
     ArtifactRef { path: path.to_owned(), sha256: hash('a'), bytes: 1234 }
 }
 
-pub fn capture() -> Capture {
+pub(crate) fn capture() -> Capture {
     Capture {
         start: commit('1'),
         tree: tree('2'),
@@ -74,7 +74,7 @@ pub fn capture() -> Capture {
     }
 }
 
-pub fn charter() -> Charter {
+pub(crate) fn charter() -> Charter {
     Charter {
         id: goal_id(1),
         created: Timestamp(1_763_700_000_001),
@@ -103,7 +103,7 @@ pub fn charter() -> Charter {
     }
 }
 
-pub fn plan() -> AcceptedPlan {
+pub(crate) fn plan() -> AcceptedPlan {
     let pattern = |text| PathPattern::parse(text).expect("a pattern");
     let bare = SliceSpec {
         id: slice("a"),
@@ -154,7 +154,7 @@ pub fn plan() -> AcceptedPlan {
     }
 }
 
-pub fn gate_result(outcome: GateOutcome) -> GateResult {
+pub(crate) fn gate_result(outcome: GateOutcome) -> GateResult {
     GateResult {
         gate: gate("test"),
         kind: GateKind::Test,
@@ -195,7 +195,7 @@ fn report(end: AgentEnd) -> AgentReport {
 }
 
 /// Every kind of fact, the controller's first.
-pub fn every_draft() -> Vec<Draft> {
+pub(crate) fn every_draft() -> Vec<Draft> {
     let mut drafts = controller();
     drafts.push(draft(ActorName::Planner, Fact::PlanAccepted(Box::new(plan()))));
     drafts.extend(scheduler());
@@ -352,7 +352,7 @@ fn supervision() -> Vec<Draft> {
 }
 
 /// The `type` of a fact. Exhaustive, so that a new kind cannot be forgotten here.
-pub fn kind_of(fact: &Fact) -> &'static str {
+pub(crate) fn kind_of(fact: &Fact) -> &'static str {
     match fact {
         Fact::GoalCreated(_) => "goal_created",
         Fact::RunStarted { .. } => "run_started",
@@ -393,4 +393,4 @@ pub fn kind_of(fact: &Fact) -> &'static str {
 }
 
 /// How many kinds `kind_of` knows.
-pub const KINDS: usize = 35;
+pub(crate) const KINDS: usize = 35;

@@ -1,5 +1,5 @@
 //! What several capabilities' tests build on: sample values and places on disk.
 
-pub mod facts;
-pub mod journals;
-pub mod places;
+pub(crate) mod facts;
+pub(crate) mod journals;
+pub(crate) mod places;
