@@ -18,9 +18,9 @@ pub mod ports;
 pub mod review;
 
 pub mod messages;
+pub mod store;
 pub mod workflow;
 
 pub mod actors;
 
 pub mod app;
-pub mod store;

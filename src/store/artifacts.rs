@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::evidence::ArtifactRef;
 use crate::domain::ids::ContentHash;
-use crate::ports::{Artifacts, Effect, Fault};
+use crate::domain::order::Fault;
+use crate::ports::{Artifacts, Effect};
 use crate::store::atomic::{Durability, read_confined, write_derived};
 use crate::store::error::StoreError;
 use crate::store::layout::GoalDir;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::domain::event::{Draft, Event};
 use crate::domain::evidence::JournalPosition;
 use crate::domain::ids::Timestamp;
-use crate::ports::JournalFailure;
+use crate::domain::order::JournalFailure;
 use crate::store::codec::{Unencodable, encode, position_of};
 
 /// Appends that share one fdatasync at most, so that the first of them does not wait for ever.

@@ -18,7 +18,7 @@ use omk::store::replay::replay;
 use omk::store::tail::TornTail;
 use proptest::prelude::*;
 
-use crate::support::facts::{attempt, commit, draft, every_draft, slice};
+use crate::support::facts::{attempt, commit, draft, every_draft, feedback, slice};
 use crate::support::journals::{AT, encoded, sealed};
 use crate::support::places::{Place, lock};
 
@@ -53,6 +53,8 @@ fn facts() -> impl Strategy<Value = Draft> {
             with: vec![slice("b")],
             paths,
             evidence: Vec::new(),
+            keep: Vec::new(),
+            feedback: feedback(),
         }),
         any::<u64>().prop_map(|bytes| Fact::TailCut { bytes }),
     ];

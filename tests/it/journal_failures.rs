@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 
 use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::ids::GoalId;
-use omk::ports::{Journal, JournalFailure};
+use omk::domain::order::JournalFailure;
+use omk::ports::Journal;
 use omk::store::codec::genesis;
 use omk::store::error::StoreError;
 use omk::store::journal::FileJournal;

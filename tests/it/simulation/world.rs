@@ -262,7 +262,7 @@ async fn work(world: &Arc<World>, task: &AgentTask, stop: &CancellationToken) ->
         () = tokio::time::sleep(pause) => {}
     }
     let own = format!("src/{slice}.txt");
-    let mut write = |path: &str, content: &str| {
+    let write = |path: &str, content: &str| {
         let mut state = world.lock();
         let tree = state.worktrees.get_mut(&task.worktree).expect("the worktree is there while the agent works");
         let appended = content.strip_prefix('+').map(|line| {

@@ -19,8 +19,8 @@ use omk::domain::ids::{
 };
 use omk::domain::review::{Finding, Review, Role, Severity, Subject};
 use omk::domain::task::{
-    AcceptedPlan, AttemptOutcome, Capture, Feedback, FeedbackKind, GateCommand, GateKind, GateSpec, Risk, Serialised,
-    SliceSpec,
+    AcceptedPlan, AttemptOutcome, Capture, Feedback, FeedbackKind, GateCommand, GateKind, GateSpec, KeptLines,
+    Proposal, Risk, Serialised, SliceSpec,
 };
 
 use crate::support::places::{goal_id, holder};
@@ -100,6 +100,7 @@ pub(crate) fn charter() -> Charter {
         sandbox_level: SandboxLevel::None,
         no_input: true,
         settings: Settings::default(),
+        proposal: Proposal { slices: plan().slices, gates: plan().gates, source: "plan.toml".to_owned() },
     }
 }
 
@@ -175,7 +176,7 @@ pub(crate) fn gate_result(outcome: GateOutcome) -> GateResult {
     }
 }
 
-fn feedback() -> Feedback {
+pub(crate) fn feedback() -> Feedback {
     Feedback {
         kind: FeedbackKind::Gate,
         summary: "gate `test` is red".to_owned(),
@@ -251,6 +252,7 @@ fn scheduler() -> Vec<Draft> {
         AttemptOutcome::Unavailable { detail: "not installed".to_owned() },
         AttemptOutcome::Interrupted { by: "pause".to_owned() },
         AttemptOutcome::Expired { detail: "lease".to_owned() },
+        AttemptOutcome::Errored { detail: "disk".to_owned() },
     ];
     facts.extend(outcomes.map(|outcome| Fact::AttemptFinished { attempt: of.clone(), outcome }));
     let drafted = facts.into_iter().map(|fact| draft(ActorName::Scheduler, fact));
@@ -317,10 +319,16 @@ fn integrator() -> Vec<Draft> {
             with: vec![slice("b")],
             paths: vec!["CHANGELOG.md".to_owned()],
             evidence: vec![artifact("artifacts/integration/1.a.0.ours")],
+            keep: vec![KeptLines {
+                path: "CHANGELOG.md".to_owned(),
+                from: vec![slice("b")],
+                lines: vec!["- b".to_owned()],
+            }],
+            feedback: feedback(),
         },
-        Fact::FlakeSeen { batch, gate: gate("test"), tree: tree('5') },
+        Fact::FlakeSeen { scope: GateScope::Batch { batch }, gate: gate("test"), tree: tree('5') },
         Fact::RedBefore { batch, gate: gate("test"), onto: commit('1') },
-        Fact::SliceBlamed { slice: id.clone(), attempt: number, batch, gate: gate("test") },
+        Fact::SliceBlamed { slice: id.clone(), attempt: number, batch, gate: gate("test"), feedback: feedback() },
         Fact::SliceIntegrated { slice: id, attempt: number, batch, merge: commit('6'), tree: tree('5') },
     ];
     facts.map(|fact| draft(ActorName::Integrator, fact)).into()
