@@ -115,7 +115,7 @@ impl FileJournal {
         let path = lock.dir().events();
         let durable = Arc::new(AtomicU64::new(length));
         let (appends, waiting) = mpsc::channel();
-        let writer = Writer { medium, path: path.clone(), position, durable: Arc::clone(&durable), last_group: 1 };
+        let writer = Writer { medium, path: path.clone(), position, durable: Arc::clone(&durable), lone_groups: 0 };
         let thread = thread::Builder::new().name("omk-journal".to_owned()).spawn(move || writer.run(&waiting));
         let thread = thread.map_err(StoreError::io("start the writer of", &path))?;
         Ok(Self { path, appends: Some(appends), thread: Some(thread), durable, disk_full, lock })

@@ -20,8 +20,10 @@ use crate::store::codec::{Unencodable, encode, position_of};
 
 /// Appends that share one fdatasync at most, so that the first of them does not wait for ever.
 const LARGEST_GROUP: usize = 1024;
-/// How long a group is held open for as many appends as the last one had. Whoever appends alone never waits.
+/// How long a group is held open after each append in it, while appends come together.
 const GATHERING: Duration = Duration::from_micros(40);
+/// After so many appends that came alone, nobody is waited for.
+const LONE: u32 = 2;
 /// A buffer beyond this is given back after use.
 const BUFFER_KEPT: usize = 1 << 20;
 
@@ -57,8 +59,8 @@ pub(crate) struct Writer<M> {
     pub(crate) position: JournalPosition,
     /// The durable bytes, for those who read meanwhile.
     pub(crate) durable: Arc<AtomicU64>,
-    /// How many appends the last group had.
-    pub(crate) last_group: usize,
+    /// How many groups in a row had one append.
+    pub(crate) lone_groups: u32,
 }
 
 /// Appends that were encoded, with the records that they became.
@@ -73,7 +75,7 @@ impl<M: Medium> Writer<M> {
     pub(crate) fn run(mut self, appends: &Receiver<Append>) {
         let mut buffer = Vec::new();
         while let Ok(first) = appends.recv() {
-            let others = companions(appends, self.last_group.saturating_sub(1));
+            let others = companions(appends, self.lone_groups < LONE);
             match self.commit(std::iter::once(first).chain(others).take(LARGEST_GROUP), buffer) {
                 Ok(used) => buffer = used,
                 Err(failure) => {
@@ -97,7 +99,7 @@ impl<M: Medium> Writer<M> {
                 refused.push(done);
             }
         }
-        self.last_group = group.written.len();
+        self.lone_groups = if group.written.len() > 1 { 0 } else { self.lone_groups.saturating_add(1) };
         let result = self.write(&group.bytes).map_err(|error| self.failure(&error));
         if result.is_ok() {
             self.position = group.position;
@@ -138,18 +140,16 @@ impl<M: Medium> Writer<M> {
     }
 }
 
-/// The appends that wait. Where fewer do than are `expected`, their senders are probably on the way: without a short
-/// wait, the first of a burst would pay for an fdatasync of its own.
-fn companions(appends: &Receiver<Append>, expected: usize) -> impl Iterator<Item = Append> {
-    let until = Instant::now() + GATHERING;
-    let mut come = 0;
+/// The appends that wait, and where they come together also those that follow at once: without that short wait, the
+/// first of a burst would have an fdatasync of its own, which the others pay for.
+fn companions(appends: &Receiver<Append>, together: bool) -> impl Iterator<Item = Append> {
     std::iter::from_fn(move || {
+        let until = Instant::now() + GATHERING;
         let mut next = appends.try_recv().ok();
-        while next.is_none() && come < expected && Instant::now() < until {
+        while next.is_none() && together && Instant::now() < until {
             std::hint::spin_loop();
             next = appends.try_recv().ok();
         }
-        come += 1;
         next
     })
 }
