@@ -11,6 +11,8 @@
 //! | 1 | `graph`, `review`, `ports`; `process` | task DAG, rubrics, effect traits; child processes |
 //! | 0 | `domain` | the vocabulary |
 
+//! omk
+pub mod adapters;
 pub mod domain;
 
 pub mod graph;

@@ -1,0 +1,42 @@
+//! Git, in process where it can be: the user's repository as it is found, the goal's private repository, worktrees,
+//! captures, merges, delivery.
+//!
+//! The user's repository is never at risk. Two kinds of thing are ever written there: the ref that keeps the base
+//! reachable, and at the end the delivered branches with their objects. No hook, filter, fsmonitor or merge driver is
+//! ever run, and nothing that a tree, a worktree or an agent's configuration says is obeyed.
+
+pub mod deliver;
+pub mod inspect;
+pub mod private;
+pub mod program;
+pub mod refusal;
+pub mod workspace;
+
+mod alternates;
+mod capture;
+mod change;
+mod checkout;
+mod edit;
+mod handles;
+mod harvest;
+mod history;
+mod identity;
+mod ignore_rules;
+mod intake;
+mod leaf;
+mod lines;
+mod listing;
+mod merge;
+mod merge_program;
+mod names;
+mod notes;
+mod objects;
+mod overlap;
+mod pack;
+mod power;
+mod recent;
+mod shared;
+mod snapshot;
+mod tree_diff;
+mod walk;
+mod worktree;

@@ -1,0 +1,259 @@
+//! The goal's private bare repository `repo.git`, and the one ref that keeps the base alive in the user's.
+//!
+//! Its objects borrow from the user's store through `info/alternates`; its configuration is ours alone. It appears
+//! whole, by a rename; what a dead process left half made is made anew. Objects are written without fsync, one by one
+//! as they come: the journal names each commit, and after a loss of power the store is mended (see `power`), what is
+//! missing shows as broken, and its attempt is made again. What is delivered is synced before its branches exist.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, Repository, RepositoryOpenFlags};
+
+use super::merge_program::ROOM_PREFIX;
+use super::objects::{commit_oid, failed, fault};
+use super::worktree::{entry_name, remove_tree};
+use super::{alternates, power};
+use crate::domain::event::Branch;
+use crate::domain::goal::RepositoryFacts;
+use crate::domain::ids::{CommitId, GoalId};
+use crate::ports::Fault;
+
+/// Ours alone: nothing runs by itself, nothing is pruned, contents are taken as they are.
+const CONFIG: &str = "[core]
+\trepositoryformatversion = 0
+\tbare = true
+\tfilemode = true
+\tautocrlf = false
+\tsafecrlf = false
+\thooksPath = /dev/null
+\tfsmonitor = false
+\tattributesFile = /dev/null
+\texcludesFile = /dev/null
+[gc]
+\tauto = 0
+\tpruneExpire = never
+[maintenance]
+\tauto = false
+";
+
+/// Where a goal's repository and worktrees are, and which repository it borrows from.
+#[derive(Clone, Debug)]
+pub struct PrivateRepository {
+    goal: GoalId,
+    directory: PathBuf,
+    user: PathBuf,
+    base: CommitId,
+}
+
+impl PrivateRepository {
+    /// Makes the private repository below the goal's directory where it is not there, and sees to it that it can be
+    /// used: borrowed stores, the ref that keeps the base, what a loss of power broke. May be called any number of
+    /// times.
+    pub fn create(goal_directory: &Path, goal: &GoalId, facts: &RepositoryFacts) -> Result<Self, Fault> {
+        let what = || format!("make the goal's repository in {}", goal_directory.display());
+        fs::create_dir_all(goal_directory).map_err(failed(what()))?;
+        let directory = goal_directory.canonicalize().map_err(failed(what()))?;
+        let place = Self { goal: goal.clone(), directory, user: facts.git_dir.clone(), base: facts.base.clone() };
+        place.keep_base()?;
+        if !place.repository().exists() {
+            place.make().map_err(failed(what()))?;
+        }
+        place.borrow()?;
+        place.sweep().map_err(failed(what()))?;
+        power::mend(&place.repository())?;
+        Ok(place)
+    }
+
+    /// The bare repository.
+    pub fn repository(&self) -> PathBuf {
+        self.directory.join("repo.git")
+    }
+
+    /// The directory of worktrees.
+    pub fn worktrees(&self) -> PathBuf {
+        self.directory.join("worktrees")
+    }
+
+    /// The goal's own directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The goal.
+    pub(super) fn goal(&self) -> &GoalId {
+        &self.goal
+    }
+
+    /// The commit that the goal starts from.
+    pub(super) fn base(&self) -> &CommitId {
+        &self.base
+    }
+
+    /// The private repository's entries of worktrees.
+    pub(super) fn worktree_entries(&self) -> PathBuf {
+        self.repository().join("worktrees")
+    }
+
+    /// The entry of one worktree.
+    pub(super) fn worktree_entry(&self, directory: &Path) -> Result<PathBuf, Fault> {
+        Ok(self.worktree_entries().join(entry_name(directory)?))
+    }
+
+    /// Where the entry of one worktree is put together.
+    pub(super) fn making(&self, directory: &Path) -> PathBuf {
+        self.repository().join("omk-making").join(directory.file_name().unwrap_or_default())
+    }
+
+    /// A user's repository, by its git directory.
+    pub(super) fn open_at(git_dir: &Path) -> Result<Repository, Fault> {
+        open_user(git_dir)
+    }
+
+    /// The user's repository.
+    pub(super) fn open_user(&self) -> Result<Repository, Fault> {
+        open_user(&self.user)
+    }
+
+    /// Where the user's objects are.
+    pub(super) fn user_objects(&self) -> PathBuf {
+        self.user.join("objects")
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let making = self.directory.join("repo.git.making");
+        remove_tree(&making)?;
+        for directory in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info", "worktrees"] {
+            fs::create_dir_all(making.join(directory))?;
+        }
+        fs::write(making.join("HEAD"), "ref: refs/heads/none\n")?;
+        fs::write(making.join("config"), CONFIG)?;
+        match fs::copy(self.user.join("shallow"), making.join("shallow")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        for file in ["HEAD", "config"] {
+            File::open(making.join(file))?.sync_all()?;
+        }
+        fs::rename(&making, self.repository())?;
+        File::open(&self.directory)?.sync_all()
+    }
+
+    /// Names the user's object stores as alternates, all of them, absolutely.
+    fn borrow(&self) -> Result<(), Fault> {
+        let stores = alternates::stores(&self.user_objects())?;
+        if stores.is_empty() {
+            return Err(fault("borrow the repository's objects", format!("{} is gone", self.user_objects().display())));
+        }
+        let content = alternates::listed(&stores)?;
+        let file = self.repository().join("objects/info/alternates");
+        if fs::read(&file).is_ok_and(|old| old == content) {
+            return Ok(());
+        }
+        let fresh = file.with_extension("new");
+        let written = fs::write(&fresh, content).and_then(|()| fs::rename(&fresh, &file));
+        written.map_err(failed(format!("write {}", file.display())))
+    }
+
+    /// Removes what a dead process left of its merges.
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(ROOM_PREFIX) && entry.file_type()?.is_dir() {
+                remove_tree(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of the ref that keeps the base reachable in the user's repository.
+    fn base_ref(goal: &GoalId) -> String {
+        format!("refs/omk/{goal}/base")
+    }
+
+    fn keep_base(&self) -> Result<(), Fault> {
+        let name = Self::base_ref(&self.goal);
+        let what = || format!("keep the base reachable as {name}");
+        let user = self.open_user()?;
+        let base = commit_oid(&self.base)?;
+        match user.find_reference(&name) {
+            Ok(found) if found.target() == Some(base) => Ok(()),
+            Ok(_) => Err(fault(what(), "it names another commit")),
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                user.reference(&name, base, false, "omk: base of a goal").map(drop).map_err(failed(what()))
+            }
+            Err(error) => Err(failed(what())(error)),
+        }
+    }
+}
+
+fn open_user(git_dir: &Path) -> Result<Repository, Fault> {
+    Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, std::iter::empty::<&Path>())
+        .map_err(failed(format!("open the repository {}", git_dir.display())))
+}
+
+/// What [`release`] is to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The goal.
+    pub goal: GoalId,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// The user's git directory, as [`RepositoryFacts`] has it.
+    pub git_dir: PathBuf,
+    /// Delivered branches to delete; one that names another commit by now, or is checked out, stays.
+    pub branches: Vec<Branch>,
+}
+
+/// Removes what a goal needs no more: its ref in the user's repository, the private repository, the worktrees, and the
+/// branches asked for. Returns the branches that stayed. What is gone already is no error, a user's repository that is
+/// gone included.
+pub fn release(order: &Release) -> Result<Vec<String>, Fault> {
+    let mut stayed = Vec::new();
+    if order.git_dir.exists() {
+        let user = open_user(&order.git_dir)?;
+        for branch in &order.branches {
+            if !delete_branch(&user, branch)? {
+                stayed.push(branch.name.clone());
+            }
+        }
+        delete_ref(&user, &PrivateRepository::base_ref(&order.goal))?;
+    }
+    for name in ["worktrees", "repo.git", "repo.git.making"] {
+        let directory = order.directory.join(name);
+        remove_tree(&directory).map_err(failed(format!("remove {}", directory.display())))?;
+    }
+    Ok(stayed)
+}
+
+/// Deletes a branch where it still names its commit and nobody has it checked out; `false` where it stays.
+fn delete_branch(user: &Repository, branch: &Branch) -> Result<bool, Fault> {
+    let what = || format!("delete the branch {}", branch.name);
+    let found = match user.find_branch(&branch.name, git2::BranchType::Local) {
+        Ok(found) => found,
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(true),
+        Err(error) => return Err(failed(what())(error)),
+    };
+    if found.get().target() != Some(commit_oid(&branch.commit)?) || is_checked_out(user, &branch.name) {
+        return Ok(false);
+    }
+    found.into_reference().delete().map_err(failed(what()))?;
+    Ok(true)
+}
+
+/// Whether the checkout or a linked worktree has the branch as its HEAD.
+fn is_checked_out(user: &Repository, branch: &str) -> bool {
+    let head = format!("ref: refs/heads/{branch}");
+    let linked = fs::read_dir(user.commondir().join("worktrees")).into_iter().flatten().flatten();
+    let mut heads = linked.map(|entry| entry.path()).chain([user.commondir().to_path_buf()]);
+    heads.any(|directory| fs::read_to_string(directory.join("HEAD")).is_ok_and(|text| text.trim() == head))
+}
+
+fn delete_ref(user: &Repository, name: &str) -> Result<(), Fault> {
+    match user.find_reference(name) {
+        Ok(mut found) => found.delete().map_err(failed(format!("delete the ref {name}"))),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(()),
+        Err(error) => Err(failed(format!("delete the ref {name}"))(error)),
+    }
+}

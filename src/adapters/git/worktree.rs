@@ -1,0 +1,175 @@
+//! Linked worktrees of the private repository, made by writing their files ourselves.
+//!
+//! `git worktree add` reads the half-written entries of its neighbours and fails now and then; here an entry appears
+//! whole, by a rename. A worktree lies at `worktrees/<slice>.<attempt>`; what an earlier try left there is removed
+//! first. Its index carries stat data, so that `git status` in it is quick and clean.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use git2::{Index, IndexEntry, IndexTime, Repository};
+use rustix::fs::Stat;
+
+use super::checkout::{open_directory, write_out};
+use super::listing::Entry;
+use super::objects::{commit_oid, failed, fault, tree_of_commit, tree_oid};
+use super::private::PrivateRepository;
+use super::shared::Shared;
+use super::snapshot::{FileStat, Snapshot, backdated};
+use crate::domain::ids::TreeId;
+use crate::ports::{Fault, WorktreeOrder};
+
+impl Shared {
+    /// Makes a worktree and returns its path.
+    pub(super) fn prepare(&self, repo: &Repository, order: &WorktreeOrder) -> Result<PathBuf, Fault> {
+        let what = || format!("make the worktree {}", order.attempt);
+        let start = commit_oid(&order.start)?;
+        let tree = match &order.content {
+            Some(content) => tree_oid(content)?,
+            None => tree_of_commit(repo, start)?,
+        };
+        let listing = self.listing(repo, tree)?;
+        let directory = self.place.worktrees().join(order.attempt.to_string());
+        self.remove(&directory)?;
+        fs::create_dir_all(&directory).map_err(failed(what()))?;
+        let root = open_directory(&directory).map_err(failed(what()))?;
+        let stat = rustix::fs::fstat(&root).map_err(failed(what()))?;
+        let stats = write_out(repo, &listing, root, Some(backdated(&stat)))?;
+        let entry = self.place.worktree_entry(&directory)?;
+        let index = Indexed { entries: listing.entries(), stats: &stats, root: &stat };
+        self.enlist(&entry, &directory, start, index).map_err(failed(what()))?;
+        self.snapshots.remember(&directory, Snapshot { listing: Arc::clone(&listing), stats });
+        Ok(directory)
+    }
+
+    /// Writes the private repository's entry of a worktree elsewhere, and puts it in place whole.
+    fn enlist(&self, entry: &Path, directory: &Path, start: git2::Oid, index: Indexed<'_>) -> io::Result<()> {
+        let making = self.place.making(directory);
+        remove_tree(&making)?;
+        fs::create_dir_all(&making)?;
+        fs::write(making.join("HEAD"), format!("{start}\n"))?;
+        fs::write(making.join("commondir"), "../..\n")?;
+        fs::write(making.join("gitdir"), line(&directory.join(".git")))?;
+        write_index(&making.join("index"), &index).map_err(io::Error::other)?;
+        fs::write(directory.join(".git"), [b"gitdir: ".as_slice(), &line(entry)].concat())?;
+        fs::create_dir_all(self.place.worktree_entries())?;
+        fs::rename(making, entry)
+    }
+
+    /// Removes a worktree and its entry. One that is gone already is no error.
+    pub(super) fn discard(&self, directory: &Path) -> Result<(), Fault> {
+        self.remove(&checked(&self.place, directory)?)
+    }
+
+    fn remove(&self, directory: &Path) -> Result<(), Fault> {
+        let what = || format!("remove the worktree {}", directory.display());
+        self.snapshots.forget(directory);
+        remove_tree(directory).map_err(failed(what()))?;
+        remove_tree(&self.place.worktree_entry(directory)?).map_err(failed(what()))
+    }
+
+    /// Writes the files of a tree, without any `.git`, into a directory that is made here or empty.
+    pub(super) fn export(&self, repo: &Repository, tree: &TreeId, directory: &Path) -> Result<(), Fault> {
+        let what = || format!("export the tree {tree} to {}", directory.display());
+        let listing = self.listing(repo, tree_oid(tree)?)?;
+        fs::create_dir_all(directory).map_err(failed(what()))?;
+        if fs::read_dir(directory).map_err(failed(what()))?.next().is_some() {
+            return Err(fault(what(), "the directory is not empty"));
+        }
+        let root: OwnedFd = open_directory(directory).map_err(failed(what()))?;
+        write_out(repo, &listing, root, None).map(drop)
+    }
+}
+
+/// The path of a worktree of this goal, made sure of: a direct child of its directory of worktrees.
+pub(super) fn checked(place: &PrivateRepository, directory: &Path) -> Result<PathBuf, Fault> {
+    let name = directory.strip_prefix(place.worktrees()).ok().map(|rest| rest.components().collect::<Vec<_>>());
+    match name.as_deref() {
+        Some([Component::Normal(name)]) => Ok(place.worktrees().join(name)),
+        Some(_) | None => Err(fault(
+            format!("find the worktree {}", directory.display()),
+            format!("it is not one of those in {}", place.worktrees().display()),
+        )),
+    }
+}
+
+fn line(path: &Path) -> Vec<u8> {
+    [path.as_os_str().as_bytes(), b"\n"].concat()
+}
+
+/// What an index is made of.
+struct Indexed<'a> {
+    entries: &'a [Entry],
+    stats: &'a [FileStat],
+    /// The root, whose device and owner all files share.
+    root: &'a Stat,
+}
+
+fn write_index(path: &Path, indexed: &Indexed<'_>) -> Result<(), git2::Error> {
+    let mut index = Index::open(path)?;
+    for (entry, stat) in indexed.entries.iter().zip(indexed.stats) {
+        index.add(&index_entry(entry, stat, indexed.root))?;
+    }
+    index.write()
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an index holds the low 32 bits of stat data"
+)]
+#[allow(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
+fn index_entry(entry: &Entry, stat: &FileStat, root: &Stat) -> IndexEntry {
+    let time = |ns: i64| IndexTime::new((ns / 1_000_000_000) as i32, (ns % 1_000_000_000) as u32);
+    IndexEntry {
+        ctime: time(stat.ctime_ns),
+        mtime: time(stat.mtime_ns),
+        dev: root.st_dev as u32,
+        ino: stat.ino as u32,
+        mode: entry.leaf.mode() as u32,
+        uid: root.st_uid,
+        gid: root.st_gid,
+        file_size: stat.size as u32,
+        id: entry.leaf.id,
+        flags: 0,
+        flags_extended: 0,
+        path: entry.path.to_vec(),
+    }
+}
+
+/// Removes a directory with all below it, never following links, also where an agent took the permissions away.
+pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            unlock(directory)?;
+            fs::remove_dir_all(directory)
+        }
+        done => done,
+    }
+}
+
+fn unlock(directory: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(directory)?.is_dir() {
+        return Ok(());
+    }
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            unlock(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The name that a worktree has in the private repository.
+pub(super) fn entry_name(directory: &Path) -> Result<&OsStr, Fault> {
+    directory.file_name().ok_or_else(|| fault(format!("find the worktree {}", directory.display()), "it has no name"))
+}

@@ -1,0 +1,7 @@
+//! The real effects behind the ports: git, the wall clock, gates.
+//!
+//! Each file owns one effect. None of them decides anything: what is done and when comes in as a request, what came of
+//! it goes out by value.
+
+pub mod clock;
+pub mod git;
