@@ -13,3 +13,13 @@ mod review;
 mod simulation;
 mod store;
 mod support;
+//! The integration tests of `omk`: one binary, one file per capability.
+
+mod support;
+
+mod git_capture;
+mod git_capture_policy;
+mod git_deliver;
+mod git_inspect;
+mod git_merge;
+mod git_worktree;

@@ -10,6 +10,22 @@ use crate::domain::change::EntryKind;
 use crate::domain::ids::CommitId;
 use crate::ports::Fault;
 
+/// The commits that `tips` reach, themselves included, without those that `stop` names and what only they reach.
+///
+/// Parents are read from the commits, because libgit2's own walk does not know where a shallow clone ends.
+pub(super) fn reached(repo: &Repository, tips: &[Oid], stop: impl Fn(Oid) -> bool) -> Result<HashSet<Oid>, Fault> {
+    let mut seen = HashSet::new();
+    let mut open: Vec<Oid> = tips.to_vec();
+    while let Some(id) = open.pop() {
+        if stop(id) || !seen.insert(id) {
+            continue;
+        }
+        let commit = repo.find_commit(id).map_err(failed(format!("read the commit {id}")))?;
+        open.extend(commit.parent_ids());
+    }
+    Ok(seen)
+}
+
 /// Which of `commits` cannot be reached from `head`, in their order. History is walked down to `base` first, and
 /// below it only for what was not found above.
 pub(super) fn unreachable(
@@ -18,24 +34,20 @@ pub(super) fn unreachable(
     head: &CommitId,
     commits: &[CommitId],
 ) -> Result<Vec<CommitId>, Fault> {
-    let what = || format!("walk the history of {head}");
     let (base, head) = (commit_oid(base)?, commit_oid(head)?);
-    let mut walk = repo.revwalk().map_err(failed(what()))?;
-    walk.push(head).and_then(|()| walk.hide(base)).map_err(failed(what()))?;
-    let above: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(failed(what()))?;
+    let above = reached(repo, &[head], |id| id == base)?;
     let mut lost = Vec::new();
     for commit in commits {
-        let id = commit_oid(commit)?;
-        if !above.contains(&id) && !is_ancestor(repo, id, head).map_err(failed(what()))? {
+        if !above.contains(&commit_oid(commit)?) {
             lost.push(commit.clone());
         }
     }
+    if lost.is_empty() {
+        return Ok(lost);
+    }
+    let all = reached(repo, &[head], |_| false)?;
+    lost.retain(|commit| !commit_oid(commit).is_ok_and(|id| all.contains(&id)));
     Ok(lost)
-}
-
-fn is_ancestor(repo: &Repository, commit: Oid, head: Oid) -> Result<bool, git2::Error> {
-    let exists = repo.odb()?.exists(commit);
-    Ok(exists && (commit == head || repo.graph_descendant_of(head, commit)?))
 }
 
 /// Which of `commits` lack an object of their tree, or are not there at all, in their order.

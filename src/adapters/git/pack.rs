@@ -1,25 +1,26 @@
 //! Copies commits with all that is new below them from one store into another, durably, as one pack.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 use git2::{Oid, Repository};
 
-use super::objects::{failed, fault};
+use super::history;
+use super::leaf::Leaf;
+use super::objects::{failed, fault, tree, tree_of_commit};
+use crate::domain::change::EntryKind;
 use crate::ports::Fault;
 
 /// Copies what `tips` reach and `base` does not into `objects`. When it returns, the pack and its directory are synced.
 pub(super) fn copy(repo: &Repository, base: Oid, tips: &[Oid], objects: &Path) -> Result<(), Fault> {
     let what = || format!("copy the results into {}", objects.display());
-    let mut walk = repo.revwalk().map_err(failed(what()))?;
-    walk.hide(base).map_err(failed(what()))?;
-    for &tip in tips {
-        walk.push(tip).map_err(failed(what()))?;
-    }
     let mut builder = repo.packbuilder().map_err(failed(what()))?;
     builder.set_threads(1);
-    builder.insert_walk(&mut walk).map_err(failed(what()))?;
+    for id in fresh(repo, base, tips)? {
+        builder.insert_object(id, None).map_err(failed(what()))?;
+    }
     if builder.object_count() == 0 {
         return Ok(());
     }
@@ -28,6 +29,39 @@ pub(super) fn copy(repo: &Repository, base: Oid, tips: &[Oid], objects: &Path) -
     builder.write(&directory, 0o444).map_err(failed(what()))?;
     let name = builder.name().ok().flatten().ok_or_else(|| fault(what(), "the pack has no name"))?;
     sync(&directory, name).map_err(failed(what()))
+}
+
+/// Every object that `tips` reach and `base` does not: what stands in a tree where the base has the same is left out.
+fn fresh(repo: &Repository, base: Oid, tips: &[Oid]) -> Result<BTreeSet<Oid>, Fault> {
+    let base_tree = tree_of_commit(repo, base)?;
+    let mut found = BTreeSet::new();
+    for commit in history::reached(repo, tips, |id| id == base)? {
+        found.insert(commit);
+        add_tree(repo, tree_of_commit(repo, commit)?, Some(base_tree), &mut found)?;
+    }
+    Ok(found)
+}
+
+fn add_tree(repo: &Repository, id: Oid, base: Option<Oid>, found: &mut BTreeSet<Oid>) -> Result<(), Fault> {
+    if Some(id) == base || !found.insert(id) {
+        return Ok(());
+    }
+    let base = base.map(|id| tree(repo, id)).transpose()?;
+    for entry in tree(repo, id)?.iter() {
+        let before = base.as_ref().and_then(|tree| tree.get_name_bytes(entry.name_bytes())).map(|entry| entry.id());
+        match Leaf::of(&entry) {
+            _ if before == Some(entry.id()) => {}
+            None => add_tree(repo, entry.id(), subtree(repo, before), found)?,
+            Some(leaf) if leaf.kind == EntryKind::Gitlink => {}
+            Some(leaf) => drop(found.insert(leaf.id)),
+        }
+    }
+    Ok(())
+}
+
+/// What the base has at a path, where it is a directory.
+fn subtree(repo: &Repository, id: Option<Oid>) -> Option<Oid> {
+    id.filter(|&id| repo.find_tree(id).is_ok())
 }
 
 fn sync(directory: &Path, name: &str) -> io::Result<()> {

@@ -3,3 +3,7 @@
 pub(crate) mod facts;
 pub(crate) mod journals;
 pub(crate) mod places;
+//! What the tests build on: real repositories, real goals.
+
+pub(crate) mod git_goal;
+pub(crate) mod git_repo;

@@ -1,0 +1,156 @@
+//! What a capture leaves out, and what it refuses.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use omk::domain::access::AccessSet;
+use omk::ports::{Captured, Uncapturable};
+
+use crate::support::git_goal::{Goal, patterns};
+use crate::support::git_repo::{GitRepo, git, link, write};
+
+fn refused(prepare: impl FnOnce(&Path)) -> Vec<(String, String)> {
+    let goal = Goal::with_files(&[("a", "1\n"), ("d/x", "1\n")]);
+    prepare(&goal.worktree("s"));
+    let Captured { capture, refused } = goal.capture("s");
+    assert_eq!(capture, None);
+    refused.into_iter().map(|Uncapturable { path, problem }| (path, problem)).collect()
+}
+
+fn one(path: &str, problem: &str) -> Vec<(String, String)> {
+    vec![(path.to_owned(), problem.to_owned())]
+}
+
+#[test]
+fn the_bases_ignore_rules_apply_and_not_the_worktrees() {
+    let repo = GitRepo::with_files(&[
+        (".gitignore", "target/\n*.log\n!keep.log\n/only-root\n"),
+        ("sub/.gitignore", "*.tmp\n!*.log\n"),
+        ("a", "1\n"),
+    ]);
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("s");
+    write(&worktree, ".gitignore", "a.txt\n");
+    for path in ["target/debug/x", "x.log", "keep.log", "only-root", "sub/only-root", "sub/y.log", "sub/z.tmp", "a.txt"]
+    {
+        write(&worktree, path, "x\n");
+    }
+    let capture = goal.capture("s").capture.unwrap();
+    assert_eq!(capture.paths, [".gitignore", "a.txt", "keep.log", "sub/only-root", "sub/y.log"]);
+    assert_eq!(capture.ignored, ["only-root", "sub/z.tmp", "target/", "x.log"]);
+}
+
+#[test]
+fn tracked_files_are_captured_whatever_the_rules_say() {
+    let repo = GitRepo::with_files(&[("build/kept", "1\n"), ("x.log", "1\n")]);
+    repo.write(".gitignore", "build/\n*.log\n");
+    repo.commit_all("ignore them now");
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("s");
+    write(&worktree, "build/kept", "2\n");
+    write(&worktree, "build/other", "2\n");
+    fs::remove_file(worktree.join("x.log")).unwrap();
+    let capture = goal.capture("s").capture.unwrap();
+    assert_eq!(capture.paths, ["build/kept", "x.log"]);
+    assert_eq!(capture.ignored, ["build/other"]);
+}
+
+#[test]
+fn writes_that_name_an_ignored_path_to_the_letter_lift_the_rule() {
+    let repo = GitRepo::with_files(&[(".gitignore", "target/\n*.log\n"), ("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("s");
+    for path in ["target/out/wanted", "target/out/other", "target/else/x", "x.log", "y.log"] {
+        write(&worktree, path, "x\n");
+    }
+    let access = AccessSet { writes: patterns(&["target/out/wanted", "x.log", "*.log"]), ..AccessSet::default() };
+    let capture = goal.capture_with("s", &goal.facts.base, access).capture.unwrap();
+    assert_eq!(capture.paths, ["target/out/wanted", "x.log"]);
+    assert_eq!(capture.ignored, ["target/else/", "target/out/other", "y.log"]);
+}
+
+#[test]
+fn the_list_of_what_is_left_out_is_bounded() {
+    let goal = Goal::with_files(&[(".gitignore", "*.log\n"), ("a", "1\n")]);
+    let worktree = goal.worktree("s");
+    (0..150).for_each(|n| write(&worktree, &format!("{n:03}.log"), "x"));
+    write(&worktree, "a", "2\n");
+    let ignored = goal.capture("s").capture.unwrap().ignored;
+    assert_eq!((ignored.len(), ignored[99].as_str()), (100, "099.log"));
+}
+
+#[test]
+fn a_nested_repository_is_refused() {
+    assert_eq!(refused(|tree| drop(git(tree, &["init", "-q", "d/inner"]))), one("d/inner", "a nested repository"));
+    assert_eq!(refused(|tree| write(tree, "d/.git", "gitdir: /x\n")), one("d", "a nested repository"));
+}
+
+#[test]
+fn a_nested_repository_in_an_ignored_directory_is_left_out() {
+    let goal = Goal::with_files(&[(".gitignore", "vendor/\n"), ("a", "1\n")]);
+    let worktree = goal.worktree("s");
+    git(&worktree, &["init", "-q", "vendor/inner"]);
+    write(&worktree, "a", "2\n");
+    assert_eq!(goal.capture("s").capture.unwrap().ignored, ["vendor/"]);
+}
+
+#[test]
+fn links_that_lead_out_are_refused() {
+    let absolute = "a symbolic link to an absolute path";
+    assert_eq!(refused(|tree| link(tree, "d/l", "/etc/passwd")), one("d/l", absolute));
+    let out = "a symbolic link that leads out of the tree";
+    assert_eq!(refused(|tree| link(tree, "d/l", "../../x")), one("d/l", out));
+    assert_eq!(refused(|tree| link(tree, "l", ".git/config")), one("l", "a symbolic link into git's own directory"));
+}
+
+#[test]
+fn an_escaping_link_of_the_base_stays_as_it_is() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    link(&repo.root, "out", "/etc/hostname");
+    repo.commit_all("link");
+    let goal = Goal::on(&repo).restarted();
+    let worktree = goal.worktree("s");
+    write(&worktree, "a", "2\n");
+    assert_eq!(goal.capture("s").capture.unwrap().paths, ["a"]);
+}
+
+#[test]
+fn every_other_spelling_of_dot_git_is_refused() {
+    for name in [".GIT", "git~1", ".git.", "d/.Git"] {
+        let problem = "its name is a spelling of `.git`";
+        assert_eq!(refused(|tree| write(tree, name, "x")), one(name, problem), "{name}");
+    }
+}
+
+#[test]
+fn names_that_cannot_be_shown_are_refused_and_shown_escaped() {
+    let control = "its name holds a control character";
+    assert_eq!(refused(|tree| write(tree, "d/a\nb\u{1b}[31m", "x")), one("d/a\\nb\\u{1b}[31m", control));
+    let not_text = refused(|tree| fs::write(tree.join(OsStr::from_bytes(b"\xff")), "x").unwrap());
+    assert_eq!(not_text, one("\u{fffd}", "its name is not UTF-8"));
+}
+
+#[test]
+fn fifos_and_sockets_are_refused_and_do_not_block() {
+    let special = "a fifo, a socket or a device";
+    let fifo = refused(|tree| {
+        fs::remove_file(tree.join("a")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, tree.join("a"), rustix::fs::Mode::RUSR).unwrap();
+    });
+    assert_eq!(fifo, one("a", special));
+    assert_eq!(refused(|tree| drop(UnixListener::bind(tree.join("s")).unwrap())), one("s", special));
+}
+
+#[test]
+fn a_directory_that_became_a_link_is_not_followed() {
+    let goal = Goal::with_files(&[("d/x", "1\n"), ("e/x", "2\n")]);
+    let worktree = goal.worktree("s");
+    fs::remove_dir_all(worktree.join("d")).unwrap();
+    link(&worktree, "d", "e");
+    let capture = goal.capture("s").capture.unwrap();
+    assert_eq!(capture.paths, ["d", "d/x"]);
+    assert_eq!(goal.paths(capture.commit.as_str()), ["d", "e/x"]);
+}

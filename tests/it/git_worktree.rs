@@ -1,0 +1,140 @@
+//! Worktrees and exports: what is in them, and what a tree cannot make us write.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use omk::domain::ids::TreeId;
+use omk::ports::{Workspace, WorktreeOrder};
+
+use crate::support::git_goal::{Goal, attempt, done};
+use crate::support::git_repo::{GitRepo, contents, git, link, write, write_executable};
+
+fn assorted() -> GitRepo {
+    let other = GitRepo::with_files(&[("x", "x\n")]);
+    let repo = GitRepo::with_files(&[("src/a/b/c.rs", "c\n"), ("src-x", "x\n"), ("src/z", "z\n"), ("top", "")]);
+    write_executable(&repo.root, "run.sh", "#!/bin/sh\n");
+    link(&repo.root, "src/link", "../top");
+    link(&repo.root, "outside", "/etc/hostname");
+    repo.git(&["submodule", "--quiet", "add", other.root.to_str().unwrap(), "lib/sub"]);
+    repo.commit_all("all kinds");
+    repo
+}
+
+#[test]
+fn a_worktree_holds_the_start_exactly_and_git_finds_it_clean() {
+    let repo = assorted();
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("a");
+    assert_eq!(worktree, goal.directory().join("worktrees/a.1"));
+    assert_eq!(git(&worktree, &["status", "--porcelain"]), "");
+    assert_eq!(git(&worktree, &["rev-parse", "HEAD"]), goal.facts.base.as_str());
+    assert_eq!(git(&worktree, &["diff-files", "--raw"]), "");
+    assert_eq!(fs::read_to_string(worktree.join("src/a/b/c.rs")).unwrap(), "c\n");
+    assert_eq!(fs::read_link(worktree.join("src/link")).unwrap().to_str(), Some("../top"));
+    assert_eq!(fs::metadata(worktree.join("run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
+    assert_eq!(fs::metadata(worktree.join("top")).unwrap().permissions().mode() & 0o111, 0);
+    assert_eq!(fs::read_dir(worktree.join("lib/sub")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_worktree_can_show_an_earlier_attempts_work() {
+    let repo = GitRepo::with_files(&[("a", "1\n"), ("b", "1\n")]);
+    let goal = Goal::on(&repo);
+    let earlier = goal.slice("earlier", |tree| {
+        write(tree, "a", "2\n");
+        write(tree, "new/c", "3\n");
+    });
+    let start = goal.facts.base.clone();
+    let order = WorktreeOrder { attempt: attempt("later"), start, content: Some(earlier.capture.tree.clone()) };
+    let worktree = done(goal.workspace.prepare(order)).unwrap();
+    assert_eq!(git(&worktree, &["status", "--porcelain"]), "M  a\nA  new/c");
+    let captured = goal.capture("later").capture.unwrap();
+    assert_eq!((captured.tree, captured.paths), (earlier.capture.tree, vec!["a".to_owned(), "new/c".to_owned()]));
+}
+
+#[test]
+fn what_an_earlier_try_left_is_replaced() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("a");
+    fs::remove_file(worktree.join(".git")).unwrap();
+    write(&worktree, "left/over", "x");
+    fs::set_permissions(worktree.join("left"), fs::Permissions::from_mode(0o500)).unwrap();
+    assert_eq!(goal.worktree("a"), worktree);
+    assert_eq!(git(&worktree, &["status", "--porcelain", "--ignored"]), "");
+}
+
+#[test]
+fn a_discarded_worktree_is_gone_and_its_commits_stay() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let slice = goal.slice("a", |tree| write(tree, "a", "2\n"));
+    let worktree = goal.directory().join("worktrees/a.1");
+    done(goal.workspace.discard(worktree.clone())).unwrap();
+    done(goal.workspace.discard(worktree.clone())).unwrap();
+    assert!(!worktree.exists());
+    assert!(!goal.repository().join("worktrees/a.1").exists());
+    assert_eq!(goal.file(slice.capture.commit.as_str(), "a"), "2");
+}
+
+#[test]
+fn only_worktrees_of_the_goal_are_discarded() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    for path in [repo.root.clone(), goal.directory().join("worktrees"), goal.directory().join("worktrees/../repo.git")]
+    {
+        assert!(done(goal.workspace.discard(path)).is_err());
+    }
+    assert!(repo.root.join("a").exists() && goal.repository().join("HEAD").exists());
+}
+
+#[test]
+fn an_export_is_the_tree_without_any_git_directory() {
+    let repo = assorted();
+    let goal = Goal::on(&repo);
+    let target = goal.directory().join("gate");
+    done(goal.workspace.export(goal.facts.base_tree.clone(), target.clone())).unwrap();
+    let paths: Vec<String> = contents(&target).into_keys().map(|path| path.to_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        paths,
+        [".gitmodules", "outside", "run.sh", "src/a/b/c.rs", "src/link", "src/z", "src-x", "top"].map(str::to_owned)
+    );
+    assert!(target.join("lib/sub").is_dir());
+    let again = done(goal.workspace.export(goal.facts.base_tree.clone(), target));
+    assert!(again.unwrap_err().detail.contains("not empty"));
+}
+
+#[test]
+fn a_tree_cannot_make_us_write_through_a_link() {
+    let repo = GitRepo::with_files(&[("d/f", "evil\n")]);
+    let goal = Goal::on(&repo);
+    let outside = goal.directory().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let target_file = repo.beside("target");
+    fs::write(&target_file, outside.to_str().unwrap()).unwrap();
+    let blob = repo.git(&["hash-object", "-w", target_file.to_str().unwrap()]);
+    let tree = repo.git(&["rev-parse", "HEAD:d"]);
+    let id =
+        |hex: &str| (0..20).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect::<Vec<_>>();
+    let bytes = [b"120000 d\0".to_vec(), id(&blob), b"40000 d\0".to_vec(), id(&tree)].concat();
+    fs::write(&target_file, bytes).unwrap();
+    let twice = repo.git(&["hash-object", "-t", "tree", "--literally", "-w", target_file.to_str().unwrap()]);
+    let export = goal.workspace.export(TreeId::parse(&twice).unwrap(), goal.directory().join("gate"));
+    assert!(done(export).is_err());
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[test]
+fn many_worktrees_can_be_made_at_once() {
+    let repo = assorted();
+    let goal = Goal::on(&repo);
+    let orders = (0..24).map(|n| WorktreeOrder {
+        attempt: attempt(&format!("s{n}")),
+        start: goal.facts.base.clone(),
+        content: None,
+    });
+    let effects: Vec<_> = orders.map(|order| goal.workspace.prepare(order)).collect();
+    for worktree in done(futures_util::future::join_all(effects)) {
+        assert_eq!(git(&worktree.unwrap(), &["status", "--porcelain"]), "");
+    }
+}
