@@ -26,3 +26,4 @@ pub mod workflow;
 pub mod actors;
 
 pub mod app;
+pub mod process;

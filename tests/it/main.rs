@@ -23,3 +23,6 @@ mod git_deliver;
 mod git_inspect;
 mod git_merge;
 mod git_worktree;
+//! Integration tests: one binary, one file per capability.
+
+mod process;

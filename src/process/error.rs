@@ -1,0 +1,36 @@
+//! What can go wrong between `omk` and the processes that it starts.
+
+use thiserror::Error;
+
+/// Why a program did not run, or why we lost sight of it. Ends the fragment "failed to …".
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// The program itself cannot be started: not there, not executable, no such working directory.
+    #[error("start {program}: {detail}")]
+    Unstartable {
+        /// The program as it was asked for.
+        program: String,
+        /// The system's words.
+        detail: String,
+    },
+    /// The keeper cannot be started, so that nothing can.
+    #[error("start a keeper ({action}); is the omk binary still where it was?")]
+    NoKeeper {
+        /// What was tried.
+        action: &'static str,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The keeper died before its program; what it held was killed by session.
+    #[error("hear of {program} again: its keeper (process {keeper}) died; the processes of its session were killed")]
+    KeeperLost {
+        /// The program as it was asked for.
+        program: String,
+        /// The keeper's process id.
+        keeper: u32,
+    },
+    /// The thread that starts processes is gone.
+    #[error("reach the thread that starts processes: omk is shutting down")]
+    LauncherGone,
+}

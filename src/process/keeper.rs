@@ -1,0 +1,184 @@
+//! The keeper (`omk __keeper`): holds one program and everything that it starts.
+//!
+//! A small single-threaded process, one per attempt and per gate run. It is the subreaper of its tree, so that a
+//! daemon made by double fork and setsid still belongs to it. It ends only when the tree is empty: after the program,
+//! at a kill order, or when its channel closes because `omk` is gone, however that died. It never reads the
+//! program's output, never waits on a clock of its own account (timeouts are the parent's), and ignores the signals
+//! that people and programs send to groups.
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_subreaper, setsid};
+
+use super::keeper_channel::KeeperChannel;
+use super::program::{Ended, Exit, Order, Program, Report};
+use super::tree::Tree;
+
+/// How long the rest of a tree may take to end by itself after its program, before it is killed and named.
+const SETTLES: Duration = Duration::from_millis(20);
+/// How often orphans that ended while the program runs are reaped.
+const REAPS: Duration = Duration::from_secs(2);
+/// How often the tree is looked at between SIGTERM and SIGKILL.
+const LOOKS: Duration = Duration::from_millis(5);
+
+/// The hidden verb. To be called first thing in `main`, before anything is parsed or any thread started; standard
+/// input is the channel. Exit status 0 when the tree is empty, 70 when the keeper itself could not work.
+pub fn main() -> ExitCode {
+    match keep() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_nobody_to_tell) => ExitCode::from(70),
+    }
+}
+
+fn keep() -> std::io::Result<()> {
+    let _leader_already = setsid();
+    set_child_subreaper(Some(getpid()))?;
+    outlive_signals();
+    keep_descriptors_in();
+    let mut channel = KeeperChannel::inherited()?;
+    let stdio = channel.receive_stdio()?;
+    let Some(Order::Start(program)) = channel.next_order() else { return Ok(()) };
+    match start(&program, stdio) {
+        Ok(root) => watch(root, &mut channel),
+        Err(detail) => channel.report(&Report::Unstartable { detail }),
+    }
+    Ok(())
+}
+
+/// Installs handlers that do nothing. Not "ignore": that would be inherited by the program, handlers are not.
+fn outlive_signals() {
+    extern "C" fn nothing(_signal: c_int) {}
+    for signal in
+        [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP]
+    {
+        let handler: extern "C" fn(c_int) = nothing;
+        #[expect(unsafe_code, reason = "no safe binding installs a handler without a dependency for it")]
+        // SAFETY: the handler touches nothing, so it is async-signal-safe; no other thread runs yet.
+        unsafe {
+            libc::signal(signal, handler as libc::sighandler_t);
+        }
+    }
+}
+
+/// Closes on exec whatever `omk` itself was started with: a lock or a pipe of its caller must not reach a program.
+fn keep_descriptors_in() {
+    #[expect(unsafe_code, reason = "neither std nor rustix has close_range")]
+    // SAFETY: marks descriptors, closes none. An old kernel refuses, and what it refuses to do is a precaution.
+    unsafe {
+        libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+    }
+}
+
+/// Starts the program in a group of its own, within the keeper's session, which has no terminal.
+fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3]) -> Result<Pid, String> {
+    if !program.cwd.is_dir() {
+        return Err(format!("its working directory {} is not there", program.cwd.display()));
+    }
+    let mut command = Command::new(&program.program);
+    command.args(&program.args).env_clear().envs(program.env.iter().map(|(name, value)| (name, value)));
+    command.current_dir(&program.cwd).process_group(0);
+    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    let child = command.spawn().map_err(|error| error.to_string())?;
+    Pid::from_raw(child.id().cast_signed()).ok_or_else(|| "it has no process id".to_owned())
+}
+
+fn watch(root: Pid, channel: &mut KeeperChannel) {
+    let mut tree = Tree::new(root);
+    let pidfd = pidfd_open(root, PidfdFlags::empty()).ok();
+    channel.report(&Report::Started { pid: root.as_raw_pid().cast_unsigned() });
+    while tree.exit().is_none() && !tree.is_empty() && !channel.is_closed() {
+        if wait_for_news(channel, pidfd.as_ref()) {
+            channel.read();
+        }
+        obey(&mut tree, channel);
+        tree.reap();
+    }
+    if !channel.is_closed() {
+        tree.settle(SETTLES);
+    }
+    tree.kill_all();
+    channel.report(&Report::Exited(ended(&tree)));
+}
+
+/// Sleeps until the channel, the program or the clock has something. Says whether it is the channel.
+fn wait_for_news(channel: &KeeperChannel, pidfd: Option<&OwnedFd>) -> bool {
+    // Without a descriptor of the program (an old kernel) its end is found by looking often.
+    let patience = if pidfd.is_some() { REAPS } else { LOOKS };
+    let mut ready = vec![PollFd::from_borrowed_fd(channel.descriptor(), PollFlags::IN)];
+    ready.extend(pidfd.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+    let polled = poll(&mut ready, Timespec::try_from(patience).ok().as_ref());
+    polled.is_ok() && ready.first().is_some_and(|fd| !fd.revents().is_empty())
+}
+
+fn obey(tree: &mut Tree, channel: &mut KeeperChannel) {
+    while let Some(order) = channel.pending() {
+        match order {
+            Order::Kill { grace_ms } => stop(tree, channel, Duration::from_millis(grace_ms)),
+            Order::Freeze => tree.freeze(),
+            Order::Thaw => tree.signal(Signal::CONT),
+            Order::Start(_) => {}
+        }
+    }
+}
+
+/// The kill ladder: SIGTERM, grace, SIGKILL, empty. A further kill order, or the end of `omk`, shortens the grace.
+fn stop(tree: &mut Tree, channel: &mut KeeperChannel, grace: Duration) {
+    tree.signal(Signal::TERM);
+    tree.signal(Signal::CONT);
+    let mut deadline = later(grace);
+    tree.settle(grace.min(LOOKS));
+    while !tree.is_empty() && Instant::now() < deadline && !channel.is_closed() {
+        if wait_for_order(channel, LOOKS) {
+            channel.read();
+        }
+        while let Some(order) = channel.pending() {
+            if let Order::Kill { grace_ms } = order {
+                deadline = deadline.min(later(Duration::from_millis(grace_ms)));
+            }
+        }
+        tree.reap();
+    }
+    tree.kill_all();
+}
+
+fn wait_for_order(channel: &KeeperChannel, patience: Duration) -> bool {
+    let mut ready = [PollFd::from_borrowed_fd(channel.descriptor(), PollFlags::IN)];
+    poll(&mut ready, Timespec::try_from(patience).ok().as_ref()).is_ok_and(|count| count > 0)
+}
+
+/// The moment after `grace`; one that no clock can say is a year.
+fn later(grace: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(grace).unwrap_or(now + Duration::from_secs(365 * 86_400))
+}
+
+fn ended(tree: &Tree) -> Ended {
+    let (user, system, max_rss_kb) = used_by_children();
+    Ended {
+        // A program whose status is nowhere to be had resisted SIGKILL; it counts as killed.
+        exit: tree.exit().unwrap_or(Exit::Signal(libc::SIGKILL)),
+        cpu_user_ms: user,
+        cpu_system_ms: system,
+        max_rss_kb,
+        survivors: tree.survivors(),
+    }
+}
+
+/// Processor time in milliseconds (user, system) and largest resident set in KiB of all children waited for.
+fn used_by_children() -> (u64, u64, u64) {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    #[expect(unsafe_code, reason = "rustix has no getrusage")]
+    // SAFETY: the pointer is to a whole rusage, which the call fills; all zeros are a valid value where it fails.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let ms = |time: libc::timeval| u64::try_from(time.tv_sec * 1000 + time.tv_usec / 1000).unwrap_or(0);
+    (ms(usage.ru_utime), ms(usage.ru_stime), u64::try_from(usage.ru_maxrss).unwrap_or(0))
+}

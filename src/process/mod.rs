@@ -1,0 +1,17 @@
+//! Child processes: the only room that starts any.
+//!
+//! Every program that may leave children behind runs under a keeper (`keeper`), a small process of the same binary
+//! that is the subreaper of its tree. `spawn` starts keepers from one immortal thread, `running` is the handle on one,
+//! `drive` takes a program to its end under a timeout and a stop token. Trusted short tools go through `direct`.
+
+pub mod direct;
+pub mod drive;
+pub mod error;
+pub mod keeper;
+mod keeper_channel;
+pub mod output;
+pub mod program;
+pub mod running;
+pub mod sanitise;
+pub mod spawn;
+mod tree;

@@ -1,0 +1,152 @@
+//! The handle on one program under its keeper.
+//!
+//! Invariant: while a `Running` exists the keeper's channel is open, and when it is dropped the channel closes, so that
+//! the keeper kills the tree. The keeper itself is reaped by the launcher's thread.
+
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::process::Child;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use super::error::ProcessError;
+use super::program::{Ended, Order, Program, Report};
+use super::spawn::{Job, fault};
+use super::tree::kill_session;
+
+/// The keeper's process, handed back to the launcher's thread in the end.
+pub(super) struct Keeper {
+    child: Option<Child>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Keeper {
+    pub(super) fn new(child: Child, jobs: mpsc::Sender<Job>) -> Self {
+        Self { child: Some(child), jobs }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            let _shutting_down = self.jobs.send(Job::Reap(child));
+        }
+    }
+}
+
+/// Our ends of a program's standard streams; each can be taken.
+#[derive(Debug)]
+pub struct Streams {
+    /// Where its standard input was ordered as a pipe.
+    pub stdin: Option<Sender>,
+    /// Its output, or output and errors in one.
+    pub stdout: Option<Receiver>,
+    /// Its errors, where they are apart.
+    pub stderr: Option<Receiver>,
+}
+
+/// A program that runs (or has ended) under its keeper. Dropping it kills the whole tree.
+pub struct Running {
+    // Declared before `keeper`: the channel closes first, then the keeper is given to be reaped.
+    channel: UnixStream,
+    partial: Vec<u8>,
+    keeper: Keeper,
+    program: String,
+    pid: u32,
+    /// Its standard streams.
+    pub streams: Streams,
+}
+
+impl Running {
+    pub(super) async fn begin(
+        keeper: Keeper,
+        channel: StdUnixStream,
+        streams: Streams,
+        program: Program,
+    ) -> Result<Self, ProcessError> {
+        let channel = channel.set_nonblocking(true).and_then(|()| UnixStream::from_std(channel));
+        let channel = channel.map_err(fault("open its channel"))?;
+        let name = program.name();
+        let mut running = Self { channel, partial: Vec::new(), keeper, program: name, pid: 0, streams };
+        running.order(&Order::Start(program)).await.map_err(fault("tell it what to start"))?;
+        match running.report().await? {
+            Report::Started { pid } => running.pid = pid,
+            Report::Unstartable { detail } => {
+                return Err(ProcessError::Unstartable { program: running.program.clone(), detail });
+            }
+            Report::Exited(_) => return Err(running.lost()),
+        }
+        Ok(running)
+    }
+
+    /// The program's process id; it may have ended.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The keeper's process id.
+    pub fn keeper_pid(&self) -> u32 {
+        self.keeper.pid()
+    }
+
+    /// Waits for the program's end; nothing of its tree is left then. Can be cancelled and called again, until it
+    /// has resolved once.
+    pub async fn wait(&mut self) -> Result<Ended, ProcessError> {
+        loop {
+            match self.report().await? {
+                Report::Exited(ended) => return Ok(ended),
+                Report::Started { .. } | Report::Unstartable { .. } => {}
+            }
+        }
+    }
+
+    /// Asks for the kill ladder: SIGTERM to the whole tree, the grace, SIGKILL. `wait` resolves when it is done. A
+    /// keeper that is gone already is no error.
+    pub async fn kill(&mut self, grace: Duration) {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let _gone_already = self.order(&Order::Kill { grace_ms }).await;
+    }
+
+    /// Stops the whole tree where it is. A keeper that is gone already is no error.
+    pub async fn freeze(&mut self) {
+        let _gone_already = self.order(&Order::Freeze).await;
+    }
+
+    /// Lets a frozen tree go on.
+    pub async fn thaw(&mut self) {
+        let _gone_already = self.order(&Order::Thaw).await;
+    }
+
+    async fn order(&mut self, order: &Order) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        self.channel.write_all(&line).await
+    }
+
+    /// The next report. Cancel-safe: what has been read stays in `partial`.
+    async fn report(&mut self) -> Result<Report, ProcessError> {
+        loop {
+            if let Some(end) = self.partial.iter().position(|&b| b == b'\n') {
+                let line: Vec<u8> = self.partial.drain(..=end).collect();
+                return serde_json::from_slice(&line).map_err(|_| self.lost());
+            }
+            match self.channel.read_buf(&mut self.partial).await {
+                Ok(0) | Err(_) => return Err(self.lost()),
+                Ok(_more) => {}
+            }
+        }
+    }
+
+    fn lost(&self) -> ProcessError {
+        let keeper = self.keeper.pid();
+        kill_session(keeper);
+        ProcessError::KeeperLost { program: self.program.clone(), keeper }
+    }
+}

@@ -1,0 +1,172 @@
+//! Starts keepers, all from one thread that lives as long as the process does.
+//!
+//! Owns the only place where an untrusted program's process begins, and the reaping of keepers. What a program
+//! inherits is decided here: three descriptors, nothing else.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::oneshot;
+
+use super::direct::in_memory;
+use super::error::ProcessError;
+use super::program::Program;
+use super::running::{Keeper, Running, Streams};
+
+/// The hidden verb that makes this binary a keeper.
+pub const KEEPER_VERB: &str = "__keeper";
+/// How often keepers that were let go are looked after.
+const REAPS: Duration = Duration::from_millis(20);
+
+/// What a program reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing.
+    Null,
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+    /// A pipe that we write.
+    Pipe,
+}
+
+/// Where a program's output and errors go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputPlan {
+    /// Two pipes.
+    Split,
+    /// One pipe for both, so that their order is kept.
+    Merged,
+}
+
+/// A program to run under a keeper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// The program.
+    pub program: Program,
+    /// What it reads.
+    pub input: Input,
+    /// Where its output goes.
+    pub output: OutputPlan,
+}
+
+pub(super) enum Job {
+    Spawn { channel: OwnedFd, reply: oneshot::Sender<io::Result<Child>> },
+    Reap(Child),
+}
+
+/// The way to the thread that starts processes. Cheap to clone; the thread ends with the last clone.
+#[derive(Clone)]
+pub struct Launcher {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Launcher {
+    /// Starts the thread. `omk` is this program's binary, whose hidden verb the keepers run.
+    pub fn start(omk: PathBuf) -> Result<Self, ProcessError> {
+        let (jobs, queue) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("omk-spawn".to_owned())
+            .spawn(move || serve(&omk, &queue))
+            .map_err(|source| ProcessError::NoKeeper { action: "start its thread", source })?;
+        Ok(Self { jobs })
+    }
+
+    /// Starts a program under a keeper of its own. Resolves when the program runs. The tree dies with the `Running`.
+    pub async fn launch(&self, spec: Spec) -> Result<Running, ProcessError> {
+        let (ours, theirs) = UnixStream::pair().map_err(fault("make its channel"))?;
+        let (streams, stdio) = open(&spec).map_err(fault("make its pipes"))?;
+        let child = self.spawn(theirs.into()).await?;
+        let keeper = Keeper::new(child, self.jobs.clone());
+        send_stdio(&ours, &stdio).map_err(fault("hand over its pipes"))?;
+        drop(stdio);
+        Running::begin(keeper, ours, streams, spec.program).await
+    }
+
+    async fn spawn(&self, channel: OwnedFd) -> Result<Child, ProcessError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Spawn { channel, reply }).map_err(|_| ProcessError::LauncherGone)?;
+        answer.await.map_err(|_| ProcessError::LauncherGone)?.map_err(fault("start it"))
+    }
+}
+
+pub(super) fn fault(action: &'static str) -> impl Fn(io::Error) -> ProcessError {
+    move |source| ProcessError::NoKeeper { action, source }
+}
+
+fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
+    let mut ending: Vec<Child> = Vec::new();
+    loop {
+        let job = match ending.is_empty() {
+            true => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            false => queue.recv_timeout(REAPS),
+        };
+        match job {
+            Ok(Job::Spawn { channel, reply }) => {
+                let spawned = spawn_keeper(omk, channel);
+                // Whoever asked may be gone; the keeper ends by itself then, its channel has no other end.
+                if let Err(Ok(unwanted)) = reply.send(spawned) {
+                    ending.push(unwanted);
+                }
+            }
+            Ok(Job::Reap(child)) => ending.push(child),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) if ending.is_empty() => return,
+            Err(mpsc::RecvTimeoutError::Disconnected) => std::thread::sleep(REAPS),
+        }
+        ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    }
+}
+
+fn spawn_keeper(omk: &PathBuf, channel: OwnedFd) -> io::Result<Child> {
+    let mut command = Command::new(omk);
+    command.arg(KEEPER_VERB).env_clear().current_dir("/");
+    command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}
+
+/// Makes both ends of a program's standard streams.
+fn open(spec: &Spec) -> io::Result<(Streams, [OwnedFd; 3])> {
+    let (stdin, input) = open_input(&spec.input)?;
+    let (stdout, output) = readable()?;
+    let (stderr, errors) = match spec.output {
+        OutputPlan::Split => readable().map(|(ours, theirs)| (Some(ours), theirs))?,
+        OutputPlan::Merged => (None, output.try_clone()?),
+    };
+    Ok((Streams { stdin, stdout: Some(stdout), stderr }, [input, output, errors]))
+}
+
+fn open_input(input: &Input) -> io::Result<(Option<Sender>, OwnedFd)> {
+    match input {
+        Input::Null => Ok((None, std::fs::File::open("/dev/null")?.into())),
+        Input::Bytes(bytes) => Ok((None, in_memory(bytes)?)),
+        Input::Pipe => {
+            let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC)?;
+            Ok((Some(Sender::from_owned_fd(ours)?), theirs))
+        }
+    }
+}
+
+fn readable() -> io::Result<(Receiver, OwnedFd)> {
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    Ok((Receiver::from_owned_fd(ours)?, theirs))
+}
+
+/// Sends the program's three descriptors with the first byte.
+fn send_stdio(channel: &UnixStream, stdio: &[OwnedFd; 3]) -> io::Result<()> {
+    let descriptors = [stdio[0].as_fd(), stdio[1].as_fd(), stdio[2].as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(io::Error::other("no room for three descriptors"));
+    }
+    sendmsg(channel, &[IoSlice::new(b"\n")], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}

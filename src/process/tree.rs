@@ -1,0 +1,201 @@
+//! All descendants of this process: found, signalled, reaped, and known to be gone.
+//!
+//! Owns the keeper's idea of containment. Because the keeper is a subreaper, every descendant is reachable by parent
+//! ids, whatever sessions and groups it has made, and "no child left to wait for" means that the tree is empty.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
+
+use super::program::Exit;
+use super::sanitise::one_line;
+
+/// How long a process may resist SIGKILL (uninterruptible sleep, another user's) before it is reported instead.
+const RESISTS: Duration = Duration::from_secs(10);
+/// The most survivors that are named.
+const NAMED: usize = 32;
+
+/// The program and whatever it has started.
+pub(super) struct Tree {
+    root: Pid,
+    exit: Option<Exit>,
+    empty: bool,
+    survivors: BTreeMap<i32, String>,
+}
+
+impl Tree {
+    /// The tree under `root`, a child of this process that has not been waited for.
+    pub(super) fn new(root: Pid) -> Self {
+        Self { root, exit: None, empty: false, survivors: BTreeMap::new() }
+    }
+
+    /// How the program itself ended, once it has.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    /// Whether nothing is left. Final: an empty tree cannot grow again.
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Who had to be killed, as `pid name`.
+    pub(super) fn survivors(&self) -> Vec<String> {
+        self.survivors.iter().take(NAMED).map(|(pid, name)| format!("{pid} {name}")).collect()
+    }
+
+    /// Takes the status of every child that has ended, without waiting.
+    pub(super) fn reap(&mut self) {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.root => self.exit = exit_of(status).or(self.exit),
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) => return,
+                Err(_) => {
+                    self.empty = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until the tree is empty or `patience` is over.
+    pub(super) fn settle(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_micros(250);
+        self.reap();
+        while !self.empty && Instant::now() < deadline {
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+            self.reap();
+        }
+    }
+
+    /// Sends a signal to every descendant that can be seen now.
+    pub(super) fn signal(&self, signal: Signal) {
+        for process in descendants() {
+            let _gone_meanwhile = kill_process(process.pid, signal);
+        }
+    }
+
+    /// Stops every descendant, those included that were forked meanwhile.
+    pub(super) fn freeze(&self) {
+        let mut stopped = BTreeSet::new();
+        loop {
+            let fresh: Vec<Pid> =
+                descendants().into_iter().map(|p| p.pid).filter(|pid| stopped.insert(pid.as_raw_pid())).collect();
+            if fresh.is_empty() {
+                return;
+            }
+            for pid in fresh {
+                let _gone_meanwhile = kill_process(pid, Signal::STOP);
+            }
+        }
+    }
+
+    /// Kills until nothing is left; whoever is found besides the program itself is remembered as a survivor.
+    pub(super) fn kill_all(&mut self) {
+        let deadline = Instant::now() + RESISTS;
+        let mut pause = Duration::from_micros(250);
+        self.reap();
+        while !self.empty {
+            let found = descendants();
+            for process in &found {
+                let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
+            }
+            if Instant::now() >= deadline {
+                self.resisted(found);
+                return;
+            }
+            self.remember(found);
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+            self.reap();
+        }
+    }
+
+    fn remember(&mut self, found: Vec<Process>) {
+        for process in found.into_iter().filter(|p| p.pid != self.root && !p.zombie) {
+            self.survivors.entry(process.pid.as_raw_pid()).or_insert(process.name);
+        }
+    }
+
+    fn resisted(&mut self, found: Vec<Process>) {
+        for process in found.into_iter().filter(|p| !p.zombie) {
+            self.survivors.insert(process.pid.as_raw_pid(), format!("{} (still there)", process.name));
+        }
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Option<Exit> {
+    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
+}
+
+/// Kills every process of the session that the process `leader` had made. For a keeper that died before its tree:
+/// whatever has not made a session of its own is found by this.
+pub(super) fn kill_session(leader: u32) {
+    for process in processes().into_iter().filter(|p| u32::try_from(p.session).is_ok_and(|s| s == leader)) {
+        let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
+    }
+}
+
+/// A line of the process table.
+struct Process {
+    pid: Pid,
+    parent: i32,
+    session: i32,
+    zombie: bool,
+    name: String,
+}
+
+fn descendants() -> Vec<Process> {
+    let mut rest = processes();
+    let mut family = BTreeSet::from([std::process::id().cast_signed()]);
+    let mut found = Vec::new();
+    loop {
+        let (children, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|p| family.contains(&p.parent));
+        if children.is_empty() {
+            return found;
+        }
+        family.extend(children.iter().map(|p| p.pid.as_raw_pid()));
+        found.extend(children);
+        rest = others;
+    }
+}
+
+fn processes() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(|pid| parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)).collect()
+}
+
+/// Reads `/proc/<pid>/stat`: `pid (name) state ppid pgrp session …`, where the name may hold anything.
+fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
+    let open = stat.iter().position(|&b| b == b'(')?;
+    let close = stat.iter().rposition(|&b| b == b')')?;
+    let mut fields = std::str::from_utf8(stat.get(close + 1..)?).ok()?.split_ascii_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let name = one_line(stat.get(open + 1..close)?);
+    Some(Process { pid: Pid::from_raw(pid)?, parent, session, zombie, name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_with_parentheses_and_newlines_is_read() {
+        let process = parse_stat(7, b"7 (a) b\n(c) S 3 5 6 0 -1").expect("a line of /proc");
+        assert_eq!((process.parent, process.session, process.zombie), (3, 6, false));
+        assert_eq!(process.name, "a) b (c");
+    }
+
+    #[test]
+    fn a_cut_line_is_no_process() {
+        assert!(parse_stat(7, b"7 (a) S 3").is_none());
+    }
+}
