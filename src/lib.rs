@@ -13,6 +13,7 @@
 
 //! omk
 pub mod adapters;
+pub mod agents;
 pub mod domain;
 
 pub mod graph;

@@ -5,3 +5,7 @@
 
 pub mod clock;
 pub mod git;
+//! The real implementations of the effect traits.
+
+pub mod gate;
+pub mod sandbox;

@@ -25,4 +25,8 @@ mod git_merge;
 mod git_worktree;
 //! Integration tests: one binary, one file per capability.
 
+mod agents;
+mod gate;
+mod kept;
 mod process;
+mod test_output;

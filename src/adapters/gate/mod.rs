@@ -1,0 +1,259 @@
+//! Runs gates: one command on one exact tree in a clean directory.
+//!
+//! Owns a run from its checkout to its result. Never reads configuration from the tree, never runs anything outside a
+//! keeper. Invariant: when a result is there, no process of the gate is left and its checkout is gone.
+
+mod environment;
+mod hash;
+mod listing;
+mod place;
+pub mod runners;
+pub mod test_output;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use hash::gate_hash;
+
+use self::environment::{gate_environment, hash_environment};
+use self::listing::{lost_tests, render};
+use self::place::{Place, Places};
+use self::test_output::{TestOutput, TestReport};
+use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
+use crate::domain::goal::SandboxLevel;
+use crate::domain::ids::TreeId;
+use crate::domain::task::{GateCommand, GateKind};
+use crate::ports::{Artifacts, Effect, Fault, GateOrder, Gates};
+use crate::process::drive::{Driven, EndedBy, Limits, drive};
+use crate::process::error::ProcessError;
+use crate::process::output::Bounded;
+use crate::process::program::{Exit, Program};
+use crate::process::sanitise::{sanitise, tail_lines};
+use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
+
+/// How much of a red gate's output is quoted, in bytes.
+const EXCERPT: usize = 4096;
+
+/// Writes a tree's files into an empty directory.
+pub trait Export: Send + Sync {
+    /// Writes the files of `tree` below `dir`, which is there and empty. Nothing of a repository is left in it.
+    fn export(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>>;
+}
+
+/// What the runner of gates works with.
+pub struct GateSetup {
+    /// Starts processes.
+    pub launcher: Launcher,
+    /// Checks trees out.
+    pub export: Arc<dyn Export>,
+    /// Keeps logs and test names.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// Where gates run: `<goal>/gates`, absolute, used by this runner alone. Made when it is needed.
+    pub dir: PathBuf,
+    /// The user's environment, of which gates see a few variables.
+    pub host: BTreeMap<OsString, OsString>,
+    /// The number of the first run: beyond every number that the goal's journal has, so that no evidence is replaced.
+    pub first_run: u64,
+    /// The confinement in force.
+    pub sandbox: SandboxLevel,
+}
+
+/// Runs the gates of one goal.
+#[derive(Clone)]
+pub struct GateRunner {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    setup: GateSetup,
+    next_run: AtomicU64,
+    places: Places,
+}
+
+impl GateRunner {
+    /// A runner with what it works with.
+    pub fn new(setup: GateSetup) -> Self {
+        let places = Places::new(setup.dir.clone());
+        let next_run = AtomicU64::new(setup.first_run);
+        Self { inner: Arc::new(Inner { setup, next_run, places }) }
+    }
+}
+
+impl Gates for GateRunner {
+    fn run(&self, order: GateOrder, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.run(order, &stop).await })
+    }
+}
+
+/// What a run has shown.
+struct Seen {
+    outcome: GateOutcome,
+    duration: Duration,
+    output: String,
+    tests: TestReport,
+    survivors: Vec<String>,
+}
+
+impl Inner {
+    async fn run(&self, order: GateOrder, stop: &CancellationToken) -> Result<GateResult, Fault> {
+        let number = self.next_run.fetch_add(1, Ordering::Relaxed);
+        let place = self.places.take(&order.gate.name, order.cold, number);
+        let environment = gate_environment(&self.setup.host, &place);
+        let env_hash = hash_environment(&environment, &place);
+        let seen = match stop.is_cancelled() {
+            true => Seen::without_output(GateOutcome::Stopped),
+            false => self.run_at(&order, &place, environment, stop).await?,
+        };
+        let label = format!("gates/{}.{}.{number}", scope_label(&order.scope), order.gate.name);
+        let log = self.setup.artifacts.put(&format!("{label}.log"), seen.output.clone().into_bytes()).await?;
+        let test_names = self.keep_names(&label, &seen.tests).await?;
+        let lost_tests = self.lost(&order, &seen).await?;
+        let green = seen.outcome.is_green();
+        Ok(GateResult {
+            gate: order.gate.name.clone(),
+            kind: order.gate.kind,
+            required: order.gate.required,
+            tree: order.tree,
+            gate_hash: gate_hash(&order.gate),
+            env_hash,
+            sandbox: self.setup.sandbox,
+            outcome: seen.outcome,
+            duration_ms: u64::try_from(seen.duration.as_millis()).unwrap_or(u64::MAX),
+            cold: order.cold,
+            tests: seen.tests.count,
+            test_names,
+            lost_tests,
+            log,
+            excerpt: if green { String::new() } else { tail_lines(seen.output.trim_end(), EXCERPT).to_owned() },
+            survivors: seen.survivors,
+        })
+    }
+
+    /// Checks out, runs, and clears away, whatever came of it.
+    async fn run_at(
+        &self,
+        order: &GateOrder,
+        place: &Place,
+        environment: Vec<(OsString, OsString)>,
+        stop: &CancellationToken,
+    ) -> Result<Seen, Fault> {
+        place.prepare().await?;
+        let seen = match self.setup.export.export(order.tree.clone(), place.tree()).await {
+            Ok(()) => self.execute(order, place, environment, stop).await,
+            Err(fault) => Err(fault),
+        };
+        place.clear().await;
+        seen
+    }
+
+    async fn execute(
+        &self,
+        order: &GateOrder,
+        place: &Place,
+        env: Vec<(OsString, OsString)>,
+        stop: &CancellationToken,
+    ) -> Result<Seen, Fault> {
+        let (program, args) = argv(&order.gate.command);
+        let program = Program { program, args, env, cwd: place.tree() };
+        let started = Instant::now();
+        let spec = Spec { program, input: Input::Null, output: OutputPlan::Merged };
+        let running = match self.setup.launcher.launch(spec).await {
+            Ok(running) => running,
+            Err(ProcessError::Unstartable { program, detail }) => {
+                return Ok(Seen::unstartable(format!("{program}: {detail}")));
+            }
+            Err(error) => return Err(fault_of(order, &error)),
+        };
+        let mut output = Bounded::default();
+        let mut tests = (order.gate.kind == GateKind::Test).then(TestOutput::default);
+        let limits = Limits {
+            timeout: Duration::from_millis(order.gate.timeout_ms),
+            grace: Duration::from_millis(order.grace_ms),
+        };
+        let mut sink = |_, bytes: &[u8]| {
+            output.push(bytes);
+            if let Some(tests) = &mut tests {
+                tests.push(bytes);
+            }
+        };
+        let driven = drive(running, limits, stop, &mut sink).await.map_err(|error| fault_of(order, &error))?;
+        Ok(Seen {
+            outcome: outcome_of(&driven),
+            duration: started.elapsed(),
+            output: sanitise(&output.finish()),
+            tests: tests.map(TestOutput::finish).unwrap_or_default(),
+            survivors: driven.ended.survivors,
+        })
+    }
+
+    async fn keep_names(&self, label: &str, tests: &TestReport) -> Result<Option<ArtifactRef>, Fault> {
+        if tests.names.is_empty() {
+            return Ok(None);
+        }
+        self.setup.artifacts.put(&format!("{label}.tests"), render(&tests.names).into_bytes()).await.map(Some)
+    }
+
+    /// Only a green run is compared: a red one may have stopped before its last test.
+    async fn lost(&self, order: &GateOrder, seen: &Seen) -> Result<Vec<String>, Fault> {
+        match &order.base_tests {
+            Some(base) if seen.outcome.is_green() && !seen.tests.names_overflowed => {
+                let base = self.setup.artifacts.fetch(base).await?;
+                Ok(lost_tests(&String::from_utf8_lossy(&base), &seen.tests.names))
+            }
+            Some(_) | None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Seen {
+    fn without_output(outcome: GateOutcome) -> Self {
+        let tests = TestReport::default();
+        Self { outcome, duration: Duration::ZERO, output: String::new(), tests, survivors: Vec::new() }
+    }
+
+    fn unstartable(detail: String) -> Self {
+        let output = format!("{detail}\n");
+        Self { output, ..Self::without_output(GateOutcome::Unstartable { detail }) }
+    }
+}
+
+fn argv(command: &GateCommand) -> (OsString, Vec<OsString>) {
+    match command {
+        GateCommand::Shell(line) => ("sh".into(), vec!["-c".into(), line.into()]),
+        GateCommand::Argv(words) => {
+            let mut words = words.iter().map(OsString::from);
+            (words.next().unwrap_or_default(), words.collect())
+        }
+    }
+}
+
+fn outcome_of(driven: &Driven) -> GateOutcome {
+    match (driven.by, driven.ended.exit) {
+        (EndedBy::Timeout, _) => GateOutcome::TimedOut,
+        (EndedBy::Stop, _) => GateOutcome::Stopped,
+        (EndedBy::Itself, Exit::Code(0)) => GateOutcome::Green,
+        (EndedBy::Itself, exit) => GateOutcome::Red { exit: exit.status() },
+    }
+}
+
+fn scope_label(scope: &GateScope) -> String {
+    match scope {
+        GateScope::Base => "base".to_owned(),
+        GateScope::Attempt { slice, attempt } => format!("{slice}.{attempt}"),
+        GateScope::Batch { batch } => format!("batch-{batch}"),
+        GateScope::Tip => "tip".to_owned(),
+    }
+}
+
+fn fault_of(order: &GateOrder, error: &ProcessError) -> Fault {
+    let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    Fault { what: format!("run the gate `{}`", order.gate.name), detail: format!("failed to {error}{cause}") }
+}

@@ -1,0 +1,167 @@
+//! What is heard of an agent from its start to its end, and what is made of it.
+//!
+//! Owns the reading of events: a line of standard output that is a JSON object of a known type is an event, every
+//! other line is narrative. All of it goes into the log, within bounds.
+
+use crate::domain::agent::{AgentEnd, AgentEvent};
+use crate::domain::budget::Usage;
+use crate::ports::AgentEvents;
+use crate::process::drive::{Driven, EndedBy, Stream};
+use crate::process::output::{Bounded, Lines};
+use crate::process::program::Exit;
+use crate::process::sanitise::{sanitise, tail_lines};
+
+/// The longest line that can be an event, in bytes.
+const LONGEST_EVENT: usize = 256 * 1024;
+/// The most events of one run that are passed on; the log has the rest.
+const MOST_EVENTS: usize = 10_000;
+/// How much of what an agent printed last is quoted, in bytes.
+const EXCERPT: usize = 4096;
+
+/// Who answers for exit statuses 126 and 127, with which a shell says that there is no such program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MissingProgram {
+    /// The agent itself is missing: no attempt can succeed.
+    IsTheAgent,
+    /// The slice's own command is wrong: the attempt failed.
+    IsTheTask,
+}
+
+/// The listening side.
+pub(super) struct Conversation {
+    events: AgentEvents,
+    lines: Option<Lines>,
+    log: Bounded,
+    last_errors: Bounded,
+    last_output: Bounded,
+    spoke: bool,
+    passed_on: usize,
+    question: Option<String>,
+    usage: Usage,
+}
+
+impl Conversation {
+    /// Begins to listen; events go to `events` as they come.
+    pub(super) fn new(events: AgentEvents) -> Self {
+        Self {
+            events,
+            lines: Some(Lines::new(LONGEST_EVENT)),
+            log: Bounded::default(),
+            last_errors: Bounded::new(0, EXCERPT),
+            last_output: Bounded::new(0, EXCERPT),
+            spoke: false,
+            passed_on: 0,
+            question: None,
+            usage: Usage::default(),
+        }
+    }
+
+    /// Takes the next piece of output.
+    pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8]) {
+        self.log.push(bytes);
+        match stream {
+            Stream::Errors => self.last_errors.push(bytes),
+            Stream::Output => {
+                self.spoke = true;
+                self.last_output.push(bytes);
+                let mut heard = Vec::new();
+                if let Some(lines) = &mut self.lines {
+                    lines.push(bytes, |line| heard.extend(event(line)));
+                }
+                heard.into_iter().for_each(|event| self.take(event));
+            }
+        }
+    }
+
+    fn take(&mut self, event: AgentEvent) {
+        match &event {
+            AgentEvent::Ask { text } => self.question = Some(text.clone()),
+            // Whoever is done no longer waits for an answer.
+            AgentEvent::Done { .. } => self.question = None,
+            AgentEvent::Usage { usage } => self.usage = self.usage.plus(usage),
+            AgentEvent::Message { .. } | AgentEvent::Propose { .. } => {}
+        }
+        if self.passed_on < MOST_EVENTS {
+            self.passed_on += 1;
+            let _nobody_listens = self.events.send(event);
+        }
+    }
+
+    /// What the end of its process means, what it used, and its log.
+    pub(super) fn conclude(mut self, driven: &Driven, missing: MissingProgram) -> (AgentEnd, Usage, String) {
+        let mut heard = None;
+        if let Some(lines) = self.lines.take() {
+            lines.finish(|line| heard = event(line));
+        }
+        heard.into_iter().for_each(|event| self.take(event));
+        let log = sanitise(&self.log.finish());
+        let last = if self.last_errors.is_empty() { self.last_output } else { self.last_errors };
+        let excerpt = sanitise(&last.finish());
+        let excerpt = tail_lines(excerpt.trim_end(), EXCERPT);
+        let end = match driven.by {
+            EndedBy::Timeout => AgentEnd::TimedOut,
+            EndedBy::Stop => AgentEnd::Stopped,
+            EndedBy::Itself => {
+                let unheard = missing == MissingProgram::IsTheAgent && !self.spoke;
+                ended_by_itself(driven.ended.exit, self.question, unheard, excerpt)
+            }
+        };
+        (end, self.usage, log)
+    }
+}
+
+fn ended_by_itself(exit: Exit, question: Option<String>, unheard: bool, excerpt: &str) -> AgentEnd {
+    match (exit, question) {
+        (_, Some(question)) => AgentEnd::Asked { question },
+        (Exit::Code(0), None) => AgentEnd::Finished,
+        (Exit::Code(126 | 127), None) if unheard => {
+            AgentEnd::Unavailable { detail: one_of(excerpt, "it has no words") }
+        }
+        (Exit::Code(code), None) => AgentEnd::Failed { detail: format!("exit status {code}{}", quoted(excerpt)) },
+        (Exit::Signal(signal), None) => {
+            AgentEnd::Failed { detail: format!("killed by signal {signal}{}", quoted(excerpt)) }
+        }
+    }
+}
+
+fn one_of(text: &str, otherwise: &str) -> String {
+    if text.is_empty() { otherwise.to_owned() } else { text.to_owned() }
+}
+
+fn quoted(excerpt: &str) -> String {
+    if excerpt.is_empty() { String::new() } else { format!("\n{excerpt}") }
+}
+
+/// Reads a line as an event. Text of an event may hold what a terminal obeys; it is made harmless here.
+fn event(line: &[u8]) -> Option<AgentEvent> {
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    let clean = |text: String| sanitise(text.as_bytes());
+    Some(match serde_json::from_slice(line).ok()? {
+        AgentEvent::Message { text } => AgentEvent::Message { text: clean(text) },
+        AgentEvent::Propose { title, description } => {
+            AgentEvent::Propose { title: clean(title), description: clean(description) }
+        }
+        AgentEvent::Ask { text } => AgentEvent::Ask { text: clean(text) },
+        AgentEvent::Done { summary } => AgentEvent::Done { summary: clean(summary) },
+        AgentEvent::Usage { usage } => AgentEvent::Usage { usage },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_event_only_if_it_is_whole_and_of_a_known_type() {
+        let usage = Usage { input_tokens: 3, ..Usage::default() };
+        assert_eq!(event(br#"{"type":"usage","input_tokens":3,"more":1}"#), Some(AgentEvent::Usage { usage }));
+        assert_eq!(event(br#" {"type":"done"}"#), Some(AgentEvent::Done { summary: String::new() }));
+        let message = AgentEvent::Message { text: "a b".into() };
+        assert_eq!(event(b"{\"type\":\"message\",\"text\":\"a \\u001b[1mb\"}"), Some(message));
+        for line in [r#"{"type":"ask"}"#, r#"{"type":"bye"}"#, r#"{"text":"x"}"#, r#"{"type":"message","#, "done"] {
+            assert_eq!(event(line.as_bytes()), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Runs agents of every dialect under keepers.
+//!
+//! Owns one run from its task to its report. Invariant: when the report is there no process of the agent is left.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::cmd;
+use super::conversation::{Conversation, MissingProgram};
+use super::environment::AgentEnvironment;
+use super::name::{AgentName, parse_agent};
+use super::script::SCRIPT_VERB;
+use super::task_document::{TaskDocument, TaskFile};
+use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
+use crate::domain::budget::Usage;
+use crate::ports::{AgentEvents, Agents, Artifacts, Effect};
+use crate::process::drive::{Driven, Limits, drive};
+use crate::process::error::ProcessError;
+use crate::process::program::Program;
+use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
+
+/// What the host of agents works with.
+pub struct AgentSetup {
+    /// Starts processes.
+    pub launcher: Launcher,
+    /// Keeps the logs.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// This program's binary: the script agent is one of its hidden verbs.
+    pub omk: PathBuf,
+    /// Where `omk` was invoked: a relative command of the user's is looked for there. Absolute.
+    pub cwd: PathBuf,
+    /// A directory outside every worktree for the files that hold tasks; made when it is needed. Absolute.
+    pub tasks: PathBuf,
+    /// What agents see of the user's environment.
+    pub environment: AgentEnvironment,
+}
+
+/// The agents of one goal.
+#[derive(Clone)]
+pub struct AgentHost {
+    setup: Arc<AgentSetup>,
+}
+
+impl AgentHost {
+    /// A host with what it works with.
+    pub fn new(setup: AgentSetup) -> Self {
+        Self { setup: Arc::new(setup) }
+    }
+}
+
+impl Agents for AgentHost {
+    fn probe(&self, agent: &str) -> Effect<Result<(), String>> {
+        let path = self.setup.environment.value("PATH").map(|path| path.as_os_str());
+        let answer = match parse_agent(agent) {
+            Ok(AgentName::Script) => Ok(()),
+            Ok(AgentName::Command(command)) => cmd::probe(&command, &self.setup.cwd, path),
+            Err(unknown) => Err(unknown.to_string()),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn run(&self, task: AgentTask, events: AgentEvents, stop: CancellationToken) -> Effect<AgentReport> {
+        let setup = Arc::clone(&self.setup);
+        Box::pin(async move { setup.run(&task, events, &stop).await })
+    }
+}
+
+/// A run that came to its end by way of a process.
+struct Heard {
+    driven: Driven,
+    conversation: Conversation,
+    missing: MissingProgram,
+}
+
+impl AgentSetup {
+    async fn run(&self, task: &AgentTask, events: AgentEvents, stop: &CancellationToken) -> AgentReport {
+        let started = Instant::now();
+        let heard = self.converse(task, events, stop).await;
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let report = |end, usage, log, survivors| AgentReport { end, duration_ms, usage, log, survivors };
+        match heard {
+            Err(end) => report(end, Usage::default(), None, Vec::new()),
+            Ok(Heard { driven, conversation, missing }) => {
+                let (end, usage, log) = conversation.conclude(&driven, missing);
+                let name = format!("agent-runs/{}.log", task.attempt());
+                match self.artifacts.put(&name, log.into_bytes()).await {
+                    Ok(log) => report(end, usage, Some(log), driven.ended.survivors),
+                    Err(fault) => {
+                        tracing::warn!(attempt = %task.attempt(), %fault, "an agent's log is lost");
+                        report(end, usage, None, driven.ended.survivors)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn converse(
+        &self,
+        task: &AgentTask,
+        events: AgentEvents,
+        stop: &CancellationToken,
+    ) -> Result<Heard, AgentEnd> {
+        if stop.is_cancelled() {
+            return Err(AgentEnd::Stopped);
+        }
+        let (argv, missing) = self.argv(task)?;
+        let document = serde_json::to_vec(&TaskDocument::of(task))
+            .map_err(|error| AgentEnd::Failed { detail: format!("its task cannot be written as JSON: {error}") })?;
+        let attempt = task.attempt();
+        let file = TaskFile::create(&self.tasks, &format!("{attempt}.json"), &document)
+            .map_err(|error| AgentEnd::Failed { detail: format!("its task file cannot be written: {error}") })?;
+        let program = self.program(task, argv, &file);
+        let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split };
+        let running = self.launcher.launch(spec).await.map_err(end_of)?;
+        let mut conversation = Conversation::new(events);
+        let limits =
+            Limits { timeout: Duration::from_millis(task.timeout_ms), grace: Duration::from_millis(task.grace_ms) };
+        let driven = drive(running, limits, stop, &mut |stream, bytes| conversation.hear(stream, bytes)).await;
+        Ok(Heard { driven: driven.map_err(end_of)?, conversation, missing })
+    }
+
+    /// The command line of the task's agent.
+    fn argv(&self, task: &AgentTask) -> Result<(Vec<OsString>, MissingProgram), AgentEnd> {
+        match parse_agent(&task.assignment.agent) {
+            Ok(AgentName::Script) => {
+                Ok((vec![self.omk.clone().into_os_string(), SCRIPT_VERB.into()], MissingProgram::IsTheTask))
+            }
+            Ok(AgentName::Command(command)) => {
+                let line = cmd::command_line(&command, &self.cwd);
+                Ok((vec!["sh".into(), "-c".into(), line.into()], MissingProgram::IsTheAgent))
+            }
+            Err(unknown) => Err(AgentEnd::Unavailable { detail: unknown.to_string() }),
+        }
+    }
+
+    fn program(&self, task: &AgentTask, argv: Vec<OsString>, file: &TaskFile) -> Program {
+        let env = self.environment.with([
+            ("OMK_GOAL_ID", task.goal.as_str().into()),
+            ("OMK_SLICE_ID", task.assignment.spec.id.as_str().into()),
+            ("OMK_ATTEMPT", task.assignment.attempt.to_string().into()),
+            ("OMK_TASK_FILE", file.path().into()),
+        ]);
+        let mut argv = argv.into_iter();
+        Program { program: argv.next().unwrap_or_default(), args: argv.collect(), env, cwd: task.worktree.clone() }
+    }
+}
+
+/// What a failure of our own machinery means for the attempt. A program that cannot be started will not be there the
+/// next time either.
+fn end_of(error: ProcessError) -> AgentEnd {
+    let detail = match std::error::Error::source(&error) {
+        Some(source) => format!("failed to {error}: {source}"),
+        None => format!("failed to {error}"),
+    };
+    match error {
+        ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } => AgentEnd::Unavailable { detail },
+        ProcessError::KeeperLost { .. } | ProcessError::LauncherGone => AgentEnd::Failed { detail },
+    }
+}

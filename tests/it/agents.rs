@@ -1,0 +1,260 @@
+//! Agents as real processes: what they are given, what is heard of them, how they end.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use omk::agents::environment::AgentEnvironment;
+use omk::agents::host::{AgentHost, AgentSetup};
+use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentTask};
+use omk::domain::budget::Usage;
+use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, SliceId};
+use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
+use omk::ports::Agents;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use crate::kept::Kept;
+use crate::process::{alive, launcher, until};
+
+struct Bench {
+    dir: tempfile::TempDir,
+    kept: Kept,
+    host: AgentHost,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let kept = Kept::default();
+        for name in ["worktree", "invoked"] {
+            std::fs::create_dir(dir.path().join(name)).expect("a directory");
+        }
+        let host = AgentHost::new(AgentSetup {
+            launcher: launcher(),
+            artifacts: Arc::new(kept.clone()),
+            omk: PathBuf::from(env!("CARGO_BIN_EXE_omk")),
+            cwd: dir.path().join("invoked"),
+            tasks: dir.path().join("goal/tasks"),
+            environment: AgentEnvironment::pick(std::env::vars_os(), &[]),
+        });
+        Self { dir, kept, host }
+    }
+
+    fn task(&self, agent: &str, run: Option<&str>) -> AgentTask {
+        let spec = serde_json::from_value::<SliceSpec>(serde_json::json!({
+            "id": "one", "title": "The first", "retries": 1, "run": run, "writes": ["a"], "gates": ["test"],
+        }));
+        let feedback = Feedback {
+            kind: FeedbackKind::Gate,
+            summary: "test is red".into(),
+            detail: "it said no".into(),
+            paths: Vec::new(),
+        };
+        AgentTask {
+            goal: GoalId::parse("goal-1").expect("an id"),
+            goal_text: "make it so".into(),
+            assignment: Assignment {
+                spec: spec.expect("a slice"),
+                attempt: Attempt(2),
+                epoch: Epoch(5),
+                agent: agent.into(),
+                start: CommitId::parse(&"a".repeat(40)).expect("an id"),
+                content: None,
+                feedback: vec![feedback],
+                captured: None,
+                keep: Vec::new(),
+            },
+            worktree: self.dir.path().join("worktree"),
+            timeout_ms: 120_000,
+            grace_ms: 60_000,
+        }
+    }
+
+    async fn run(&self, task: AgentTask) -> (AgentReport, Vec<AgentEvent>) {
+        let (events, mut heard) = unbounded_channel();
+        let report = self.host.run(task, events, CancellationToken::new()).await;
+        let mut all = Vec::new();
+        while let Some(event) = heard.recv().await {
+            all.push(event);
+        }
+        (report, all)
+    }
+
+    async fn command(&self, command: &str) -> (AgentReport, Vec<AgentEvent>) {
+        self.run(self.task(&format!("cmd:{command}"), None)).await
+    }
+
+    fn log(&self, report: &AgentReport) -> String {
+        self.kept.text(report.log.as_ref().expect("a log"))
+    }
+}
+
+fn message(text: &str) -> AgentEvent {
+    AgentEvent::Message { text: text.into() }
+}
+
+#[tokio::test]
+async fn a_command_gets_its_task_on_stdin_and_in_a_private_file_outside_the_worktree() {
+    let bench = Bench::new();
+    let command = r#"cat > stdin; cat "$OMK_TASK_FILE" > file; stat -c %a "$OMK_TASK_FILE" > mode; echo "$OMK_TASK_FILE" > where; echo "$OMK_GOAL_ID $OMK_SLICE_ID $OMK_ATTEMPT" > ids"#;
+    let (report, events) = bench.command(command).await;
+    assert_eq!((&report.end, events), (&AgentEnd::Finished, vec![]));
+    let read = |name: &str| std::fs::read_to_string(bench.dir.path().join("worktree").join(name)).expect("a file");
+    assert_eq!((read("mode").trim(), read("ids").trim()), ("600", "goal-1 one 2"));
+    let file = bench.dir.path().join("goal/tasks/one.2.json");
+    assert_eq!(read("where").trim(), file.to_str().expect("text"));
+    assert!(!file.exists(), "it is gone with the attempt");
+    assert_eq!(read("stdin"), read("file"));
+    let task: serde_json::Value = serde_json::from_str(&read("stdin")).expect("JSON");
+    assert_eq!(
+        task,
+        serde_json::json!({
+            "schema": "omk.task/v1",
+            "goal": {"id": "goal-1", "text": "make it so"},
+            "slice": {"id": "one", "title": "The first", "description": "", "acceptance": [], "risk": "medium",
+                      "writes": ["a"]},
+            "attempt": 2,
+            "workspace": "fresh",
+            "start": "a".repeat(40),
+            "gates": ["test"],
+            "feedback": [{"kind": "gate", "summary": "test is red", "detail": "it said no"}],
+        })
+    );
+}
+
+#[tokio::test]
+async fn events_are_heard_as_they_come_and_everything_is_in_the_log() {
+    let bench = Bench::new();
+    let command = r#"echo '{"type":"message","text":"hi"}'; echo plain; echo oops >&2;
+        echo '{"type":"usage","input_tokens":5,"usd_micros":7}'; echo '{"type":"usage","output_tokens":2}';
+        echo '{"type":"propose","title":"more"}'; echo '{"type":"done","summary":"did it"}'"#;
+    let (report, events) = bench.command(command).await;
+    let usage =
+        |input_tokens, output_tokens, usd_micros| Usage { input_tokens, output_tokens, usd_micros, ..Usage::default() };
+    assert_eq!((&report.end, report.usage), (&AgentEnd::Finished, usage(5, 2, Some(7))));
+    let expected = vec![
+        message("hi"),
+        AgentEvent::Usage { usage: usage(5, 0, Some(7)) },
+        AgentEvent::Usage { usage: usage(0, 2, None) },
+        AgentEvent::Propose { title: "more".into(), description: String::new() },
+        AgentEvent::Done { summary: "did it".into() },
+    ];
+    assert_eq!(events, expected);
+    let log = bench.log(&report);
+    assert!(log.contains("plain\n") && log.contains("oops\n") && log.contains("did it"), "{log}");
+    assert_eq!(report.log.expect("a log").path, "agent-runs/one.2.log");
+}
+
+#[tokio::test]
+async fn a_command_that_asks_and_ends_waits_for_a_person() {
+    let (report, _) = Bench::new().command(r#"echo '{"type":"ask","text":"which one?"}'; exit 1"#).await;
+    assert_eq!(report.end, AgentEnd::Asked { question: "which one?".into() });
+    let script = r#"echo '{"type":"ask","text":"which one?"}'; echo '{"type":"done"}'"#;
+    let (report, _) = Bench::new().command(script).await;
+    assert_eq!(report.end, AgentEnd::Finished, "whoever is done has no question left");
+}
+
+#[tokio::test]
+async fn a_failure_tells_its_status_and_its_last_words() {
+    let (report, _) = Bench::new().command("echo working; echo 'no such luck' >&2; exit 9").await;
+    assert_eq!(report.end, AgentEnd::Failed { detail: "exit status 9\nno such luck".into() });
+    let (report, _) = Bench::new().command("kill -9 $$").await;
+    assert_eq!(report.end, AgentEnd::Failed { detail: "killed by signal 9".into() });
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_there_is_unavailable_and_one_that_fails_later_is_not() {
+    let (report, _) = Bench::new().command("omk-no-such-agent").await;
+    let AgentEnd::Unavailable { detail } = report.end else { panic!("{:?}", report.end) };
+    assert!(detail.contains("omk-no-such-agent"), "{detail}");
+    let (report, _) = Bench::new().command("echo begun; omk-no-such-tool").await;
+    assert!(matches!(report.end, AgentEnd::Failed { .. }), "{:?}", report.end);
+}
+
+#[tokio::test]
+async fn garbage_on_stdout_is_narrative_and_the_log_is_harmless() {
+    let bench = Bench::new();
+    let command = r#"printf '\377\376{"type"\n\033[2J{"type":"nope"}\n{"type":"ask"}\n'; head -c 3000000 /dev/zero; printf '\n{"type":"message","text":"a\\u001b[0mb"}'"#;
+    let (report, events) = bench.command(command).await;
+    assert_eq!((&report.end, events), (&AgentEnd::Finished, vec![message("ab")]));
+    let log = bench.log(&report);
+    assert!(!log.contains('\u{1b}') && log.contains("bytes left out") && log.len() < 8 << 20);
+}
+
+#[tokio::test]
+async fn a_timeout_and_a_stop_end_the_whole_tree() {
+    let bench = Bench::new();
+    let mut task = bench.task("cmd:setsid sleep 1000 & echo $! > pid; wait", None);
+    (task.timeout_ms, task.grace_ms) = (300, 20);
+    let (report, _) = bench.run(task).await;
+    assert_eq!(report.end, AgentEnd::TimedOut);
+
+    let bench = Bench::new();
+    let (stop, file) = (CancellationToken::new(), bench.dir.path().join("worktree/pid"));
+    let task = bench.task("cmd:echo $$ > pid; echo >> pid; exec sleep 1000", None);
+    let (report, ()) = tokio::join!(bench.host.run(task, unbounded_channel().0, stop.clone()), async {
+        until("it runs", || std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with("\n\n"))).await;
+        stop.cancel();
+    });
+    assert_eq!(report.end, AgentEnd::Stopped);
+    let pid = std::fs::read_to_string(&file).expect("a pid").trim().parse().expect("a pid");
+    assert!(!alive(pid));
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_before_it_begins_starts_nothing() {
+    let bench = Bench::new();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let report = bench.host.run(bench.task("cmd:touch began", None), unbounded_channel().0, stop).await;
+    assert_eq!((report.end, bench.dir.path().join("worktree/began").exists()), (AgentEnd::Stopped, false));
+}
+
+#[tokio::test]
+async fn who_outlives_an_agent_is_named() {
+    let (report, _) = Bench::new().command("setsid sleep 1000 & exit 0").await;
+    assert_eq!(report.end, AgentEnd::Finished);
+    let [survivor] = &report.survivors[..] else { panic!("{:?}", report.survivors) };
+    assert!(survivor.ends_with(" sleep") || survivor.ends_with(" setsid") || survivor.ends_with(" sh"), "{survivor}");
+}
+
+#[tokio::test]
+async fn the_script_agent_runs_the_slice_s_command_in_the_worktree() {
+    let bench = Bench::new();
+    let run =
+        "\n  grep -c 'it said no' \"$OMK_TASK_FILE\" > seen\n  cat; pwd; echo '{\"type\":\"message\",\"text\":\"hi\"}'";
+    let (report, events) = bench.run(bench.task("script", Some(run))).await;
+    assert_eq!(report.end, AgentEnd::Finished);
+    assert_eq!(events, vec![message("runs grep -c 'it said no' \"$OMK_TASK_FILE\" > seen"), message("hi")]);
+    let worktree = bench.dir.path().join("worktree");
+    assert_eq!(std::fs::read_to_string(worktree.join("seen")).expect("a file"), "1\n");
+    assert!(bench.log(&report).contains(worktree.to_str().expect("text")));
+}
+
+#[tokio::test]
+async fn a_script_that_fails_or_is_missing_says_so() {
+    let bench = Bench::new();
+    let (report, _) = bench.run(bench.task("script", Some("echo bad >&2; exit 3"))).await;
+    assert_eq!(report.end, AgentEnd::Failed { detail: "exit status 3\nbad".into() });
+    let (report, _) = bench.run(bench.task("script", None)).await;
+    let said = "exit status 70\nscript agent: its slice has no `run`; give it one, or name another agent";
+    assert_eq!(report.end, AgentEnd::Failed { detail: said.into() });
+    let (report, _) = bench.run(bench.task("nobody", None)).await;
+    let said = "agent `nobody` is not known; known agents: script, cmd:<command>";
+    assert_eq!(report.end, AgentEnd::Unavailable { detail: said.into() });
+}
+
+#[tokio::test]
+async fn a_relative_agent_is_the_one_where_omk_was_invoked_and_probing_finds_it() {
+    let bench = Bench::new();
+    let program = bench.dir.path().join("invoked/agent.sh");
+    assert!(bench.host.probe("cmd:./agent.sh --x").await.expect_err("a cause").contains("is not there"));
+    std::fs::write(&program, "#!/bin/sh\necho from the invoking directory: $1\n").expect("a script");
+    assert!(bench.host.probe("cmd:./agent.sh --x").await.expect_err("a cause").contains("chmod +x"));
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    assert_eq!(bench.host.probe("cmd:./agent.sh --x").await, Ok(()));
+    assert_eq!(bench.host.probe("script").await, Ok(()));
+    let (report, _) = bench.command("./agent.sh --x").await;
+    assert_eq!(bench.log(&report), "from the invoking directory: --x\n");
+}

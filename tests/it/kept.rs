@@ -1,0 +1,36 @@
+//! Artifacts in memory, for tests of what writes and reads them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use omk::domain::evidence::ArtifactRef;
+use omk::domain::ids::ContentHash;
+use omk::ports::{Artifacts, Effect, Fault};
+
+/// All that was put, by name.
+#[derive(Clone, Default)]
+pub(crate) struct Kept {
+    files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+}
+
+impl Kept {
+    pub(crate) fn text(&self, artifact: &ArtifactRef) -> String {
+        let files = self.files.lock().expect("no panic");
+        String::from_utf8(files.get(&artifact.path).expect("an artifact").clone()).expect("text")
+    }
+}
+
+impl Artifacts for Kept {
+    fn put(&self, name: &str, bytes: Vec<u8>) -> Effect<Result<ArtifactRef, Fault>> {
+        let sha256 = ContentHash::parse(&"0".repeat(64)).expect("a hash");
+        let reference = ArtifactRef { path: name.to_owned(), sha256, bytes: bytes.len() as u64 };
+        self.files.lock().expect("no panic").insert(name.to_owned(), bytes);
+        Box::pin(std::future::ready(Ok(reference)))
+    }
+
+    fn fetch(&self, artifact: &ArtifactRef) -> Effect<Result<Vec<u8>, Fault>> {
+        let bytes = self.files.lock().expect("no panic").get(&artifact.path).cloned();
+        let missing = || Fault { what: "fetch".into(), detail: "not there".into() };
+        Box::pin(std::future::ready(bytes.ok_or_else(missing)))
+    }
+}
