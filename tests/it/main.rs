@@ -30,3 +30,5 @@ mod gate;
 mod kept;
 mod process;
 mod test_output;
+
+mod graph;
