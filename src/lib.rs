@@ -14,6 +14,8 @@
 //! omk
 pub mod adapters;
 pub mod agents;
+pub mod app;
+pub mod cli;
 pub mod domain;
 
 pub mod graph;

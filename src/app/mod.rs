@@ -2,7 +2,10 @@
 //!
 //! Owns the composition of the program. The only room that knows every other one.
 
+pub mod clock;
+pub mod demo;
 pub mod error;
+pub mod hidden;
 pub mod request;
 
 use std::path::PathBuf;

@@ -1,0 +1,62 @@
+//! What every verb works with: the opened program, the output, and how this user types a command.
+
+use std::path::PathBuf;
+
+use crate::app::Omk;
+use crate::app::error::AppError;
+use crate::app::request::Place;
+use crate::cli::args::{Common, GoalArg};
+use crate::cli::error::Failure;
+use crate::cli::output::Output;
+use crate::domain::ids::GoalId;
+
+/// The program, opened for one command.
+pub struct Context {
+    /// The façade.
+    pub omk: Omk,
+    /// Where results go.
+    pub output: Output,
+    /// The state directory, where the user named one by flag.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Context {
+    /// Opens the program where the common options point.
+    pub fn open(common: &Common, output: Output) -> Result<Self, Failure> {
+        let cwd = std::env::current_dir().map_err(|cause| AppError::Infra {
+            message: format!("failed to read the working directory: {cause}"),
+            help: vec!["change into a directory that exists".to_owned()],
+        })?;
+        let place = Place { state_dir: common.state_dir.clone(), repo: common.repo.clone(), cwd };
+        Ok(Self { omk: Omk::open(place)?, output, state_dir: common.state_dir.clone() })
+    }
+
+    /// The goal that an argument names.
+    pub fn goal(&self, arg: &GoalArg) -> Result<GoalId, Failure> {
+        Ok(self.omk.find(&arg.id)?)
+    }
+
+    /// A command as this user has to type it: with the state directory, where a flag named one.
+    pub fn command(&self, command: &str) -> String {
+        match &self.state_dir {
+            Some(dir) if command.starts_with("omk ") => {
+                format!("{command} --state-dir {}", quoted(&dir.to_string_lossy()))
+            }
+            Some(_) | None => command.to_owned(),
+        }
+    }
+
+    /// Commands as this user has to type them.
+    pub fn commands(&self, commands: &[String]) -> Vec<String> {
+        commands.iter().map(|command| self.command(command)).collect()
+    }
+}
+
+/// A word for a POSIX shell, quoted where it needs quotes.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

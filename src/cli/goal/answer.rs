@@ -1,0 +1,88 @@
+//! `omk goal answer`: answers a question that a slice waits on.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::context::Context;
+use crate::cli::error::{Failure, misuse};
+use crate::domain::ids::GoalId;
+use crate::domain::view::Liveness;
+
+/// `omk goal answer`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("answer").required(true).multiple(true))]
+pub struct AnswerArgs {
+    /// The question as it is shown: `a1`, or `<goal>.a1`
+    #[arg(value_name = "ASK")]
+    pub ask: String,
+    /// Yes
+    #[arg(long, group = "answer", conflicts_with = "no")]
+    pub yes: bool,
+    /// No
+    #[arg(long, group = "answer")]
+    pub no: bool,
+    /// An answer in words, or words beside a yes or no
+    #[arg(long, group = "answer", value_name = "TEXT")]
+    pub text: Option<String>,
+}
+
+/// An answer that was taken.
+#[derive(Debug, Serialize)]
+struct AnswerDocument<'a> {
+    schema: &'static str,
+    id: &'a GoalId,
+    question: &'a str,
+    answer: &'a str,
+    next: Option<String>,
+}
+
+/// Runs the verb.
+pub fn run(context: &Context, args: &AnswerArgs) -> Result<u8, Failure> {
+    let (id, question) = locate(context, &args.ask)?;
+    let answer = words(args);
+    context.omk.answer(&id, &question, &answer)?;
+    let next = match context.omk.liveness(&id)? {
+        Liveness::NoProcess => Some(context.command(&format!("omk goal resume {id}"))),
+        Liveness::Held { .. } => None,
+    };
+    if context.output.json {
+        let (schema, question, answer) = ("omk.answer/v1", question.as_str(), answer.as_str());
+        context.output.document(&AnswerDocument { schema, id: &id, question, answer, next })?;
+        return Ok(0);
+    }
+    let next = next.map_or_else(|| "the run goes on with it\n".to_owned(), |next| format!("next: {next}\n"));
+    context.output.result(&format!("answered {question} of {id}\n{next}"))?;
+    Ok(0)
+}
+
+/// What is told to the slice: `yes`, `no`, words, or both.
+pub fn words(args: &AnswerArgs) -> String {
+    let short = match (args.yes, args.no) {
+        (true, _) => Some("yes".to_owned()),
+        (false, true) => Some("no".to_owned()),
+        (false, false) => None,
+    };
+    short.into_iter().chain(args.text.clone()).collect::<Vec<_>>().join(": ")
+}
+
+/// The goal and the question that `a1` or `<goal>.a1` names.
+fn locate(context: &Context, ask: &str) -> Result<(GoalId, String), Failure> {
+    if let Some((goal, question)) = ask.rsplit_once('.') {
+        return Ok((context.omk.find(goal)?, question.to_owned()));
+    }
+    let mut asking = Vec::new();
+    for goal in context.omk.list()?.into_iter().filter(|goal| !goal.needs.is_empty() && !goal.status.is_final()) {
+        let view = context.omk.view(&goal.id, None)?;
+        if view.questions.iter().any(|question| question.id == ask) {
+            asking.push(goal.id);
+        }
+    }
+    match asking.as_slice() {
+        [goal] => Ok((goal.clone(), ask.to_owned())),
+        [] => Err(misuse(format!("no goal asks `{ask}`"), ["`omk goal list` shows who asks what".to_owned()])),
+        several => Err(misuse(
+            format!("{} goals ask `{ask}`", several.len()),
+            several.iter().map(|goal| context.command(&format!("omk goal answer {goal}.{ask}"))),
+        )),
+    }
+}

@@ -1,0 +1,84 @@
+//! `omk goal list`: all goals, the newest first.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::app::clock;
+use crate::cli::context::Context;
+use crate::cli::error::{Failure, misuse};
+use crate::cli::output::{safe, style, units, words};
+use crate::domain::goal::GoalStatus;
+use crate::domain::ids::Timestamp;
+use crate::domain::view::GoalSummary;
+
+/// `omk goal list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only goals of this status
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListDocument<'a> {
+    schema: &'static str,
+    goals: &'a [GoalSummary],
+}
+
+/// Runs the verb.
+pub fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
+    let status = args.status.as_deref().map(status).transpose()?;
+    let mut goals = context.omk.list()?;
+    goals.retain(|goal| status.is_none_or(|status| goal.status == status));
+    goals.truncate(args.limit.unwrap_or(usize::MAX));
+    if context.output.json {
+        context.output.document(&ListDocument { schema: "omk.goal.list/v1", goals: &goals })?;
+    } else {
+        context.output.result(&text(&goals, clock::now()))?;
+    }
+    Ok(0)
+}
+
+fn status(text: &str) -> Result<GoalStatus, Failure> {
+    let wanted = text.replace('-', "_");
+    GoalStatus::ALL.into_iter().find(|status| status.as_str() == wanted).ok_or_else(|| {
+        let known: Vec<&str> = GoalStatus::ALL.iter().map(|status| status.as_str()).collect();
+        misuse(format!("no status is called `{text}`"), [format!("one of: {}", known.join(", "))])
+    })
+}
+
+/// The table; without goals, what makes one.
+pub fn text(goals: &[GoalSummary], now: Timestamp) -> String {
+    if goals.is_empty() {
+        return "no goals   begin one: omk goal run \"...\" --until-ready\n".to_owned();
+    }
+    let id_width = goals.iter().map(|goal| goal.id.as_str().len()).max().unwrap_or(0).max(4);
+    let status_width =
+        goals.iter().map(|goal| words::status(goal.status, goal.orphaned).len()).max().unwrap_or(0).max(6);
+    let head = format!(
+        "{:<id_width$}  {:<status_width$}  {:>4}  {:>7}  {:>8}  NEEDS",
+        "GOAL", "STATUS", "AGE", "SLICES", "COST"
+    );
+    let mut text = format!("{}\n", style::paint(style::HEAD, &head));
+    for goal in goals {
+        let status = words::status(goal.status, goal.orphaned);
+        let status = style::left(words::status_style(goal.status), &status, status_width);
+        let age = units::age(now.since(goal.created));
+        let slices = format!("{}/{}", goal.integrated, goal.slices);
+        let cost = cost(goal);
+        let needs = if goal.needs.is_empty() { "-".to_owned() } else { safe::cut(&goal.needs, 80) };
+        text.push_str(&format!("{:<id_width$}  {status}  {age:>4}  {slices:>7}  {cost:>8}  {needs}\n", goal.id));
+    }
+    text
+}
+
+fn cost(goal: &GoalSummary) -> String {
+    match (goal.usd_micros, goal.tokens) {
+        (Some(usd), _) => units::money(usd),
+        (None, 0) => "-".to_owned(),
+        (None, tokens) => format!("{} tok", units::tokens(tokens)),
+    }
+}

@@ -1,0 +1,47 @@
+//! `omk goal resume`: goes on with one goal, or takes up every goal whose process died.
+
+use clap::Args;
+
+use crate::cli::args::GoalArg;
+use crate::cli::context::Context;
+use crate::cli::drive;
+use crate::cli::error::Failure;
+use crate::domain::goal::Drive;
+
+/// `omk goal resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Which goal.
+    #[command(flatten)]
+    pub goal: GoalArg,
+    /// Take up every goal that says `running` and has no process, one after the other
+    #[arg(long, conflicts_with = "id")]
+    pub auto: bool,
+}
+
+/// Runs the verb.
+pub fn run(context: &Context, args: &ResumeArgs) -> Result<u8, Failure> {
+    if args.auto {
+        return adopt(context);
+    }
+    let id = context.goal(&args.goal)?;
+    drive::drive_and_conclude(context, &id, Drive::UntilReady, &[])
+}
+
+/// Drives every orphan in turn, the oldest first. Ends at a signal; else the exit code is the first that is not 0.
+fn adopt(context: &Context) -> Result<u8, Failure> {
+    let orphans = context.omk.orphans()?;
+    if orphans.is_empty() {
+        context.output.note("no goal has lost its process\n");
+    }
+    let mut exit = 0;
+    for id in orphans {
+        let settled = drive::drive(context, &id, Drive::UntilReady, &[])?;
+        let code = drive::conclude(context, &settled)?;
+        exit = if exit == 0 { code } else { exit };
+        if settled.signal.is_some() {
+            return Ok(code);
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,109 @@
+//! Sentences about the goal as a whole: controller, planner, budget, supervisor, journal.
+
+use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
+use crate::cli::output::{style, units};
+use crate::domain::budget::{BudgetKind, Limits};
+use crate::domain::control::{Holder, Stop};
+use crate::domain::event::{ActorName, Branch};
+use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
+use crate::domain::task::AcceptedPlan;
+
+const CREATED: Act = act("Created", "create", style::LIVE);
+const PLANNED: Act = act("Planned", "plan", style::GOOD);
+const PHASE: Act = act("Entered", "phase", style::DIM);
+const STOPPING: Act = act("Stopping", "stop", style::WARN);
+const DELIVERED: Act = act("Delivered", "deliver", style::GOOD);
+const SETTLED: Act = act("Settled", "settle", style::GOOD);
+const UNSETTLED: Act = act("Settled", "settle", style::WARN);
+const RESTARTED: Act = act("Restarted", "restart", style::WARN);
+const REPAIRED: Act = act("Repaired", "repair", style::WARN);
+
+pub(super) fn created(charter: &Charter) -> Line {
+    Line::detail(CREATED, &charter.goal)
+}
+
+pub(super) fn run_started(holder: &Holder, drive: Drive) -> Line {
+    let aim = match drive {
+        Drive::UntilReady => "until ready",
+        Drive::Scaffold => "to prove the scaffold",
+        Drive::Pass => "for one pass",
+        Drive::Verify => "to run the gates",
+        Drive::Review => "to review",
+    };
+    Line::detail(STARTED, format!("a run in process {} on {}, {aim}", holder.pid, holder.host))
+}
+
+pub(super) fn phase(phase: Phase) -> Line {
+    Line::detail(PHASE, format!("phase {}", phase.as_str()))
+}
+
+pub(super) fn stopping(stop: Stop, by: &str) -> Line {
+    let stop = match stop {
+        Stop::Pause => "pause",
+        Stop::Cancel => "cancel",
+    };
+    Line::main(STOPPING, format!("{stop} asked for by {by}"))
+}
+
+pub(super) fn settled(status: GoalStatus, reason: &str) -> Line {
+    let act = if status == GoalStatus::Ready { SETTLED } else { UNSETTLED };
+    Line::main(act, format!("{status}: {reason}"))
+}
+
+pub(super) fn delivered(branches: &[Branch]) -> Line {
+    let first = branches.first().map(|branch| format!(": {} @ {}", branch.name, branch.commit.short()));
+    Line::main(DELIVERED, format!("{}{}", units::counted(branches.len(), "branch"), first.unwrap_or_default()))
+}
+
+pub(super) fn planned(plan: &AcceptedPlan) -> Line {
+    let edges: usize = plan.slices.iter().map(|slice| slice.after.len()).sum();
+    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.as_str()).collect();
+    let text = format!(
+        "{}, {}, {}{}{} (from {})",
+        units::counted(plan.slices.len(), "slice"),
+        units::counted(edges, "edge"),
+        units::counted(gates.len(), "gate"),
+        if gates.is_empty() { "" } else { ": " },
+        gates.join(" "),
+        plan.source,
+    );
+    plan.serialised.iter().fold(Line::main(PLANNED, text), |line, order| {
+        line.see(format!("{} waits for {}: it reads {}, which that one writes", order.then, order.first, order.path))
+    })
+}
+
+pub(super) fn limits(limits: &Limits) -> Line {
+    let time = limits.time_ms.map(|ms| format!("time {}", units::duration(ms)));
+    let tokens = limits.tokens.map(|count| format!("{} tokens", units::tokens(count)));
+    let parts: Vec<String> = [time, tokens, limits.usd_micros.map(units::money)].into_iter().flatten().collect();
+    let text = if parts.is_empty() { "no limits".to_owned() } else { format!("limits: {}", parts.join(", ")) };
+    Line::detail(NOTED, text)
+}
+
+pub(super) fn budget_noticed(budget: BudgetKind, spent: u64, limit: u64) -> Line {
+    Line::main(WARNED, format!("much of the {} budget is used: {}", budget.as_str(), share(budget, spent, limit)))
+}
+
+pub(super) fn budget_exhausted(budget: BudgetKind, spent: u64, limit: u64) -> Line {
+    Line::main(FAILED, format!("the {} budget is used up: {}", budget.as_str(), share(budget, spent, limit)))
+}
+
+fn share(budget: BudgetKind, spent: u64, limit: u64) -> String {
+    match budget {
+        BudgetKind::Time => format!("{} of {}", units::duration(spent), units::duration(limit)),
+        BudgetKind::Tokens => format!("{} of {}", units::tokens(spent), units::tokens(limit)),
+        BudgetKind::Usd => format!("{} of {}", units::money(spent), units::money(limit)),
+    }
+}
+
+pub(super) fn restarted(child: ActorName, cause: &str) -> Line {
+    Line::main(RESTARTED, format!("{child}: {cause}"))
+}
+
+pub(super) fn gave_up_on(child: ActorName, cause: &str) -> Line {
+    Line::main(FAILED, format!("{child} ended too often, the last time by {cause}"))
+}
+
+pub(super) fn tail_cut(bytes: u64) -> Line {
+    Line::main(REPAIRED, format!("the journal: an incomplete last line of {bytes} bytes was cut"))
+}

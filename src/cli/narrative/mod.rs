@@ -1,0 +1,126 @@
+//! Turns facts into sentences: what happened, and why.
+//!
+//! Pure: one record in, one line out, the same on every call. Every text that we did not write is made harmless here.
+
+mod goal;
+mod merge;
+mod slice;
+
+use crate::cli::output::{safe, style};
+use crate::domain::event::{Event, Fact};
+use crate::domain::ids::SliceId;
+
+/// What a line says happened, in the two ways in which it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// As a terminal shows it, in the past tense.
+    pub shown: &'static str,
+    /// As a line of a log names it.
+    pub plain: &'static str,
+    /// How it is coloured.
+    pub style: anstyle::Style,
+}
+
+const fn act(shown: &'static str, plain: &'static str, style: anstyle::Style) -> Act {
+    Act { shown, plain, style }
+}
+
+/// Something began.
+const STARTED: Act = act("Started", "start", style::LIVE);
+/// Something was noted.
+const NOTED: Act = act("Noted", "note", style::DIM);
+/// A check failed.
+const FAILED: Act = act("Failed", "fail", style::BAD);
+/// A person should look.
+const WARNED: Act = act("Warned", "warn", style::WARN);
+
+/// Whether a line is shown while a goal runs, or only where somebody asks for everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// A transition.
+    Main,
+    /// A step on the way to one.
+    Detail,
+}
+
+/// A sentence of the narrative.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What happened.
+    pub act: Act,
+    /// The slice that it happened to.
+    pub slice: Option<SliceId>,
+    /// What and why.
+    pub text: String,
+    /// Further lines: where to look, what to type.
+    pub more: Vec<String>,
+    /// When it is shown.
+    pub weight: Weight,
+}
+
+impl Line {
+    fn main(act: Act, text: impl AsRef<str>) -> Self {
+        Self { act, slice: None, text: safe::line(text.as_ref()), more: Vec::new(), weight: Weight::Main }
+    }
+
+    fn detail(act: Act, text: impl AsRef<str>) -> Self {
+        Self { weight: Weight::Detail, ..Self::main(act, text) }
+    }
+
+    fn of(mut self, slice: &SliceId) -> Self {
+        self.slice = Some(slice.clone());
+        self
+    }
+
+    fn see(mut self, more: impl AsRef<str>) -> Self {
+        self.more.push(safe::line(more.as_ref()));
+        self
+    }
+}
+
+/// The sentence of a record; `None` where there is nothing to say.
+pub fn narrate(event: &Event) -> Option<Line> {
+    let owner = event.attempt.as_ref().map(|attempt| attempt.slice.clone());
+    sentence(&event.fact).map(|line| Line { slice: line.slice.clone().or(owner), ..line })
+}
+
+fn sentence(fact: &Fact) -> Option<Line> {
+    let line = match fact {
+        Fact::GoalCreated(charter) => goal::created(charter),
+        Fact::RunStarted { holder, drive } => goal::run_started(holder, *drive),
+        Fact::PhaseEntered { phase } => goal::phase(*phase),
+        Fact::StopRequested { stop, by } => goal::stopping(*stop, by),
+        Fact::Delivered { branches } => goal::delivered(branches),
+        Fact::GoalSettled { status, reason, .. } => goal::settled(*status, reason),
+        Fact::PlanAccepted(plan) => goal::planned(plan),
+        Fact::LimitsSet { limits } => goal::limits(limits),
+        Fact::UsageRecorded { .. } => return None,
+        Fact::BudgetNoticed { budget, spent, limit } => goal::budget_noticed(*budget, *spent, *limit),
+        Fact::BudgetExhausted { budget, spent, limit } => goal::budget_exhausted(*budget, *spent, *limit),
+        Fact::ActorRestarted { child, cause } => goal::restarted(*child, cause),
+        Fact::RestartsExceeded { child, cause } => goal::gave_up_on(*child, cause),
+        Fact::TailCut { bytes } => goal::tail_cut(*bytes),
+        Fact::AttemptOffered { attempt, start, agent, .. } => slice::offered(attempt, start, agent),
+        Fact::AttemptClaimed { attempt, .. } => slice::claimed(attempt),
+        Fact::AttemptFinished { attempt, outcome } => slice::finished(attempt, outcome),
+        Fact::LateResultDropped { attempt, detail } => slice::dropped(attempt, detail),
+        Fact::WorktreePrepared { path } => slice::worktree(path),
+        Fact::AgentReported { report } => slice::reported(report),
+        Fact::SliceCaptured { capture } => slice::captured(capture),
+        Fact::SliceAccepted { slice, attempt } => slice::accepted(slice, *attempt),
+        Fact::SliceReturned { slice, attempt, feedback } => slice::returned(slice, *attempt, feedback),
+        Fact::SliceGivenUp { slice, reason } => slice::given_up(slice, reason),
+        Fact::SliceReopened { slice, fresh, hint } => slice::reopened(slice, *fresh, hint.as_deref()),
+        Fact::QuestionAsked { id, slice, text } => slice::asked(id, slice, text),
+        Fact::QuestionAnswered { id, answer } => slice::answered(id, answer),
+        Fact::GateFinished { scope, result } => merge::gate(scope, result),
+        Fact::ReviewFinished { subject, review } => merge::review(subject, review),
+        Fact::BatchFormed { batch, onto, slices } => merge::batched(*batch, onto, slices),
+        Fact::MergeConflicted { slice, with, paths, .. } => merge::conflict(slice, with, paths),
+        Fact::FlakeSeen { batch, gate, .. } => merge::flake(*batch, gate),
+        Fact::RedBefore { batch, gate, onto } => merge::red_before(*batch, gate, onto),
+        Fact::SliceBlamed { slice, batch, gate, .. } => merge::blamed(slice, *batch, gate),
+        Fact::SliceIntegrated { slice, attempt, merge, .. } => merge::integrated(slice, *attempt, merge),
+    };
+    Some(line)
+}

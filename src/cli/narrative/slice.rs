@@ -1,0 +1,107 @@
+//! Sentences about a slice: its attempts, what came of them, what it asks.
+
+use std::path::Path;
+
+use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, act};
+use crate::cli::output::{style, units};
+use crate::domain::agent::{AgentEnd, AgentReport};
+use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId};
+use crate::domain::task::{AttemptOutcome, Capture, Feedback};
+
+const OFFERED: Act = act("Offered", "offer", style::DIM);
+const PASSED: Act = act("Passed", "pass", style::GOOD);
+const RETURNED: Act = act("Returned", "return", style::WARN);
+const GIVEN_UP: Act = act("Gave up", "give-up", style::BAD);
+const REOPENED: Act = act("Reopened", "reopen", style::LIVE);
+const ASKS: Act = act("Asks", "ask", style::WARN);
+const ANSWERED: Act = act("Answered", "answer", style::GOOD);
+const CAPTURED: Act = act("Captured", "capture", style::DIM);
+
+pub(super) fn offered(attempt: &AttemptRef, start: &CommitId, agent: &str) -> Line {
+    let text = format!("attempt {} from {}, agent {agent}", attempt.attempt, start.short());
+    Line::detail(OFFERED, text).of(&attempt.slice)
+}
+
+pub(super) fn claimed(attempt: &AttemptRef) -> Line {
+    Line::main(STARTED, format!("attempt {}", attempt.attempt)).of(&attempt.slice)
+}
+
+pub(super) fn finished(attempt: &AttemptRef, outcome: &AttemptOutcome) -> Line {
+    let number = attempt.attempt;
+    let line = match outcome {
+        AttemptOutcome::Passed => Line::detail(PASSED, format!("attempt {number}, its gates are green")),
+        AttemptOutcome::Rejected { feedback } => {
+            let line = Line::main(FAILED, format!("attempt {number}: {}", feedback.summary));
+            line.see(format!("see: omk goal logs --slice {}", attempt.slice))
+        }
+        AttemptOutcome::Asked { .. } => Line::detail(NOTED, format!("attempt {number} ended with a question")),
+        AttemptOutcome::Unavailable { detail } => {
+            Line::main(FAILED, format!("attempt {number}: the agent cannot be used: {detail}"))
+        }
+        AttemptOutcome::Interrupted { by } => Line::detail(NOTED, format!("attempt {number} was stopped by {by}")),
+        AttemptOutcome::Expired { detail } => Line::main(FAILED, format!("attempt {number} expired: {detail}")),
+    };
+    line.of(&attempt.slice)
+}
+
+pub(super) fn dropped(attempt: &AttemptRef, detail: &str) -> Line {
+    Line::detail(NOTED, format!("dropped a late result of {attempt}: {detail}")).of(&attempt.slice)
+}
+
+pub(super) fn worktree(path: &Path) -> Line {
+    Line::detail(NOTED, format!("worktree {}", path.display()))
+}
+
+pub(super) fn reported(report: &AgentReport) -> Line {
+    let took = units::duration(report.duration_ms);
+    let line = match &report.end {
+        AgentEnd::Finished => Line::detail(NOTED, format!("the agent finished after {took}")),
+        AgentEnd::Asked { .. } => Line::detail(NOTED, format!("the agent asked something after {took}")),
+        AgentEnd::Failed { detail } => Line::detail(FAILED, format!("the agent failed after {took}: {detail}")),
+        AgentEnd::Unavailable { detail } => Line::detail(FAILED, format!("the agent cannot be used: {detail}")),
+        AgentEnd::TimedOut => Line::detail(FAILED, format!("the agent was killed at its timeout, after {took}")),
+        AgentEnd::Stopped => Line::detail(NOTED, format!("the agent was stopped after {took}")),
+    };
+    if report.survivors.is_empty() {
+        return line;
+    }
+    line.see(format!("killed what outlived it: {}", report.survivors.join(", ")))
+}
+
+pub(super) fn captured(capture: &Capture) -> Line {
+    let (added, removed) = (capture.added, capture.removed);
+    let files = units::counted(capture.paths.len(), "file");
+    let line = Line::detail(CAPTURED, format!("+{added} -{removed} in {files} @ {}", capture.commit.short()));
+    if capture.ignored.is_empty() {
+        return line;
+    }
+    line.see(format!("left out, because the repository ignores them: {}", capture.ignored.join(", ")))
+}
+
+pub(super) fn accepted(slice: &SliceId, attempt: Attempt) -> Line {
+    Line::detail(PASSED, format!("attempt {attempt} passed its reviews, to be merged")).of(slice)
+}
+
+pub(super) fn returned(slice: &SliceId, attempt: Attempt, feedback: &Feedback) -> Line {
+    let line = Line::main(RETURNED, format!("attempt {attempt}: {}", feedback.summary)).of(slice);
+    line.see(format!("see: omk goal logs --slice {slice}"))
+}
+
+pub(super) fn given_up(slice: &SliceId, reason: &str) -> Line {
+    Line::main(GIVEN_UP, reason).of(slice).see(format!("another attempt: omk goal retry --slice {slice}"))
+}
+
+pub(super) fn reopened(slice: &SliceId, fresh: bool, hint: Option<&str>) -> Line {
+    let way = if fresh { "from the base" } else { "on top of its work" };
+    let hint = hint.map(|hint| format!(", told: {hint}")).unwrap_or_default();
+    Line::main(REOPENED, format!("{way}{hint}")).of(slice)
+}
+
+pub(super) fn asked(id: &str, slice: &SliceId, text: &str) -> Line {
+    let line = Line::main(ASKS, format!("{id}: {text}")).of(slice);
+    line.see(format!("answer: omk goal answer {id} --yes | --no | --text \"...\""))
+}
+
+pub(super) fn answered(id: &str, answer: &str) -> Line {
+    Line::main(ANSWERED, format!("{id}: {answer}"))
+}

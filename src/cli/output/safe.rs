@@ -1,0 +1,100 @@
+//! Makes text harmless that we did not write: names, titles, gate output, an agent's words.
+//!
+//! A terminal obeys what it is sent. So control characters, escape sequences and characters that reorder or hide
+//! others are shown by their code before a text is printed.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+/// Whether a terminal or a reader could be deceived by this character.
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// One line: line ends and tabs become blanks, every other deceptive character its code.
+pub fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' | '\t' => out.push(' '),
+            '\r' => {}
+            c => push(&mut out, c),
+        }
+    }
+    out
+}
+
+/// Several lines: line feeds and tabs stay, every other deceptive character becomes its code.
+pub fn block(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            '\r' => {}
+            c => push(&mut out, c),
+        }
+    }
+    out
+}
+
+/// One line of at most `width` characters, the end marked where it was cut.
+pub fn cut(text: &str, width: usize) -> String {
+    let text = line(text);
+    if text.chars().count() <= width {
+        return text;
+    }
+    let mut out: String = text.chars().take(width.saturating_sub(3)).collect();
+    out.push_str("...");
+    out
+}
+
+fn push(out: &mut String, c: char) {
+    if is_deceptive(c) {
+        let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+    } else {
+        out.push(c);
+    }
+}
+
+/// A document as one line of JSON in which deceptive characters are escaped: the same document to every reader.
+pub fn json<T: Serialize>(document: &T) -> String {
+    escaped(&serde_json::to_string(document).unwrap_or_else(|cause| format!("{:?}", cause.to_string())))
+}
+
+/// The same on several lines.
+pub fn json_pretty<T: Serialize>(document: &T) -> String {
+    let text = serde_json::to_string_pretty(document).unwrap_or_else(|cause| format!("{:?}", cause.to_string()));
+    escaped(&text)
+}
+
+/// In JSON, deceptive characters other than line feeds stand within strings only.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if c != '\n' && is_deceptive(c) {
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Text for Markdown: harmless, on one line, without the characters that would be markup.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in line(text).chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '&' | '#' | '~') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}

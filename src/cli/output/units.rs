@@ -1,0 +1,111 @@
+//! Quantities as people read them: `12m08s`, `$1.10`, `1.9M`, `3 slices`.
+
+use crate::domain::budget::{Limits, Usage};
+use crate::domain::evidence::{GateResult, TestCount};
+use crate::domain::ids::Timestamp;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A duration in milliseconds: `340ms`, `6.1s`, `41s`, `12m08s`, `3h12m`, `2d03h`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..SECOND => format!("{ms}ms"),
+        SECOND..10_000 => format!("{}.{}s", ms / SECOND, ms % SECOND / 100),
+        10_000..MINUTE => format!("{}s", ms / SECOND),
+        MINUTE..HOUR => format!("{}m{:02}s", ms / MINUTE, ms % MINUTE / SECOND),
+        HOUR..DAY => format!("{}h{:02}m", ms / HOUR, ms % HOUR / MINUTE),
+        DAY.. => format!("{}d{:02}h", ms / DAY, ms % DAY / HOUR),
+    }
+}
+
+/// An age in milliseconds, in its largest unit: `41s`, `42m`, `3h`, `5d`.
+pub fn age(ms: u64) -> String {
+    match ms {
+        0..MINUTE => format!("{}s", ms / SECOND),
+        MINUTE..HOUR => format!("{}m", ms / MINUTE),
+        HOUR..DAY => format!("{}h", ms / HOUR),
+        DAY.. => format!("{}d", ms / DAY),
+    }
+}
+
+/// Money in millionths of a US dollar: `$1.10`.
+pub fn money(usd_micros: u64) -> String {
+    let cents = usd_micros.saturating_add(5_000) / 10_000;
+    format!("${}.{:02}", cents / 100, cents % 100)
+}
+
+/// Money where it is known, else `-`.
+pub fn known_money(usd_micros: Option<u64>) -> String {
+    usd_micros.map_or_else(|| "-".to_owned(), money)
+}
+
+/// A count of tokens: `950`, `12k`, `1.9M`.
+pub fn tokens(count: u64) -> String {
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{}k", count / 1_000),
+        1_000_000.. => format!("{}.{}M", count / 1_000_000, count % 1_000_000 / 100_000),
+    }
+}
+
+/// A size in bytes: `512 B`, `1.2 MB`.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{}.{} kB", count / 1_000, count % 1_000 / 100),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", count / 1_000_000, count % 1_000_000 / 100_000),
+        1_000_000_000.. => format!("{}.{} GB", count / 1_000_000_000, count % 1_000_000_000 / 100_000_000),
+    }
+}
+
+/// A count and its noun: `1 slice`, `3 slices`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = match noun {
+        "entry" => "entries",
+        "branch" => "branches",
+        "retry" => "retries",
+        _ => return format!("{count} {noun}{}", if count == 1 { "" } else { "s" }),
+    };
+    format!("{count} {}", if count == 1 { noun } else { plural })
+}
+
+/// The time of day of a moment: `09:14:02Z`.
+pub fn clock(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    text.get(11..19).map_or_else(|| text.clone(), |clock| format!("{clock}Z"))
+}
+
+/// Tests counted in a gate's output: `412 ok`, `410 ok, 2 failed, 1 ignored`.
+pub fn tests(count: &TestCount) -> String {
+    let mut text = format!("{} ok", count.passed);
+    if count.failed > 0 {
+        text.push_str(&format!(", {} failed", count.failed));
+    }
+    if count.ignored > 0 {
+        text.push_str(&format!(", {} ignored", count.ignored));
+    }
+    text
+}
+
+/// A gate with its tests and how long it took: `test 412 ok 1m10s`.
+pub fn gate(result: &GateResult) -> String {
+    let tests = result.tests.map(|count| format!("{} ", tests(&count))).unwrap_or_default();
+    format!("{} {tests}{}", result.gate, duration(result.duration_ms))
+}
+
+/// What was used, with its limit where there is one: `$6.12 of $25.00   1.9M tok`.
+pub fn spent(usage: &Usage, limits: &Limits) -> String {
+    let mut parts = Vec::new();
+    if usage.usd_micros.is_some() || limits.usd_micros.is_some() {
+        let limit = limits.usd_micros.map(|limit| format!(" of {}", money(limit))).unwrap_or_default();
+        parts.push(format!("{}{limit}", usage.usd_micros.map_or_else(|| "$?".to_owned(), money)));
+    }
+    if usage.tokens() > 0 || limits.tokens.is_some() {
+        let limit = limits.tokens.map(|limit| format!(" of {}", tokens(limit))).unwrap_or_default();
+        parts.push(format!("{}{limit} tok", tokens(usage.tokens())));
+    }
+    parts.join("   ")
+}

@@ -1,0 +1,110 @@
+//! States, verdicts and findings in words, each with its mark: the same everywhere.
+
+use anstyle::Style;
+
+use crate::cli::output::style::{self, Glyphs};
+use crate::cli::output::{safe, units};
+use crate::domain::evidence::GateOutcome;
+use crate::domain::goal::{GoalStatus, SandboxLevel};
+use crate::domain::ids::Timestamp;
+use crate::domain::review::{Finding, Review, Verdict};
+use crate::domain::task::WaitingFor;
+use crate::domain::view::SliceState;
+
+/// How a gate ended.
+pub fn outcome(outcome: &GateOutcome) -> String {
+    match outcome {
+        GateOutcome::Green => "green".to_owned(),
+        GateOutcome::Red { exit } => format!("red (exit {exit})"),
+        GateOutcome::TimedOut => "timed out".to_owned(),
+        GateOutcome::Unstartable { detail } => format!("cannot be started ({})", safe::line(detail)),
+        GateOutcome::Stopped => "stopped".to_owned(),
+    }
+}
+
+/// A finding, on one line: severity, place, message, rule.
+pub fn finding(found: &Finding) -> String {
+    let place = found.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let text = format!("{}  {}{place}  {}  ({})", found.severity.as_str(), found.path, found.message, found.rule);
+    safe::line(&text)
+}
+
+/// A verdict of a reviewer.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Blocked => "blocked",
+        Verdict::NotApplicable => "not applicable",
+    }
+}
+
+/// The reviews in sum: `5/6 passed, 1 not applicable   2 findings`.
+pub fn reviews(reviews: &[Review]) -> String {
+    let of = |wanted: Verdict| reviews.iter().filter(|review| review.verdict == wanted).count();
+    let findings: usize = reviews.iter().map(|review| review.findings.len()).sum();
+    let mut text = format!("{}/{} passed", of(Verdict::Passed), reviews.len());
+    if of(Verdict::Blocked) > 0 {
+        text.push_str(&format!(", {} blocked", of(Verdict::Blocked)));
+    }
+    if of(Verdict::NotApplicable) > 0 {
+        text.push_str(&format!(", {} not applicable", of(Verdict::NotApplicable)));
+    }
+    format!("{text}   {}", units::counted(findings, "finding"))
+}
+
+/// The colour of a status.
+pub fn status_style(status: GoalStatus) -> Style {
+    match status {
+        GoalStatus::Ready => style::GOOD,
+        GoalStatus::Planned | GoalStatus::Running => style::LIVE,
+        GoalStatus::Paused
+        | GoalStatus::BlockedOnHuman
+        | GoalStatus::BlockedOnExternal
+        | GoalStatus::NeedsMoreBudget => style::WARN,
+        GoalStatus::NotReady | GoalStatus::FailedInfra => style::BAD,
+        GoalStatus::Cancelled => style::DIM,
+    }
+}
+
+/// A status, with what is known of a goal that says `running` and has no process.
+pub fn status(status: GoalStatus, orphaned: bool) -> String {
+    if orphaned { format!("{status} (orphaned)") } else { status.to_string() }
+}
+
+/// The mark and the colour of a slice's state.
+pub fn state_mark(state: SliceState, glyphs: Glyphs) -> (&'static str, Style) {
+    match state {
+        SliceState::Waiting => (glyphs.waits, style::DIM),
+        SliceState::Running | SliceState::Reviewing | SliceState::Accepted => (glyphs.working, style::LIVE),
+        SliceState::Integrated => (glyphs.done, style::GOOD),
+        SliceState::Asking => (glyphs.asks, style::WARN),
+        SliceState::GivenUp => (glyphs.failed, style::BAD),
+    }
+}
+
+/// A slice's state as people read it.
+pub fn state(state: SliceState) -> &'static str {
+    match state {
+        SliceState::Waiting => "waiting",
+        SliceState::Running => "running",
+        SliceState::Reviewing => "in review",
+        SliceState::Accepted => "to be merged",
+        SliceState::Integrated => "merged",
+        SliceState::Asking => "asks you",
+        SliceState::GivenUp => "given up",
+    }
+}
+
+/// Why a slice waits: `slice s4, since 12m: starts when s4 is merged`; without a moment, without the age.
+pub fn waiting(waiting: &WaitingFor, now: Option<Timestamp>) -> String {
+    let since = now.map(|now| format!(", {}", units::age(now.since(waiting.since)))).unwrap_or_default();
+    let next = if waiting.next.is_empty() { String::new() } else { format!(": {}", waiting.next) };
+    safe::line(&format!("{} {}{since}{next}", waiting.kind, waiting.reference))
+}
+
+/// What confines agents and gates, in a phrase.
+pub fn sandbox(level: SandboxLevel) -> &'static str {
+    match level {
+        SandboxLevel::None => "none: agents and gates run unconfined",
+    }
+}

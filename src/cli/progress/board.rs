@@ -1,0 +1,246 @@
+//! What a run looks like at this moment, as far as a screen needs it.
+//!
+//! Ephemeral: begun from the goal's view, carried on by its records, never written down.
+
+use crate::domain::budget::{Limits, Usage};
+use crate::domain::event::{Event, Fact};
+use crate::domain::evidence::GateScope;
+use crate::domain::goal::Phase;
+use crate::domain::ids::{Attempt, SliceId, Timestamp};
+use crate::domain::review::Subject;
+use crate::domain::task::{AttemptOutcome, SliceSpec};
+use crate::domain::view::{GoalView, QuestionView, SliceState, SliceView};
+
+/// What a slice is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Nothing yet: behind other slices, or for a free agent.
+    Waits,
+    /// An attempt is in this step.
+    Works(String),
+    /// The last attempt went back, for this reason.
+    Returned(String),
+    /// Reviewers look at it.
+    InReview,
+    /// It is in the merge queue.
+    Queued,
+    /// It asks this.
+    Asks(String),
+    /// It is merged.
+    Merged,
+    /// It gets no further attempt.
+    GivenUp(String),
+}
+
+/// A slice on the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The slice.
+    pub id: SliceId,
+    /// The slices that it waits for by plan.
+    pub after: Vec<SliceId>,
+    /// The newest attempt, 0 before the first.
+    pub attempt: Attempt,
+    /// What it does.
+    pub activity: Activity,
+    /// Since when.
+    pub since: Timestamp,
+    /// When its first attempt began.
+    pub started: Option<Timestamp>,
+    /// Lines added and removed by its newest capture.
+    pub lines: Option<(u64, u64)>,
+}
+
+/// A run at this moment.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// The slices, in plan order.
+    pub rows: Vec<Row>,
+    /// What the run is doing.
+    pub phase: Phase,
+    /// When the run began.
+    pub since: Timestamp,
+    /// The last record's time.
+    pub updated: Timestamp,
+    /// Slices that may be worked on at once.
+    pub max_agents: u32,
+    /// What may be spent.
+    pub limits: Limits,
+    /// What agents reported.
+    pub usage: Usage,
+    /// Questions that wait for an answer.
+    pub questions: Vec<QuestionView>,
+}
+
+impl Board {
+    /// The board of a goal that stands as `view` says.
+    pub fn of(view: &GoalView) -> Self {
+        Self {
+            rows: view.slices.iter().map(|slice| Row::of(slice, view.updated)).collect(),
+            phase: view.phase,
+            since: view.updated,
+            updated: view.updated,
+            max_agents: view.charter.max_agents,
+            limits: view.budget.limits,
+            usage: view.budget.usage,
+            questions: view.questions.clone(),
+        }
+    }
+
+    /// Slices that are merged.
+    pub fn merged(&self) -> usize {
+        self.rows.iter().filter(|row| row.activity == Activity::Merged).count()
+    }
+
+    /// Slices that an agent works on.
+    pub fn working(&self) -> usize {
+        self.rows.iter().filter(|row| matches!(row.activity, Activity::Works(_))).count()
+    }
+
+    /// A slice's row.
+    pub fn row(&self, id: &SliceId) -> Option<&Row> {
+        self.rows.iter().find(|row| row.id == *id)
+    }
+
+    /// The slices that one waits for and that are not merged yet.
+    pub fn open_dependencies<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a SliceId> {
+        row.after.iter().filter(|id| self.row(id).is_some_and(|row| row.activity != Activity::Merged))
+    }
+
+    /// Carries the board on by one record.
+    pub fn apply(&mut self, event: &Event) {
+        self.updated = event.ts;
+        self.apply_to_goal(event);
+        let Some((slice, activity)) = turn(event) else { return };
+        if let Some(row) = self.rows.iter_mut().find(|row| row.id == *slice) {
+            row.apply(event, activity);
+        }
+    }
+
+    fn apply_to_goal(&mut self, event: &Event) {
+        if let Fact::RunStarted { .. } = &event.fact {
+            self.since = event.ts;
+        } else if let Fact::PhaseEntered { phase } = &event.fact {
+            self.phase = *phase;
+        } else if let Fact::PlanAccepted(plan) = &event.fact {
+            self.rows = plan.slices.iter().map(|spec| Row::planned(spec, event.ts)).collect();
+        } else if let Fact::LimitsSet { limits } = &event.fact {
+            self.limits = *limits;
+        } else if let Fact::UsageRecorded { usage, .. } = &event.fact {
+            self.usage = self.usage.plus(usage);
+        } else if let Fact::QuestionAsked { id, slice, text } = &event.fact {
+            let (id, slice, text) = (id.clone(), slice.clone(), text.clone());
+            self.questions.push(QuestionView { id, slice, text, since: event.ts });
+        } else if let Fact::QuestionAnswered { id, .. } = &event.fact {
+            self.questions.retain(|question| question.id != *id);
+        }
+    }
+}
+
+impl Row {
+    fn planned(spec: &SliceSpec, ts: Timestamp) -> Self {
+        Self {
+            id: spec.id.clone(),
+            after: spec.after.clone(),
+            attempt: Attempt(0),
+            activity: Activity::Waits,
+            since: ts,
+            started: None,
+            lines: None,
+        }
+    }
+
+    fn of(slice: &SliceView, now: Timestamp) -> Self {
+        let reason = || slice.reason.clone().unwrap_or_default();
+        let activity = match slice.state {
+            SliceState::Waiting => Activity::Waits,
+            SliceState::Running => Activity::Works(slice.step.clone().unwrap_or_default()),
+            SliceState::Reviewing => Activity::InReview,
+            SliceState::Accepted => Activity::Queued,
+            SliceState::Integrated => Activity::Merged,
+            SliceState::Asking => Activity::Asks(reason()),
+            SliceState::GivenUp => Activity::GivenUp(reason()),
+        };
+        Self {
+            attempt: slice.attempt,
+            activity,
+            started: slice.started,
+            lines: slice.captured.as_ref().map(|capture| (capture.added, capture.removed)),
+            ..Self::planned(&slice.spec, slice.ended.unwrap_or(now))
+        }
+    }
+
+    fn apply(&mut self, event: &Event, activity: Activity) {
+        if let Fact::AttemptClaimed { attempt, .. } = &event.fact {
+            self.attempt = attempt.attempt;
+            self.started.get_or_insert(event.ts);
+        }
+        if let Fact::SliceCaptured { capture } = &event.fact {
+            self.lines = Some((capture.added, capture.removed));
+        }
+        let goes_on = matches!((&self.activity, &activity), (Activity::Works(_), Activity::Works(_)));
+        if !goes_on {
+            self.since = event.ts;
+        }
+        self.activity = activity;
+    }
+}
+
+/// What a record turns a slice to.
+fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
+    let worker = event.attempt.as_ref().map(|attempt| &attempt.slice);
+    let step = |step: &str| worker.map(|slice| (slice, Activity::Works(step.to_owned())));
+    match &event.fact {
+        Fact::AttemptClaimed { attempt, .. } => Some((&attempt.slice, Activity::Works("starting".to_owned()))),
+        Fact::WorktreePrepared { .. } => step("agent"),
+        Fact::AgentReported { .. } => step("capturing"),
+        Fact::SliceCaptured { .. } => step("gates"),
+        Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, result } => {
+            Some((slice, Activity::Works(format!("gate {} {}", result.gate, result.outcome.as_str()))))
+        }
+        Fact::AttemptFinished { attempt, outcome } => ended(outcome).map(|activity| (&attempt.slice, activity)),
+        Fact::ReviewFinished { subject: Subject::Slice { slice, .. }, .. } => Some((slice, Activity::InReview)),
+        Fact::SliceAccepted { slice, .. } => Some((slice, Activity::Queued)),
+        Fact::SliceReturned { slice, feedback, .. } => Some((slice, Activity::Returned(feedback.summary.clone()))),
+        Fact::SliceGivenUp { slice, reason } => Some((slice, Activity::GivenUp(reason.clone()))),
+        Fact::SliceReopened { slice, .. } => Some((slice, Activity::Waits)),
+        Fact::QuestionAsked { slice, text, .. } => Some((slice, Activity::Asks(text.clone()))),
+        Fact::SliceIntegrated { slice, .. } => Some((slice, Activity::Merged)),
+        Fact::GoalCreated(_)
+        | Fact::RunStarted { .. }
+        | Fact::PhaseEntered { .. }
+        | Fact::StopRequested { .. }
+        | Fact::Delivered { .. }
+        | Fact::GoalSettled { .. }
+        | Fact::PlanAccepted(_)
+        | Fact::AttemptOffered { .. }
+        | Fact::LateResultDropped { .. }
+        | Fact::QuestionAnswered { .. }
+        | Fact::GateFinished { scope: GateScope::Base | GateScope::Batch { .. } | GateScope::Tip, .. }
+        | Fact::ReviewFinished { subject: Subject::Goal { .. }, .. }
+        | Fact::BatchFormed { .. }
+        | Fact::MergeConflicted { .. }
+        | Fact::FlakeSeen { .. }
+        | Fact::RedBefore { .. }
+        | Fact::SliceBlamed { .. }
+        | Fact::LimitsSet { .. }
+        | Fact::UsageRecorded { .. }
+        | Fact::BudgetNoticed { .. }
+        | Fact::BudgetExhausted { .. }
+        | Fact::ActorRestarted { .. }
+        | Fact::RestartsExceeded { .. }
+        | Fact::TailCut { .. } => None,
+    }
+}
+
+fn ended(outcome: &AttemptOutcome) -> Option<Activity> {
+    match outcome {
+        AttemptOutcome::Passed => Some(Activity::InReview),
+        AttemptOutcome::Rejected { feedback } => Some(Activity::Returned(feedback.summary.clone())),
+        AttemptOutcome::Asked { .. } => None,
+        AttemptOutcome::Unavailable { detail } | AttemptOutcome::Expired { detail } => {
+            Some(Activity::Returned(detail.clone()))
+        }
+        AttemptOutcome::Interrupted { by } => Some(Activity::Returned(format!("stopped by {by}"))),
+    }
+}
