@@ -40,15 +40,37 @@ impl Context {
     pub fn command(&self, command: &str) -> String {
         match &self.state_dir {
             Some(dir) if command.starts_with("omk ") => {
-                format!("{command} --state-dir {}", quoted(&dir.to_string_lossy()))
+                format!("{} --state-dir {}", command.trim_end(), quoted(&dir.to_string_lossy()))
             }
             Some(_) | None => command.to_owned(),
         }
     }
 
+    /// How this user types commands about a goal.
+    pub fn typist(&self, id: &GoalId) -> Typist {
+        Typist { id: id.clone(), tail: self.command("omk ").trim_start_matches("omk ").to_owned() }
+    }
+
     /// Commands as this user has to type them.
     pub fn commands(&self, commands: &[String]) -> Vec<String> {
         commands.iter().map(|command| self.command(command)).collect()
+    }
+}
+
+/// How one user types commands about one goal.
+#[derive(Clone, Debug)]
+pub struct Typist {
+    /// The goal.
+    pub id: GoalId,
+    /// What stands behind every command: the state directory, where a flag named one.
+    pub tail: String,
+}
+
+impl Typist {
+    /// A command whose `{id}` stands for the goal.
+    pub fn command(&self, template: &str) -> String {
+        let command = template.replace("{id}", self.id.as_str());
+        if self.tail.is_empty() { command } else { format!("{command} {}", self.tail) }
     }
 }
 

@@ -33,7 +33,7 @@ impl<'a> SettledDocument<'a> {
 pub fn drive(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Result<Settled, Failure> {
     let view = context.omk.view(id, None)?;
     context.output.note(&opening(context, &view, notes));
-    let progress = Progress::start(context.output, &view);
+    let progress = Progress::start(context.output, context.typist(id), &view);
     let settled = context.omk.drive(id, how, progress.sink());
     progress.finish();
     Ok(with_way_on(settled?))

@@ -32,3 +32,9 @@ mod process;
 mod test_output;
 
 mod graph;
+//! The one binary of integration tests, a file per capability.
+
+mod cli;
+mod cli_screens;
+mod demo;
+mod support;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::app::clock;
 use crate::cli::args::GoalArg;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Typist};
 use crate::cli::error::{Failure, misuse};
 use crate::cli::event;
 use crate::cli::goal::retry;
@@ -83,39 +83,39 @@ fn actor(text: &str) -> Result<String, Failure> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let filter = Filter::of(args)?;
+    let (filter, typist) = (Filter::of(args)?, context.typist(&id));
     let events = context.omk.events(&id)?;
     let mut seen = events.last().map_or(Seq(0), |event| event.seq);
-    show(context, &filter, &events)?;
+    show(context, &typist, &filter, &events)?;
     while args.follow {
         let Some(events) = context.omk.follow(&id, seen)? else { break };
         match events.last() {
             Some(last) => seen = last.seq,
             None => std::thread::sleep(POLL),
         }
-        show(context, &filter, &events)?;
+        show(context, &typist, &filter, &events)?;
     }
     Ok(0)
 }
 
-fn show(context: &Context, filter: &Filter, events: &[Event]) -> Result<(), Failure> {
+fn show(context: &Context, typist: &Typist, filter: &Filter, events: &[Event]) -> Result<(), Failure> {
     let shown = events.iter().filter(|event| filter.admits(event));
     let text: String = if context.output.json {
         shown.map(|event| safe::json(&event::document(event)) + "\n").collect()
     } else {
-        shown.filter_map(log_line).collect()
+        shown.filter_map(|event| log_line(event, typist)).collect()
     };
     if text.is_empty() { Ok(()) } else { context.output.result(&text) }
 }
 
 /// A record as a line of the narrative: `09:41:00Z scheduler   start    s4  attempt 1`.
-pub fn log_line(event: &Event) -> Option<String> {
+pub fn log_line(event: &Event, typist: &Typist) -> Option<String> {
     let line = narrative::narrate(event)?;
-    let slice = line.slice.map(|slice| format!("{slice}  ")).unwrap_or_default();
+    let slice = line.slice.as_ref().map(|slice| format!("{slice}  ")).unwrap_or_default();
     let actor = style::left(actor_style(event.actor), event.actor.as_str(), 20);
     let act = style::left(line.act.style, line.act.plain, 8);
     let mut text = format!("{} {actor} {act} {slice}{}\n", units::clock(event.ts), line.text);
-    for more in &line.more {
+    for more in line.below(typist) {
         text.push_str(&format!("{:40}{more}\n", ""));
     }
     Some(text)

@@ -6,6 +6,7 @@ mod goal;
 mod merge;
 mod slice;
 
+use crate::cli::context::Typist;
 use crate::cli::output::{safe, style};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::SliceId;
@@ -52,15 +53,26 @@ pub struct Line {
     pub slice: Option<SliceId>,
     /// What and why.
     pub text: String,
-    /// Further lines: where to look, what to type.
+    /// Further lines: where to look.
     pub more: Vec<String>,
+    /// What to type.
+    pub hint: Option<Hint>,
     /// When it is shown.
     pub weight: Weight,
 }
 
+/// A command that helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// What it is for.
+    pub purpose: &'static str,
+    /// The command; `{id}` stands for the goal.
+    pub command: String,
+}
+
 impl Line {
     fn main(act: Act, text: impl AsRef<str>) -> Self {
-        Self { act, slice: None, text: safe::line(text.as_ref()), more: Vec::new(), weight: Weight::Main }
+        Self { act, slice: None, text: safe::line(text.as_ref()), more: Vec::new(), hint: None, weight: Weight::Main }
     }
 
     fn detail(act: Act, text: impl AsRef<str>) -> Self {
@@ -75,6 +87,16 @@ impl Line {
     fn see(mut self, more: impl AsRef<str>) -> Self {
         self.more.push(safe::line(more.as_ref()));
         self
+    }
+
+    fn hint(self, purpose: &'static str, command: String) -> Self {
+        Self { hint: Some(Hint { purpose, command: safe::line(&command) }), ..self }
+    }
+
+    /// What stands below the line: where to look, and the command that helps as this user types it.
+    pub fn below(&self, typist: &Typist) -> Vec<String> {
+        let hint = self.hint.iter().map(|hint| format!("{}: {}", hint.purpose, typist.command(&hint.command)));
+        self.more.iter().cloned().chain(hint).collect()
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn finished(attempt: &AttemptRef, outcome: &AttemptOutcome) -> Line {
         AttemptOutcome::Passed => Line::detail(PASSED, format!("attempt {number}, its gates are green")),
         AttemptOutcome::Rejected { feedback } => {
             let line = Line::main(FAILED, format!("attempt {number}: {}", feedback.summary));
-            line.see(format!("see: omk goal logs --slice {}", attempt.slice))
+            line.hint("see", format!("omk goal logs {{id}} --slice {}", attempt.slice))
         }
         AttemptOutcome::Asked { .. } => Line::detail(NOTED, format!("attempt {number} ended with a question")),
         AttemptOutcome::Unavailable { detail } => {
@@ -84,11 +84,11 @@ pub(super) fn accepted(slice: &SliceId, attempt: Attempt) -> Line {
 
 pub(super) fn returned(slice: &SliceId, attempt: Attempt, feedback: &Feedback) -> Line {
     let line = Line::main(RETURNED, format!("attempt {attempt}: {}", feedback.summary)).of(slice);
-    line.see(format!("see: omk goal logs --slice {slice}"))
+    line.hint("see", format!("omk goal logs {{id}} --slice {slice}"))
 }
 
 pub(super) fn given_up(slice: &SliceId, reason: &str) -> Line {
-    Line::main(GIVEN_UP, reason).of(slice).see(format!("another attempt: omk goal retry --slice {slice}"))
+    Line::main(GIVEN_UP, reason).of(slice).hint("another attempt", format!("omk goal retry {{id}} --slice {slice}"))
 }
 
 pub(super) fn reopened(slice: &SliceId, fresh: bool, hint: Option<&str>) -> Line {
@@ -99,7 +99,7 @@ pub(super) fn reopened(slice: &SliceId, fresh: bool, hint: Option<&str>) -> Line
 
 pub(super) fn asked(id: &str, slice: &SliceId, text: &str) -> Line {
     let line = Line::main(ASKS, format!("{id}: {text}")).of(slice);
-    line.see(format!("answer: omk goal answer {id} --yes | --no | --text \"...\""))
+    line.hint("answer", format!("omk goal answer {{id}}.{id} --yes"))
 }
 
 pub(super) fn answered(id: &str, answer: &str) -> Line {

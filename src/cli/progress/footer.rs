@@ -4,6 +4,7 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::context::Typist;
 use crate::cli::narrative::{self, Line};
 use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{Output, safe, stripped, units};
@@ -23,15 +24,16 @@ const BAR: usize = 18;
 #[derive(Debug)]
 pub struct Footer {
     output: Output,
+    typist: Typist,
     screen: MultiProgress,
     lines: Vec<ProgressBar>,
 }
 
 impl Footer {
     /// Takes the last lines of the terminal.
-    pub fn new(output: Output, view: &GoalView) -> Self {
+    pub fn new(output: Output, typist: Typist, view: &GoalView) -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-        let mut footer = Self { output, screen, lines: Vec::new() };
+        let mut footer = Self { output, typist, screen, lines: Vec::new() };
         footer.draw(&Board::of(view), view.updated);
         footer
     }
@@ -62,7 +64,7 @@ impl Footer {
 impl Screen for Footer {
     fn event(&mut self, event: &Event, board: &Board) {
         let Some(line) = narrative::narrate(event).filter(|line| is_shown(line, self.output)) else { return };
-        let text = stripped(&scrollback(event, &line, board), self.output.progress_color);
+        let text = stripped(&scrollback(event, &line, board, &self.typist), self.output.progress_color);
         let _ = self.screen.println(text.trim_end_matches('\n'));
     }
 
@@ -79,13 +81,13 @@ impl Screen for Footer {
 }
 
 /// A transition as it scrolls by: `      Merged schema     9ab41c0   +212 -8   18m40s`, further lines indented.
-pub fn scrollback(event: &Event, line: &Line, board: &Board) -> String {
+pub fn scrollback(event: &Event, line: &Line, board: &Board, typist: &Typist) -> String {
     let slice = line.slice.as_ref().map(|slice| format!("{} ", style::left(style::HEAD, slice.as_str(), 12)));
     let merged = merged_details(event, board).unwrap_or_default();
     let act = style::right(line.act.style, line.act.shown, 12);
     let mut text = format!("{act} {}{}{merged}\n", slice.unwrap_or_default(), line.text);
-    for more in &line.more {
-        text.push_str(&format!("             {}\n", style::paint(style::DIM, more)));
+    for more in line.below(typist) {
+        text.push_str(&format!("             {}\n", style::paint(style::DIM, &more)));
     }
     text
 }

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::app::{EventSink, clock};
+use crate::cli::context::Typist;
 use crate::cli::narrative::{Line, Weight};
 use crate::cli::output::Output;
 use crate::domain::event::Event;
@@ -58,9 +59,9 @@ pub struct Progress {
 
 impl Progress {
     /// Begins to show a run of a goal that stands as `view` says.
-    pub fn start(output: Output, view: &GoalView) -> Self {
+    pub fn start(output: Output, typist: Typist, view: &GoalView) -> Self {
         let board = Board::of(view);
-        let screen = screen(output, view);
+        let screen = screen(output, typist, view);
         let (news, inbox) = mpsc::channel();
         Self { news, thread: std::thread::spawn(move || watch(inbox, board, screen)) }
     }
@@ -81,15 +82,15 @@ impl Progress {
     }
 }
 
-fn screen(output: Output, view: &GoalView) -> Box<dyn Screen> {
+fn screen(output: Output, typist: Typist, view: &GoalView) -> Box<dyn Screen> {
     if output.json {
         Box::new(JsonLines)
     } else if output.quiet {
         Box::new(Silent)
     } else if output.live {
-        Box::new(Footer::new(output, view))
+        Box::new(Footer::new(output, typist, view))
     } else {
-        Box::new(PlainLines::new(output))
+        Box::new(PlainLines::new(output, typist))
     }
 }
 

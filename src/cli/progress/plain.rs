@@ -1,5 +1,6 @@
 //! A run where nothing can be redrawn: one line per transition, and now and then one that says that it goes on.
 
+use crate::cli::context::Typist;
 use crate::cli::narrative::{self, Line};
 use crate::cli::output::{Output, units};
 use crate::cli::progress::{Board, Screen, is_shown};
@@ -13,13 +14,14 @@ pub const STILL_AFTER_MS: u64 = 10 * 60_000;
 #[derive(Debug)]
 pub struct PlainLines {
     output: Output,
+    typist: Typist,
     last: Option<Timestamp>,
 }
 
 impl PlainLines {
     /// Begins to print.
-    pub fn new(output: Output) -> Self {
-        Self { output, last: None }
+    pub fn new(output: Output, typist: Typist) -> Self {
+        Self { output, typist, last: None }
     }
 }
 
@@ -27,7 +29,7 @@ impl Screen for PlainLines {
     fn event(&mut self, event: &Event, board: &Board) {
         let Some(line) = narrative::narrate(event).filter(|line| is_shown(line, self.output)) else { return };
         self.last = Some(event.ts);
-        self.output.note(&plain_line(event, &line, board));
+        self.output.note(&plain_line(event, &line, board, &self.typist));
     }
 
     fn tick(&mut self, board: &Board, now: Timestamp) {
@@ -42,11 +44,11 @@ impl Screen for PlainLines {
 }
 
 /// A transition: `09:32:43Z merge   schema  +212 -8 dur=18m40s 9ab41c0 (1/9)`, further lines indented.
-pub fn plain_line(event: &Event, line: &Line, board: &Board) -> String {
+pub fn plain_line(event: &Event, line: &Line, board: &Board, typist: &Typist) -> String {
     let slice = line.slice.as_ref().map(|slice| format!("{slice}  ")).unwrap_or_default();
     let merged = merged_details(event, board).unwrap_or_default();
     let mut text = format!("{} {:<8} {slice}{}{merged}\n", units::clock(event.ts), line.act.plain, line.text);
-    for more in &line.more {
+    for more in line.below(typist) {
         text.push_str(&format!("                   {more}\n"));
     }
     text

@@ -7,3 +7,7 @@ pub(crate) mod places;
 
 pub(crate) mod git_goal;
 pub(crate) mod git_repo;
+//! What several tests share.
+
+pub mod omk;
+pub mod views;
