@@ -28,7 +28,9 @@ impl Context {
             help: vec!["change into a directory that exists".to_owned()],
         })?;
         let place = Place { state_dir: common.state_dir.clone(), repo: common.repo.clone(), cwd };
-        Ok(Self { omk: Omk::open(place)?, output, state_dir: common.state_dir.clone() })
+        // Printed commands must work from any directory.
+        let state_dir = common.state_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+        Ok(Self { omk: Omk::open(place)?, output, state_dir })
     }
 
     /// The goal that an argument names.

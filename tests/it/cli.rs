@@ -45,7 +45,7 @@ fn a_typing_error_exits_with_2_and_says_what_was_meant() {
     let ran = Place::new().run(&["goal", "staus"]);
     assert_eq!(ran.code(), Some(2));
     assert_eq!(ran.stdout(), "");
-    assert!(ran.stderr().contains("a similar subcommand exists: 'status'"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("'status'"), "{}", ran.stderr());
 }
 
 #[test]

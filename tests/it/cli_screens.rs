@@ -301,14 +301,14 @@ fn a_run_ended_by_a_signal_exits_with_128_and_the_signal() {
 fn the_status_says_why_each_slice_waits_and_what_comes_next() {
     let view = running_goal();
     let process = Liveness::Held { holder: holder() };
-    let seen = Seen { view: &view, process: &process, next: &view.next, now: minutes(42) };
+    let seen = Seen { view: &view, process: &process, typist: &typist(), next: &view.next, now: minutes(42) };
     insta::assert_snapshot!(plain(&seen.text(Glyphs::UNICODE)));
 }
 
 #[test]
 fn a_goal_that_says_running_without_a_process_is_orphaned() {
     let view = running_goal();
-    let seen = Seen { view: &view, process: &Liveness::NoProcess, next: &[], now: minutes(42) };
+    let seen = Seen { view: &view, process: &Liveness::NoProcess, typist: &typist(), next: &[], now: minutes(42) };
     assert!(plain(&seen.text(Glyphs::ASCII)).contains("running (orphaned)"));
     let document = serde_json::to_value(StatusDocument::of(&view, &Liveness::NoProcess)).expect("JSON");
     assert_eq!(document["orphaned"], true);

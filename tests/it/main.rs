@@ -33,6 +33,7 @@ mod test_output;
 
 mod graph;
 //! The one binary of integration tests, a file per capability.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod cli;
 mod cli_screens;

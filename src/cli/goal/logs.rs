@@ -85,10 +85,12 @@ pub fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let (filter, typist) = (Filter::of(args)?, context.typist(&id));
     let events = context.omk.events(&id)?;
-    let mut seen = events.last().map_or(Seq(0), |event| event.seq);
     show(context, &typist, &filter, &events)?;
-    while args.follow {
-        let Some(events) = context.omk.follow(&id, seen)? else { break };
+    if !args.follow {
+        return Ok(0);
+    }
+    let mut seen = events.last().map_or(Seq(0), |event| event.seq);
+    while let Some(events) = context.omk.follow(&id, seen)? {
         match events.last() {
             Some(last) => seen = last.seq,
             None => std::thread::sleep(POLL),

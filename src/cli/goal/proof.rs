@@ -90,9 +90,7 @@ pub fn run(context: &Context, args: &ProofArgs) -> Result<u8, Failure> {
     let statement = context.omk.proof(&id)?;
     match format {
         Format::Text => context.output.result(&text(&statement))?,
-        Format::Json => {
-            context.output.exact(&format!("{}\n", safe::json_pretty(&ProofDocument::of(&statement.predicate))))?
-        }
+        Format::Json => context.output.document(&ProofDocument::of(&statement.predicate))?,
         Format::Md => context.output.exact(&markdown(&statement.predicate))?,
     }
     Ok(0)

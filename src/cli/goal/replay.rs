@@ -58,7 +58,7 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
         Format::Json => {
             let events = events.iter().map(event::document).collect();
             let document = ReplayDocument { schema: "omk.goal.replay/v1", events, state: &view };
-            context.output.exact(&format!("{}\n", safe::json_pretty(&document)))?;
+            context.output.document(&document)?;
         }
         Format::Md => context.output.exact(&format!("{}\n{}", timeline_markdown(&events), show::markdown(&view)))?,
     }

@@ -28,7 +28,7 @@ pub fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     let view = context.omk.view(&id, None)?;
     match args.format.or_json(context.output.json) {
         Format::Text => context.output.result(&text(&view))?,
-        Format::Json => context.output.exact(&format!("{}\n", safe::json_pretty(&view)))?,
+        Format::Json => context.output.document(&view)?,
         Format::Md => context.output.exact(&markdown(&view))?,
     }
     Ok(0)
@@ -48,7 +48,7 @@ pub fn text(view: &GoalView) -> String {
     page.field("head", &format!("{} tree {}", view.integration.tip, view.integration.tree));
     page.field(
         "agent",
-        &format!("{}, at most {} at once", charter.agent.as_deref().unwrap_or("-"), charter.max_agents),
+        &format!("{}, at most {} at once", charter.agent.as_deref().unwrap_or("none named"), charter.max_agents),
     );
     page.field("sandbox", words::sandbox(charter.sandbox_level));
     page.field("plan", &view.plan_source);

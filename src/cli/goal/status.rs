@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::app::clock;
 use crate::cli::args::GoalArg;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Typist};
 use crate::cli::error::Failure;
 use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units, words};
@@ -98,8 +98,8 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
     if context.output.json {
         context.output.document(&StatusDocument::of(&view, &process))?;
     } else {
-        let next = context.commands(&view.next);
-        let seen = Seen { view: &view, process: &process, next: &next, now: clock::now() };
+        let (next, typist) = (context.commands(&view.next), context.typist(&id));
+        let seen = Seen { view: &view, process: &process, typist: &typist, next: &next, now: clock::now() };
         context.output.result(&seen.text(context.output.glyphs))?;
     }
     Ok(if args.exit_status { view.status.exit_code() } else { 0 })
@@ -116,6 +116,8 @@ pub struct Seen<'a> {
     pub view: &'a GoalView,
     /// The process that runs it.
     pub process: &'a Liveness,
+    /// How this user types commands about it.
+    pub typist: &'a Typist,
     /// The commands that go on, as this user types them.
     pub next: &'a [String],
     /// The moment.
@@ -155,7 +157,7 @@ impl Seen<'_> {
                 let place = format!("process {} on host {}", holder.pid, safe::line(&holder.host));
                 format!("{}   {status}, {}   {age} old   ({place})", view.id, view.phase.as_str())
             }
-            Liveness::NoProcess => format!("{}   {status}   {age} old   (no process)", view.id),
+            Liveness::NoProcess => format!("{}   {status}   {age} old", view.id),
         }
     }
 
@@ -196,7 +198,11 @@ impl Seen<'_> {
     fn question(&self, question: &QuestionView) -> String {
         let since = units::duration(self.now.since(question.since));
         let text = format!("{} {}: {}", question.id, question.slice, question.text);
-        line("needs", &format!("{} ({since})", style::paint(style::WARN, &safe::line(&text))))
+        let command = self.typist.command(&format!("omk goal answer {{id}}.{} --yes", question.id));
+        line(
+            "needs",
+            &format!("{} ({since})   {}", style::paint(style::WARN, &safe::line(&text)), safe::line(&command)),
+        )
     }
 
     fn budget(&self) -> String {

@@ -65,18 +65,12 @@ pub fn json<T: Serialize>(document: &T) -> String {
     escaped(&serde_json::to_string(document).unwrap_or_else(|cause| format!("{:?}", cause.to_string())))
 }
 
-/// The same on several lines.
-pub fn json_pretty<T: Serialize>(document: &T) -> String {
-    let text = serde_json::to_string_pretty(document).unwrap_or_else(|cause| format!("{:?}", cause.to_string()));
-    escaped(&text)
-}
-
-/// In JSON, deceptive characters other than line feeds stand within strings only.
+/// In JSON on one line, deceptive characters stand within strings only.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
     for c in json.chars() {
-        if c != '\n' && is_deceptive(c) {
+        if is_deceptive(c) {
             for unit in c.encode_utf16(&mut units) {
                 let _ = write!(out, "\\u{unit:04x}");
             }

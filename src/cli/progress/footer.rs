@@ -128,7 +128,7 @@ fn rank(activity: &Activity) -> u8 {
 
 fn head(board: &Board, now: Timestamp, glyphs: Glyphs) -> String {
     let (merged, all) = (board.merged(), board.rows.len());
-    let filled = if all == 0 { 0 } else { merged * BAR / all };
+    let filled = (merged * BAR).checked_div(all).unwrap_or(0);
     let bar = format!("[{}{}]", "#".repeat(filled), ".".repeat(BAR - filled));
     let mut parts = vec![
         format!("{} {} {}", glyphs.running, doing(board.phase), units::duration(now.since(board.since))),

@@ -74,7 +74,7 @@ pub fn still_line(board: &Board, now: Timestamp) -> String {
     }
     let spent = units::spent(&board.usage, &board.limits);
     if !spent.is_empty() {
-        parts.push(spent);
+        parts.push(spent.replace("   ", ", "));
     }
     format!("{} {:<8} {}\n", units::clock(now), "still", parts.join(", "))
 }

@@ -9,5 +9,5 @@ pub(crate) mod git_goal;
 pub(crate) mod git_repo;
 //! What several tests share.
 
-pub mod omk;
-pub mod views;
+pub(crate) mod omk;
+pub(crate) mod views;

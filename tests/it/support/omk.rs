@@ -6,28 +6,28 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A place where `omk` runs without touching anything of the user.
-pub struct Place {
+pub(crate) struct Place {
     root: TempDir,
 }
 
 impl Place {
     /// A new, empty place.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { root: tempfile::Builder::new().prefix("omk-test-").tempdir().expect("a temporary directory") }
     }
 
     /// A path below the place.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
     /// The state directory that `omk` uses here.
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.path("state")
     }
 
     /// The program, with `words` as its arguments, ready to run here.
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_omk"));
         command.args(words).current_dir(self.root.path()).stdin(Stdio::null()).env_clear();
         // Toolchains are found through these; nothing else of the user's is passed on.
@@ -47,32 +47,32 @@ impl Place {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, words: &[&str]) -> Ran {
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
         Ran(self.command(words).output().expect("omk starts"))
     }
 }
 
 /// What a run of the program left.
-pub struct Ran(pub Output);
+pub(crate) struct Ran(pub(crate) Output);
 
 impl Ran {
     /// The exit code; `None` where a signal ended it.
-    pub fn code(&self) -> Option<i32> {
+    pub(crate) fn code(&self) -> Option<i32> {
         self.0.status.code()
     }
 
     /// Its results.
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.0.stdout).into_owned()
     }
 
     /// Its progress and errors.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
 
     /// The last document on stdout.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         let text = self.stdout();
         let last = text.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
         serde_json::from_str(last).unwrap_or_else(|cause| panic!("{cause}: {text}\n{}", self.stderr()))
@@ -80,7 +80,7 @@ impl Ran {
 }
 
 /// Runs git in a directory without the user's configuration and returns what it prints; panics where it fails.
-pub fn git(dir: &Path, words: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, words: &[&str]) -> String {
     let output = Command::new("git")
         .args(words)
         .current_dir(dir)

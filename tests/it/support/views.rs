@@ -23,45 +23,45 @@ use omk::domain::view::{
 };
 
 /// 2026-11-21T09:00:00Z, when everything here began.
-pub const START: Timestamp = Timestamp(1_795_251_600_000);
+pub(crate) const START: Timestamp = Timestamp(1_795_251_600_000);
 
 /// So many minutes later.
-pub fn minutes(count: u64) -> Timestamp {
+pub(crate) fn minutes(count: u64) -> Timestamp {
     START.plus(count * 60_000)
 }
 
 /// A commit of one repeated digit.
-pub fn commit(digit: char) -> CommitId {
+pub(crate) fn commit(digit: char) -> CommitId {
     CommitId::parse(&digit.to_string().repeat(40)).expect("a digit")
 }
 
 /// A tree of one repeated digit.
-pub fn tree(digit: char) -> TreeId {
+pub(crate) fn tree(digit: char) -> TreeId {
     TreeId::parse(&digit.to_string().repeat(40)).expect("a digit")
 }
 
 /// A hash of one repeated digit.
-pub fn hash(digit: char) -> ContentHash {
+pub(crate) fn hash(digit: char) -> ContentHash {
     ContentHash::parse(&digit.to_string().repeat(64)).expect("a digit")
 }
 
 /// A slice's name.
-pub fn slice(id: &str) -> SliceId {
+pub(crate) fn slice(id: &str) -> SliceId {
     SliceId::parse(id).expect("a slice id")
 }
 
 /// The goal's name.
-pub fn goal() -> GoalId {
+pub(crate) fn goal() -> GoalId {
     GoalId::parse("add-login-01k5x7p2").expect("a goal id")
 }
 
 /// An attempt of a slice.
-pub fn attempt(id: &str, number: u32) -> AttemptRef {
+pub(crate) fn attempt(id: &str, number: u32) -> AttemptRef {
     AttemptRef { slice: slice(id), attempt: Attempt(number), epoch: Epoch(1) }
 }
 
 /// A record of the journal, decided by `actor`, `seconds` after the start.
-pub fn event(seq: u64, seconds: u64, actor: ActorName, fact: Fact) -> Event {
+pub(crate) fn event(seq: u64, seconds: u64, actor: ActorName, fact: Fact) -> Event {
     Event {
         seq: Seq(seq),
         ts: START.plus(seconds * 1_000),
@@ -75,12 +75,12 @@ pub fn event(seq: u64, seconds: u64, actor: ActorName, fact: Fact) -> Event {
 }
 
 /// The same, about an attempt.
-pub fn about(attempt: AttemptRef, event: Event) -> Event {
+pub(crate) fn about(attempt: AttemptRef, event: Event) -> Event {
     Event { attempt: Some(attempt), ..event }
 }
 
 /// What the goal was asked to be.
-pub fn charter() -> Charter {
+pub(crate) fn charter() -> Charter {
     Charter {
         id: goal(),
         created: START,
@@ -110,7 +110,7 @@ pub fn charter() -> Charter {
 }
 
 /// A slice as planned.
-pub fn spec(id: &str, after: &[&str]) -> SliceSpec {
+pub(crate) fn spec(id: &str, after: &[&str]) -> SliceSpec {
     SliceSpec {
         id: slice(id),
         title: format!("The {id}"),
@@ -130,7 +130,7 @@ pub fn spec(id: &str, after: &[&str]) -> SliceSpec {
 }
 
 /// What a slice changed.
-pub fn capture(added: u64, removed: u64) -> Capture {
+pub(crate) fn capture(added: u64, removed: u64) -> Capture {
     Capture {
         start: commit('3'),
         tree: tree('5'),
@@ -143,7 +143,7 @@ pub fn capture(added: u64, removed: u64) -> Capture {
 }
 
 /// A slice that has not begun.
-pub fn waiting(id: &str, after: &[&str]) -> SliceView {
+pub(crate) fn waiting(id: &str, after: &[&str]) -> SliceView {
     SliceView {
         spec: spec(id, after),
         kind: "slice".to_owned(),
@@ -182,7 +182,7 @@ pub fn waiting(id: &str, after: &[&str]) -> SliceView {
 }
 
 /// A slice in its second attempt, at its gates.
-pub fn running(id: &str) -> SliceView {
+pub(crate) fn running(id: &str) -> SliceView {
     SliceView {
         state: SliceState::Running,
         attempt: Attempt(2),
@@ -195,7 +195,7 @@ pub fn running(id: &str) -> SliceView {
 }
 
 /// A slice that is merged.
-pub fn merged(id: &str) -> SliceView {
+pub(crate) fn merged(id: &str) -> SliceView {
     let view = waiting(id, &[]);
     SliceView {
         state: SliceState::Integrated,
@@ -209,7 +209,7 @@ pub fn merged(id: &str) -> SliceView {
 }
 
 /// A slice without a further attempt.
-pub fn given_up(id: &str) -> SliceView {
+pub(crate) fn given_up(id: &str) -> SliceView {
     SliceView {
         state: SliceState::GivenUp,
         attempt: Attempt(3),
@@ -222,7 +222,7 @@ pub fn given_up(id: &str) -> SliceView {
 }
 
 /// A gate as frozen.
-pub fn gate_spec(name: &str) -> GateSpec {
+pub(crate) fn gate_spec(name: &str) -> GateSpec {
     GateSpec {
         name: GateName::parse(name).expect("a gate name"),
         command: GateCommand::Shell(format!("make {name}")),
@@ -233,7 +233,7 @@ pub fn gate_spec(name: &str) -> GateSpec {
 }
 
 /// A gate's verdict.
-pub fn gate(name: &str, outcome: GateOutcome) -> GateResult {
+pub(crate) fn gate(name: &str, outcome: GateOutcome) -> GateResult {
     GateResult {
         gate: GateName::parse(name).expect("a gate name"),
         kind: GateKind::Test,
@@ -259,7 +259,7 @@ pub fn gate(name: &str, outcome: GateOutcome) -> GateResult {
 }
 
 /// The six reviews: five passed, one with a finding, and performance has nothing to judge.
-pub fn reviews() -> Vec<Review> {
+pub(crate) fn reviews() -> Vec<Review> {
     Role::ALL
         .into_iter()
         .map(|role| match role {
@@ -273,7 +273,7 @@ pub fn reviews() -> Vec<Review> {
 }
 
 /// A finding of the code reviewer.
-pub fn finding(severity: Severity) -> Finding {
+pub(crate) fn finding(severity: Severity) -> Finding {
     Finding {
         rule: "code.debug_leftover".to_owned(),
         severity,
@@ -284,7 +284,7 @@ pub fn finding(severity: Severity) -> Finding {
 }
 
 /// A goal in the middle of its work.
-pub fn running_goal() -> GoalView {
+pub(crate) fn running_goal() -> GoalView {
     GoalView {
         schema: "omk.goal/v1".to_owned(),
         id: goal(),
@@ -326,7 +326,7 @@ pub fn running_goal() -> GoalView {
 }
 
 /// A goal that is proven and delivered.
-pub fn ready_goal() -> GoalView {
+pub(crate) fn ready_goal() -> GoalView {
     let branch = |name: &str, commit: CommitId| Branch { name: format!("omk/{}/{name}", goal()), commit };
     let tip = |name: &str| ScopedGate { scope: GateScope::Tip, result: gate(name, GateOutcome::Green) };
     GoalView {
@@ -346,7 +346,7 @@ pub fn ready_goal() -> GoalView {
 }
 
 /// How a goal of this view came back.
-pub fn settled(view: &GoalView) -> Settled {
+pub(crate) fn settled(view: &GoalView) -> Settled {
     Settled {
         id: view.id.clone(),
         status: view.status,
@@ -357,7 +357,7 @@ pub fn settled(view: &GoalView) -> Settled {
 }
 
 /// The proof of a goal of this view.
-pub fn proof(view: &GoalView) -> ProofStatement {
+pub(crate) fn proof(view: &GoalView) -> ProofStatement {
     let branch = view.branches.first().map(|branch| branch.name.clone());
     ProofStatement {
         statement_type: STATEMENT_TYPE.to_owned(),
