@@ -13,7 +13,8 @@ use omk::adapters::git::workspace::GitWorkspace;
 use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::goal::RepositoryFacts;
 use omk::domain::ids::{Attempt, AttemptRef, Epoch, GoalId, SliceId, Timestamp};
-use omk::ports::{CaptureOrder, MergeInput, Merged, Workspace, WorktreeOrder};
+use omk::domain::order::{CaptureOrder, MergeInput, Merged, WorktreeOrder};
+use omk::ports::Workspace;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 

@@ -11,17 +11,15 @@
 //! | 1 | `graph`, `review`, `ports`; `process` | task DAG, rubrics, effect traits; child processes |
 //! | 0 | `domain` | the vocabulary |
 
-//! omk
-pub mod adapters;
-pub mod agents;
-pub mod app;
-pub mod cli;
 pub mod domain;
 
 pub mod graph;
 pub mod ports;
+pub mod process;
 pub mod review;
 
+pub mod adapters;
+pub mod agents;
 pub mod messages;
 pub mod store;
 pub mod workflow;
@@ -29,4 +27,5 @@ pub mod workflow;
 pub mod actors;
 
 pub mod app;
-pub mod process;
+
+pub mod cli;

@@ -1,11 +1,9 @@
-//! The real effects behind the ports: git, the wall clock, gates.
+//! The real effects behind the ports: git, the wall clock, gates, confinement.
 //!
 //! Each file owns one effect. None of them decides anything: what is done and when comes in as a request, what came of
 //! it goes out by value.
 
 pub mod clock;
-pub mod git;
-//! The real implementations of the effect traits.
-
 pub mod gate;
+pub mod git;
 pub mod sandbox;

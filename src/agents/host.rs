@@ -3,7 +3,7 @@
 //! Owns one run from its task to its report. Invariant: when the report is there no process of the agent is left.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,15 +53,20 @@ impl AgentHost {
     }
 }
 
+/// Whether an agent can be used at all, without starting it: `Err` has the cause in one sentence. A relative command
+/// is looked for at `cwd`.
+pub fn probe_here(agent: &str, cwd: &Path, environment: &AgentEnvironment) -> Result<(), String> {
+    let path = environment.value("PATH").map(|path| path.as_os_str());
+    match parse_agent(agent) {
+        Ok(AgentName::Script) => Ok(()),
+        Ok(AgentName::Command(command)) => cmd::probe(&command, cwd, path),
+        Err(unknown) => Err(unknown.to_string()),
+    }
+}
+
 impl Agents for AgentHost {
     fn probe(&self, agent: &str) -> Effect<Result<(), String>> {
-        let path = self.setup.environment.value("PATH").map(|path| path.as_os_str());
-        let answer = match parse_agent(agent) {
-            Ok(AgentName::Script) => Ok(()),
-            Ok(AgentName::Command(command)) => cmd::probe(&command, &self.setup.cwd, path),
-            Err(unknown) => Err(unknown.to_string()),
-        };
-        Box::pin(std::future::ready(answer))
+        Box::pin(std::future::ready(probe_here(agent, &self.setup.cwd, &self.setup.environment)))
     }
 
     fn run(&self, task: AgentTask, events: AgentEvents, stop: CancellationToken) -> Effect<AgentReport> {

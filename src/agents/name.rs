@@ -47,6 +47,16 @@ impl fmt::Display for AgentName {
     }
 }
 
+impl AgentName {
+    /// The name with a relative command made absolute at `cwd`, so that it means the same from anywhere.
+    pub fn anchored(&self, cwd: &std::path::Path) -> String {
+        match self {
+            Self::Script => self.to_string(),
+            Self::Command(command) => Self::Command(crate::agents::cmd::command_line(command, cwd)).to_string(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,10 @@
-//! The moment, for commands that show ages. What decides anything takes its time from the clock port instead.
+//! The moment, for commands that show ages or coin ids. What decides anything takes its time from the clock port.
 
-use std::time::SystemTime;
-
+use crate::adapters::clock::SystemClock;
 use crate::domain::ids::Timestamp;
+use crate::ports::Clock as _;
 
 /// The present moment by the wall clock.
 pub fn now() -> Timestamp {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemClock.now()
 }

@@ -5,7 +5,18 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::agents::script;
+use crate::process::{detached, keeper, spawn};
+
 /// Runs the hidden verb that `args` (without the program's name) begin with; `None` where they begin with none.
-pub fn dispatch(_args: &[OsString]) -> Option<ExitCode> {
+pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
+    let verb = args.first()?;
+    if verb == spawn::KEEPER_VERB {
+        return Some(keeper::main());
+    }
+    if verb == script::SCRIPT_VERB {
+        return Some(script::main());
+    }
+    detached::leave_session();
     None
 }

@@ -4,6 +4,7 @@
 //! that is the subreaper of its tree. `spawn` starts keepers from one immortal thread, `running` is the handle on one,
 //! `drive` takes a program to its end under a timeout and a stop token. Trusted short tools go through `direct`.
 
+pub mod detached;
 pub mod direct;
 pub mod drive;
 pub mod error;

@@ -8,7 +8,7 @@ use omk::agents::environment::AgentEnvironment;
 use omk::agents::host::{AgentHost, AgentSetup};
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentTask};
 use omk::domain::budget::Usage;
-use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, SliceId};
+use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
 use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
 use omk::ports::Agents;
 use tokio::sync::mpsc::unbounded_channel;

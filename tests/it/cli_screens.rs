@@ -149,6 +149,8 @@ fn history() -> Vec<Event> {
                 with: vec![slice("schema")],
                 paths: vec!["CHANGELOG.md".to_owned()],
                 evidence: Vec::new(),
+                keep: Vec::new(),
+                feedback: feedback("it conflicts with `schema` in CHANGELOG.md"),
             },
         ),
         (
@@ -158,11 +160,20 @@ fn history() -> Vec<Event> {
                 result: Box::new(gate("fmt", GateOutcome::TimedOut)),
             },
         ),
-        (Integrator, Fact::FlakeSeen { batch: Batch(1), gate: gate_name("test"), tree: tree('e') }),
+        (
+            Integrator,
+            Fact::FlakeSeen { scope: GateScope::Batch { batch: Batch(1) }, gate: gate_name("test"), tree: tree('e') },
+        ),
         (Integrator, Fact::RedBefore { batch: Batch(1), gate: gate_name("test"), onto: commit('3') }),
         (
             Integrator,
-            Fact::SliceBlamed { slice: slice("tokens"), attempt: Attempt(1), batch: Batch(1), gate: gate_name("test") },
+            Fact::SliceBlamed {
+                slice: slice("tokens"),
+                attempt: Attempt(1),
+                batch: Batch(1),
+                gate: gate_name("test"),
+                feedback: feedback("gate `test` turns red"),
+            },
         ),
         (
             Integrator,

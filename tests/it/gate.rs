@@ -9,8 +9,9 @@ use omk::adapters::gate::{Export, GateRunner, GateSetup, gate_hash};
 use omk::domain::evidence::{GateOutcome, GateResult, GateScope, TestCount};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{Attempt, Batch, GateName, SliceId, TreeId};
+use omk::domain::order::{Fault, GateOrder};
 use omk::domain::task::{GateCommand, GateKind, GateSpec};
-use omk::ports::{Effect, Fault, GateOrder, Gates};
+use omk::ports::{Effect, Gates};
 use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use omk::domain::ids::{CommitId, TreeId};
+use omk::domain::order::Captured;
 use omk::domain::task::Capture;
-use omk::ports::Captured;
 use proptest::prelude::*;
 
 use crate::support::git_goal::Goal;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use omk::domain::access::AccessSet;
-use omk::ports::{Captured, Uncapturable};
+use omk::domain::order::{Captured, Uncapturable};
 
 use crate::support::git_goal::{Goal, patterns};
 use crate::support::git_repo::{GitRepo, git, link, write};

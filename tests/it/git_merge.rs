@@ -5,8 +5,9 @@ use std::path::Path;
 
 use omk::domain::change::{Change, EntryKind, FileChange, Line};
 use omk::domain::ids::SliceId;
+use omk::domain::order::{ConflictPath, Merged};
 use omk::domain::task::KeptLines;
-use omk::ports::{ConflictPath, Merged, Workspace};
+use omk::ports::Workspace;
 use proptest::prelude::*;
 
 use crate::support::git_goal::{AT, Goal, clean, done};

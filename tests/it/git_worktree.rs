@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use omk::domain::ids::TreeId;
-use omk::ports::{Workspace, WorktreeOrder};
+use omk::domain::order::WorktreeOrder;
+use omk::ports::Workspace;
 
 use crate::support::git_goal::{Goal, attempt, done};
 use crate::support::git_repo::{GitRepo, contents, git, link, write, write_executable};

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use omk::domain::evidence::ArtifactRef;
 use omk::domain::ids::ContentHash;
-use omk::ports::{Artifacts, Effect, Fault};
+use omk::domain::order::Fault;
+use omk::ports::{Artifacts, Effect};
 
 /// All that was put, by name.
 #[derive(Clone, Default)]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::ids::GateName;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 type Busy = Arc<Mutex<HashMap<GateName, BTreeSet<usize>>>>;
 

@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::objects::{failed, fault};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// As deep as git itself follows them.
 const DEEPEST: usize = 5;

@@ -9,8 +9,8 @@ use super::objects::{commit_id, commit_oid, failed, tree_id, tree_of_commit};
 use super::shared::Shared;
 use super::walk::{Walker, Yardstick};
 use super::{checkout, edit, worktree};
+use crate::domain::order::{CaptureOrder, Captured, Fault};
 use crate::domain::task::Capture;
-use crate::ports::{CaptureOrder, Captured, Fault};
 
 impl Shared {
     /// Captures a worktree. Nothing is committed where something cannot be captured or nothing differs.

@@ -6,7 +6,7 @@ use super::leaf::Leaf;
 use super::objects::{blob, blob_size, failed, shown, tree_of_commit};
 use super::tree_diff::{self, Difference};
 use crate::domain::change::{Change, EntryKind, FileChange, Line};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// Files above this size, in bytes, are not looked at line by line.
 const LARGEST_TEXT: usize = 1 << 20;

@@ -17,7 +17,7 @@ use super::listing::{Entry, Listing};
 use super::objects::{failed, shown};
 use super::snapshot::FileStat;
 use crate::domain::change::EntryKind;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::RDONLY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const NEW_FILE: OFlags =

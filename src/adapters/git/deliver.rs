@@ -13,7 +13,7 @@ use super::pack;
 use super::private::PrivateRepository;
 use super::shared::Shared;
 use crate::domain::event::Branch;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// The existing branches that stand in the way of branches of these names: the same, one above (`omk`), or one below.
 /// Sorted.

@@ -6,7 +6,7 @@ use git2::{Oid, Repository};
 
 use super::leaf::Leaf;
 use super::objects::{failed, shown, tree};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// What is to stand at each path; `None` where nothing is.
 pub(super) type Edits = BTreeMap<Vec<u8>, Option<Leaf>>;

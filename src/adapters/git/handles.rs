@@ -8,7 +8,7 @@ use git2::Repository;
 
 use super::objects::failed;
 use super::recent::held;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// The idle handles.
 pub(super) struct Handles {

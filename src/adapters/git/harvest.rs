@@ -7,7 +7,7 @@ use super::listing::Listing;
 use super::names;
 use super::objects::shown;
 use crate::domain::change::EntryKind;
-use crate::ports::Uncapturable;
+use crate::domain::order::Uncapturable;
 
 /// How many left-out paths are listed.
 const IGNORED_LISTED: usize = 100;

@@ -8,7 +8,7 @@ use super::leaf::Leaf;
 use super::objects::{commit_id, commit_oid, failed};
 use crate::domain::change::EntryKind;
 use crate::domain::ids::CommitId;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// The commits that `tips` reach, themselves included, without those that `stop` names and what only they reach.
 ///

@@ -4,7 +4,7 @@ use git2::{Repository, Signature, Time};
 
 use super::objects::failed;
 use crate::domain::ids::Timestamp;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// The author and committer of every commit of a goal.
 #[derive(Clone, Debug, PartialEq, Eq)]

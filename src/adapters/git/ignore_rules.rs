@@ -15,7 +15,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use super::checkout::split;
 use super::listing::Listing;
 use super::objects::{blob, failed};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// Where the rules believe the tree to be; it need not exist.
 const ROOT: &str = "/tree";

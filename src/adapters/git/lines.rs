@@ -8,8 +8,8 @@ use git2::{Oid, Repository};
 use super::change::{bare, each_line, text};
 use super::leaf::Leaf;
 use super::objects::{tree, tree_of_commit};
+use crate::domain::order::Fault;
 use crate::domain::task::KeptLines;
-use crate::ports::Fault;
 
 /// The lines that `to` adds to a file over `from`, in file order. None for what is no text.
 pub(super) fn added(repo: &Repository, from: Oid, to: Oid, path: &str) -> Result<Vec<String>, Fault> {

@@ -8,7 +8,7 @@ use git2::{Oid, Repository};
 use super::leaf::Leaf;
 use super::names;
 use super::objects::{fault, shown, tree};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// The deepest directory that is followed, here and in worktrees.
 pub(super) const DEEPEST: usize = 256;

@@ -15,7 +15,7 @@ use super::overlap::ChangedPaths;
 use super::shared::Shared;
 use super::tree_diff::{self, Differences};
 use crate::domain::ids::{CommitId, Timestamp};
-use crate::ports::{ConflictPath, Fault, MergeInput, Merged};
+use crate::domain::order::{ConflictPath, Fault, MergeInput, Merged};
 
 /// The state of a run of merges.
 struct Queue<'a> {

@@ -18,7 +18,7 @@ use super::identity::Identity;
 use super::objects::{blob, failed, fault, tree};
 use super::program::{GitCall, GitOutput, GitProgram};
 use crate::domain::ids::Timestamp;
-use crate::ports::{ConflictPath, Fault};
+use crate::domain::order::{ConflictPath, Fault};
 
 /// Git's name of the tree with nothing in it.
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";

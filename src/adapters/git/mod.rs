@@ -7,9 +7,11 @@
 
 pub mod deliver;
 pub mod inspect;
+pub mod look;
 pub mod private;
 pub mod program;
 pub mod refusal;
+pub mod seed;
 pub mod workspace;
 
 mod alternates;

@@ -5,7 +5,7 @@
 use git2::{ObjectType, Oid, Repository, Tree};
 
 use crate::domain::ids::{CommitId, TreeId};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// Makes a fault of any error: `map_err(failed("read the tree"))`. `what` ends the fragment "failed to …".
 pub(super) fn failed<E: std::fmt::Display>(what: impl Into<String>) -> impl FnOnce(E) -> Fault {

@@ -11,7 +11,7 @@ use super::history;
 use super::leaf::Leaf;
 use super::objects::{failed, fault, tree, tree_of_commit};
 use crate::domain::change::EntryKind;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// Copies what `tips` reach and `base` does not into `objects`. When it returns, the pack and its directory are synced.
 pub(super) fn copy(repo: &Repository, base: Oid, tips: &[Oid], objects: &Path) -> Result<(), Fault> {

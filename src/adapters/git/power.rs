@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use git2::{Oid, Repository};
 
 use super::objects::failed;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 

@@ -18,7 +18,7 @@ use super::{alternates, power};
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// Ours alone: nothing runs by itself, nothing is pruned, contents are taken as they are.
 const CONFIG: &str = "[core]

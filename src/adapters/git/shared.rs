@@ -14,7 +14,7 @@ use super::program::GitProgram;
 use super::recent::{Recent, held};
 use super::snapshot::Snapshot;
 use crate::domain::change::Change;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// Trees that are kept flattened.
 const LISTINGS: usize = 8;

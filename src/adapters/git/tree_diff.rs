@@ -6,7 +6,7 @@ use git2::{Oid, Repository, Tree, TreeEntry};
 
 use super::leaf::Leaf;
 use super::objects::tree;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// What stands at a path on either side; never the same on both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use super::objects::{failed, shown};
 use super::snapshot::{FileStat, Snapshot};
 use crate::domain::access::AccessSet;
 use crate::domain::change::EntryKind;
-use crate::ports::Fault;
+use crate::domain::order::Fault;
 
 /// What a walk compares with.
 pub(super) struct Yardstick<'a> {

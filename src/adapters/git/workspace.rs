@@ -21,8 +21,9 @@ use crate::domain::change::Change;
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId, Timestamp, TreeId};
+use crate::domain::order::{CaptureOrder, Captured, Fault, MergeInput, Merged, WorktreeOrder};
 use crate::domain::task::KeptLines;
-use crate::ports::{CaptureOrder, Captured, Effect, Fault, MergeInput, Merged, Workspace, WorktreeOrder};
+use crate::ports::{Effect, Workspace};
 
 /// One goal's private repository and worktrees. Clones share everything.
 #[derive(Clone)]

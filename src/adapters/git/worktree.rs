@@ -23,7 +23,7 @@ use super::private::PrivateRepository;
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot, backdated};
 use crate::domain::ids::TreeId;
-use crate::ports::{Fault, WorktreeOrder};
+use crate::domain::order::{Fault, WorktreeOrder};
 
 impl Shared {
     /// Makes a worktree and returns its path.

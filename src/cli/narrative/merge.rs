@@ -73,8 +73,14 @@ pub(super) fn conflict(slice: &SliceId, with: &[SliceId], paths: &[String]) -> L
     Line::main(CONFLICT, format!("with {} in {}", names(with), paths.join(", "))).of(slice)
 }
 
-pub(super) fn flake(batch: Batch, gate: &GateName) -> Line {
-    let text = format!("gate {gate} was red and then green on one tree (batch {batch}): a flake, nobody is blamed");
+pub(super) fn flake(scope: &GateScope, gate: &GateName) -> Line {
+    let place = match scope {
+        GateScope::Base => "the base".to_owned(),
+        GateScope::Attempt { slice, attempt } => format!("{slice}.{attempt}"),
+        GateScope::Batch { batch } => format!("batch {batch}"),
+        GateScope::Tip => "the integrated tree".to_owned(),
+    };
+    let text = format!("gate {gate} was red and then green on one tree ({place}): a flake, nobody is blamed");
     Line::main(WARNED, text)
 }
 

@@ -139,7 +139,7 @@ fn sentence(fact: &Fact) -> Option<Line> {
         Fact::ReviewFinished { subject, review } => merge::review(subject, review),
         Fact::BatchFormed { batch, onto, slices } => merge::batched(*batch, onto, slices),
         Fact::MergeConflicted { slice, with, paths, .. } => merge::conflict(slice, with, paths),
-        Fact::FlakeSeen { batch, gate, .. } => merge::flake(*batch, gate),
+        Fact::FlakeSeen { scope, gate, .. } => merge::flake(scope, gate),
         Fact::RedBefore { batch, gate, onto } => merge::red_before(*batch, gate, onto),
         Fact::SliceBlamed { slice, batch, gate, .. } => merge::blamed(slice, *batch, gate),
         Fact::SliceIntegrated { slice, attempt, merge, .. } => merge::integrated(slice, *attempt, merge),

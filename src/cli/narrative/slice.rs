@@ -40,6 +40,9 @@ pub(super) fn finished(attempt: &AttemptRef, outcome: &AttemptOutcome) -> Line {
         }
         AttemptOutcome::Interrupted { by } => Line::detail(NOTED, format!("attempt {number} was stopped by {by}")),
         AttemptOutcome::Expired { detail } => Line::main(FAILED, format!("attempt {number} expired: {detail}")),
+        AttemptOutcome::Errored { detail } => {
+            Line::main(FAILED, format!("attempt {number}: omk itself failed: {detail}"))
+        }
     };
     line.of(&attempt.slice)
 }

@@ -238,9 +238,9 @@ fn ended(outcome: &AttemptOutcome) -> Option<Activity> {
         AttemptOutcome::Passed => Some(Activity::InReview),
         AttemptOutcome::Rejected { feedback } => Some(Activity::Returned(feedback.summary.clone())),
         AttemptOutcome::Asked { .. } => None,
-        AttemptOutcome::Unavailable { detail } | AttemptOutcome::Expired { detail } => {
-            Some(Activity::Returned(detail.clone()))
-        }
+        AttemptOutcome::Unavailable { detail }
+        | AttemptOutcome::Expired { detail }
+        | AttemptOutcome::Errored { detail } => Some(Activity::Returned(detail.clone())),
         AttemptOutcome::Interrupted { by } => Some(Activity::Returned(format!("stopped by {by}"))),
     }
 }

@@ -10,8 +10,9 @@ use omk::adapters::git::workspace::GitWorkspace;
 use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::goal::RepositoryFacts;
 use omk::domain::ids::{Attempt, AttemptRef, CommitId, Epoch, GoalId, SliceId, Timestamp, TreeId};
+use omk::domain::order::{CaptureOrder, Captured, MergeInput, Merged, WorktreeOrder};
 use omk::domain::task::Capture;
-use omk::ports::{CaptureOrder, Captured, MergeInput, Merged, Workspace, WorktreeOrder};
+use omk::ports::Workspace;
 use tempfile::TempDir;
 
 use super::git_repo::{GitRepo, git};

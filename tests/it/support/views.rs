@@ -16,7 +16,7 @@ use omk::domain::ids::{
     Attempt, AttemptRef, Batch, CommitId, ContentHash, Epoch, GateName, GoalId, Seq, SliceId, Timestamp, TreeId,
 };
 use omk::domain::review::{Finding, Review, Role, Severity};
-use omk::domain::task::{Capture, GateCommand, GateKind, GateSpec, Risk, SliceSpec, WaitingFor};
+use omk::domain::task::{Capture, GateCommand, GateKind, GateSpec, Proposal, Risk, SliceSpec, WaitingFor};
 use omk::domain::view::{
     BudgetView, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, Settled, SliceDelivery, SliceState,
     SliceView,
@@ -106,6 +106,7 @@ pub(crate) fn charter() -> Charter {
         sandbox_level: SandboxLevel::None,
         no_input: false,
         settings: Settings::default(),
+        proposal: Proposal { slices: Vec::new(), gates: Vec::new(), source: "plan.toml".to_owned() },
     }
 }
 

@@ -1,0 +1,179 @@
+//! Re-checking a proof offline: the journal's chain, the fold, the trees, the gate rows, reachability.
+
+use crate::adapters::git::look::Look;
+use crate::app::Omk;
+use crate::app::error::AppError;
+use crate::domain::event::Event;
+use crate::domain::evidence::ProofStatement;
+use crate::domain::goal::Drive;
+use crate::domain::ids::{GoalId, Seq};
+use crate::domain::view::{CheckedClaim, ProofCheck};
+use crate::store::atomic::read_confined;
+use crate::store::reader::read_events;
+use crate::workflow::proof::prove;
+use crate::workflow::state::GoalState;
+
+/// The largest proof that is read, in bytes.
+const LARGEST_PROOF: u64 = 64 << 20;
+
+fn claim(claim: &str, holds: bool, detail: impl Into<String>) -> CheckedClaim {
+    CheckedClaim { claim: claim.to_owned(), holds, detail: detail.into() }
+}
+
+impl Omk {
+    /// Re-checks a proof offline: journal chain, trees, gate rows, reachability; with `rerun` the gates once more.
+    pub fn check_proof(&self, id: &GoalId, rerun: bool) -> Result<ProofCheck, AppError> {
+        if rerun {
+            self.drive(id, Drive::Verify, Box::new(|_| {}))?;
+        }
+        let mut checks = Vec::new();
+        match read_events(&self.state.goal(id).events()) {
+            Err(error) => checks.push(claim("journal", false, error.chain())),
+            Ok(contents) => {
+                let count = contents.events.len();
+                checks.push(claim("journal", true, format!("{count} records, every hash and link holds")));
+                let state = GoalState::replay(&contents.events);
+                match prove(&state) {
+                    None => checks.push(claim("proof", false, "the goal has nothing to prove yet")),
+                    Some(proof) => self.check_statement(id, &contents.events, &state, &proof, &mut checks),
+                }
+            }
+        }
+        let holds = checks.iter().all(|check| check.holds);
+        let (schema, signature) = ("omk.proof-check/v1".to_owned(), "unsigned".to_owned());
+        Ok(ProofCheck { schema, holds, signature, checks })
+    }
+
+    fn check_statement(
+        &self,
+        id: &GoalId,
+        events: &[Event],
+        state: &GoalState,
+        proof: &ProofStatement,
+        checks: &mut Vec<CheckedClaim>,
+    ) {
+        checks.push(self.check_file(id, events));
+        checks.push(check_gates(state, proof));
+        checks.push(check_reviews(proof));
+        checks.push(self.check_logs(id, proof));
+        match self.look(id, state, &proof.predicate.head) {
+            Err(error) => checks.push(claim("tree", false, error.to_string())),
+            Ok(look) => {
+                checks.push(check_tree(&look, proof));
+                checks.push(check_slices(&look, proof));
+            }
+        }
+        checks.push(check_branch(state, proof));
+        let ready = proof.predicate.status == "ready";
+        checks.push(claim(
+            "status",
+            ready,
+            format!("the goal is {}: {}", proof.predicate.status, proof.predicate.reason),
+        ));
+    }
+
+    /// The proof on disk has to be the one that the journal folds to, up to the record that it names.
+    fn check_file(&self, id: &GoalId, events: &[Event]) -> CheckedClaim {
+        let bytes = match read_confined(self.state.goal(id).path(), "proof.json", LARGEST_PROOF) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return claim("proof", true, format!("folded from the journal; proof.json: {}", error.chain()));
+            }
+        };
+        let Ok(on_disk) = serde_json::from_slice::<ProofStatement>(&bytes) else {
+            return claim("proof", false, "proof.json is no proof of this version");
+        };
+        let Seq(last) = on_disk.predicate.journal.seq;
+        let until = events.iter().take_while(|event| event.seq.0 <= last);
+        match prove(&GoalState::replay(until)) {
+            Some(folded) if folded == on_disk => {
+                claim("proof", true, format!("proof.json is what the journal folds to at record {last}"))
+            }
+            Some(_) | None => claim("proof", false, "proof.json is not what the journal folds to: it was edited"),
+        }
+    }
+
+    /// The logs of the deciding gates are those that the journal names.
+    fn check_logs(&self, id: &GoalId, proof: &ProofStatement) -> CheckedClaim {
+        let artifacts = crate::store::artifacts::GoalArtifacts::new(&self.state.goal(id));
+        let logs = proof.predicate.gates.iter().map(|gate| &gate.log);
+        let bad: Vec<_> = logs.filter_map(|log| artifacts.fetch_now(log).err().map(|error| error.chain())).collect();
+        match bad.first() {
+            None => claim("evidence", true, format!("{} gate log(s) are as recorded", proof.predicate.gates.len())),
+            Some(first) => claim("evidence", false, first.clone()),
+        }
+    }
+}
+
+/// Every required gate has a green row on exactly the integrated tree.
+fn check_gates(state: &GoalState, proof: &ProofStatement) -> CheckedClaim {
+    let tree = &proof.predicate.tree;
+    let Some(plan) = &state.goal.plan else { return claim("gates", false, "there is no plan") };
+    let required: Vec<_> = plan.gates.iter().filter(|gate| gate.required).collect();
+    let green = |name: &crate::domain::ids::GateName| {
+        proof.predicate.gates.iter().any(|row| {
+            row.gate == *name && row.tree == *tree && row.outcome.is_green() && row.cold && row.lost_tests.is_empty()
+        })
+    };
+    let missing: Vec<_> =
+        required.iter().filter(|gate| !green(&gate.name)).map(|gate| format!("`{}`", gate.name)).collect();
+    if required.is_empty() || !missing.is_empty() {
+        return claim("gates", false, format!("no cold green row on tree {}: {}", tree.short(), missing.join(", ")));
+    }
+    claim("gates", true, format!("{} required gate(s) green, cold, on exactly tree {tree}", required.len()))
+}
+
+fn check_reviews(proof: &ProofStatement) -> CheckedClaim {
+    let reviews = &proof.predicate.reviews;
+    let blocked = reviews.iter().any(|review| review.verdict == crate::domain::review::Verdict::Blocked);
+    let complete = reviews.len() == crate::domain::review::Role::ALL.len();
+    claim(
+        "reviews",
+        complete && !blocked,
+        format!("{} of 6 roles looked at tree {}", reviews.len(), proof.predicate.tree.short()),
+    )
+}
+
+fn check_tree(look: &Look, proof: &ProofStatement) -> CheckedClaim {
+    let (head, tree) = (&proof.predicate.head, &proof.predicate.tree);
+    match look.tree_of(head) {
+        Ok(found) if found == *tree => claim("tree", true, format!("commit {head} has tree {tree}")),
+        Ok(found) => claim("tree", false, format!("commit {head} has tree {found}, not {tree}")),
+        Err(fault) => claim("tree", false, fault.to_string()),
+    }
+}
+
+/// Every slice that is called done is reachable from the head.
+fn check_slices(look: &Look, proof: &ProofStatement) -> CheckedClaim {
+    let predicate = &proof.predicate;
+    let open: Vec<_> =
+        predicate.slices.iter().filter(|slice| slice.state != "integrated").map(|s| s.id.to_string()).collect();
+    if !open.is_empty() {
+        return claim("slices", false, format!("not integrated: {}", open.join(", ")));
+    }
+    let commits: Vec<_> = predicate.slices.iter().filter_map(|slice| slice.commit.clone()).collect();
+    if commits.len() != predicate.slices.len() {
+        return claim("slices", false, "an integrated slice has no commit");
+    }
+    match look.unreachable(&predicate.base, &predicate.head, &commits) {
+        Ok(lost) if lost.is_empty() => {
+            claim("slices", true, format!("all {} slice commits are reachable from the head", commits.len()))
+        }
+        Ok(lost) => claim("slices", false, format!("{} slice commit(s) are not reachable from the head", lost.len())),
+        Err(fault) => claim("slices", false, fault.to_string()),
+    }
+}
+
+/// The delivered branch still names the head.
+fn check_branch(state: &GoalState, proof: &ProofStatement) -> CheckedClaim {
+    let (Some(branch), Some(charter)) = (&proof.predicate.branch, &state.goal.charter) else {
+        return claim("branch", false, "nothing was delivered");
+    };
+    let found = Look::at(&charter.repository.git_dir).map(|look| look.branch(branch));
+    match found {
+        Ok(Some(commit)) if commit == proof.predicate.head => claim("branch", true, format!("{branch} names {commit}")),
+        Ok(Some(commit)) => claim("branch", false, format!("{branch} names {commit} by now")),
+        Ok(None) => claim("branch", false, format!("{branch} is gone")),
+        Err(fault) => claim("branch", false, fault.to_string()),
+    }
+}

@@ -1,0 +1,246 @@
+//! A new goal: every input is checked before anything is written.
+
+use std::sync::Arc;
+
+use crate::adapters::git::deliver::branches_taken;
+use crate::adapters::git::inspect::inspect;
+use crate::adapters::git::look::Look;
+use crate::adapters::sandbox;
+use crate::agents::environment::AgentEnvironment;
+use crate::agents::host::probe_here;
+use crate::agents::name::parse_agent;
+use crate::app::Omk;
+use crate::app::clock::now;
+use crate::app::error::AppError;
+use crate::app::request::{GoalRequest, NewGoal};
+use crate::app::system::record;
+use crate::domain::event::{ActorName, Fact};
+use crate::domain::goal::{Charter, GoalStatus, RepositoryFacts, SandboxChoice, SandboxLevel};
+use crate::domain::ids::{GoalId, SliceId};
+use crate::domain::task::{GateSpec, Proposal};
+use crate::ports::Journal;
+use crate::store::error::StoreError;
+use crate::store::journal::FileJournal;
+use crate::store::layout::GoalDir;
+use crate::store::lock::{GoalLock, this_process};
+use crate::workflow::acceptance::accept;
+use crate::workflow::controller::branch_names;
+use crate::workflow::gate_detection::{BaseRoot, READS, detect};
+use crate::workflow::plan_file::{PlanDraft, parse};
+use crate::workflow::planner::{GateSources, gates_from, heuristic, parse_gate_flag};
+use crate::workflow::scheduler::SCRIPT;
+
+impl Omk {
+    /// Checks the request whole and creates the goal with its plan; on any error nothing was written.
+    pub fn create(&self, request: GoalRequest) -> Result<NewGoal, AppError> {
+        let repository = self.repository()?;
+        let draft = self.draft(&request)?;
+        let text = self.text(&request, &draft)?;
+        let gates = self.gates(&request, &draft, &repository)?;
+        let slices = match draft.slices.is_empty() {
+            true => heuristic(&text, &self.config.settings),
+            false => draft.slices.clone(),
+        };
+        let source = request.plan.as_ref().map_or_else(|| "heuristic".to_owned(), |path| path.display().to_string());
+        let proposal = Proposal { slices, gates, source };
+        accept(&proposal).map_err(|refusal| usage(format!("the plan cannot be used: {refusal}"), &[]))?;
+        let agent = self.agent(&request, &proposal)?;
+        let charter = Charter {
+            id: GoalId::coined(&text, now()),
+            created: now(),
+            goal: text.split_whitespace().collect::<Vec<_>>().join(" "),
+            request: text,
+            constraints: draft.constraints,
+            assumptions: draft.assumptions,
+            criteria: criteria(draft.acceptance),
+            repository,
+            agent,
+            max_agents: request.max_agents.or(self.config.max_agents).unwrap_or_else(processors).max(1),
+            limits: request.limits,
+            policy: request.policy,
+            merge_policy: request.merge_policy,
+            sandbox: request.sandbox,
+            sandbox_level: sandbox::probe(),
+            no_input: request.no_input,
+            settings: self.config.settings.clone(),
+            proposal,
+        };
+        self.write(charter)
+    }
+
+    fn repository(&self) -> Result<RepositoryFacts, AppError> {
+        let start = match &self.place.repo {
+            Some(path) => self.place.cwd.join(path),
+            None => self.place.cwd.clone(),
+        };
+        inspect(&start).map_err(|refusal| usage(refusal.to_string(), &[&refusal.help()]))
+    }
+
+    fn draft(&self, request: &GoalRequest) -> Result<PlanDraft, AppError> {
+        let Some(path) = &request.plan else { return Ok(PlanDraft::default()) };
+        let whole = self.place.cwd.join(path);
+        let text = std::fs::read_to_string(&whole).map_err(|error| {
+            let message = format!("the plan file {} cannot be read: {error}", path.display());
+            usage(message, &["`omk goal plan GOAL` prints a plan to start from"])
+        })?;
+        parse(&text, &path.display().to_string(), &self.config.settings)
+            .map_err(|error| usage(error.to_string(), &["docs/plan-format.md describes every field"]))
+    }
+
+    fn text(&self, request: &GoalRequest, draft: &PlanDraft) -> Result<String, AppError> {
+        let given = [Some(request.text.clone()), draft.goal.clone()].into_iter().flatten();
+        let text = given.map(|text| text.trim().to_owned()).find(|text| !text.is_empty());
+        text.ok_or_else(|| usage("the goal is empty", &["say what is to be done: omk goal run \"Add …\""]))
+    }
+
+    fn gates(
+        &self,
+        request: &GoalRequest,
+        draft: &PlanDraft,
+        repository: &RepositoryFacts,
+    ) -> Result<Vec<GateSpec>, AppError> {
+        let settings = &self.config.settings;
+        let flags: Result<Vec<_>, _> = request.gates.iter().map(|text| parse_gate_flag(text, settings)).collect();
+        let sources = GateSources {
+            flags: flags.map_err(|error| usage(error.to_string(), &[]))?,
+            plan: draft.gates.clone(),
+            configuration: self.config.gates.clone(),
+            detected: self.detected(repository)?,
+        };
+        let gates = gates_from(sources);
+        if gates.iter().any(|gate| gate.required) {
+            return Ok(gates);
+        }
+        Err(AppError::Blocked {
+            status: GoalStatus::BlockedOnHuman,
+            message: format!("no required gate could prove a change of {}", repository.root.display()),
+            help: vec![
+                "name one: --gate test='make test'".to_owned(),
+                "or give the plan a [[gates]] table, or your configuration a [[gates]] of its own".to_owned(),
+            ],
+        })
+    }
+
+    fn detected(&self, repository: &RepositoryFacts) -> Result<Vec<GateSpec>, AppError> {
+        let root = Look::at(&repository.git_dir).and_then(|look| look.root(&repository.base_tree, &READS));
+        let root = root.map_err(|fault| infra(fault.to_string()))?;
+        let read = |name: &str| root.texts.get(name).cloned();
+        Ok(detect(&BaseRoot { entries: &root.entries, read: &read }, &self.config.settings))
+    }
+
+    /// The agent of the slices without a `run`, checked to be there; `None` where every slice has one.
+    fn agent(&self, request: &GoalRequest, proposal: &Proposal) -> Result<Option<String>, AppError> {
+        let needs: Vec<&SliceId> = proposal.slices.iter().filter(|s| s.run.is_none()).map(|s| &s.id).collect();
+        let named = request.agent.as_ref().or(self.config.agent.as_ref());
+        let Some(name) = named else {
+            return match needs.first() {
+                None => Ok(None),
+                Some(slice) => Err(blocked_on_agent(format!("slice `{slice}` has no `run`, and no agent is named"))),
+            };
+        };
+        let agent = parse_agent(name).map_err(|error| usage(error.to_string(), &[]))?;
+        let agent = agent.anchored(&self.place.cwd);
+        if agent == SCRIPT {
+            return match needs.first() {
+                None => Ok(Some(agent)),
+                Some(slice) => Err(blocked_on_agent(format!(
+                    "slice `{slice}` has no `run`, and the built-in agent does nothing else"
+                ))),
+            };
+        }
+        let environment = AgentEnvironment::pick(self.variables.clone(), &[]);
+        probe_here(&agent, &self.place.cwd, &environment).map_err(blocked_on_agent)?;
+        Ok(Some(agent))
+    }
+
+    /// Writes the first record. The directory goes again where that fails.
+    fn write(&self, mut charter: Charter) -> Result<NewGoal, AppError> {
+        let dir = loop {
+            let slices: Vec<_> = charter.proposal.slices.iter().map(|spec| spec.id.clone()).collect();
+            self.refuse_taken(&charter, &slices)?;
+            match self.state.create_goal(&charter.id) {
+                Ok(dir) => break dir,
+                Err(StoreError::Taken { .. }) => {
+                    charter.created = charter.created.plus(1);
+                    charter.id = GoalId::coined(&charter.request, charter.created);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let notes = notes(&charter);
+        let id = charter.id.clone();
+        if let Err(error) = begin_journal(dir.clone(), charter) {
+            // The error is what counts; a directory that stays has no journal and is passed over.
+            drop(std::fs::remove_dir_all(dir.path()));
+            return Err(error);
+        }
+        Ok(NewGoal { id, notes })
+    }
+
+    fn refuse_taken(&self, charter: &Charter, slices: &[SliceId]) -> Result<(), AppError> {
+        let names = branch_names(&charter.id, slices);
+        let taken = branches_taken(&charter.repository.git_dir, &names).map_err(|fault| infra(fault.to_string()))?;
+        match taken.first() {
+            None => Ok(()),
+            Some(branch) => Err(usage(
+                format!("branch `{branch}` of {} stands in the way", charter.repository.root.display()),
+                &[&format!("rename it: git branch -m {branch} …")],
+            )),
+        }
+    }
+}
+
+fn begin_journal(dir: GoalDir, charter: Charter) -> Result<(), AppError> {
+    let lock = GoalLock::acquire(dir, &this_process())?;
+    let journal: Arc<dyn Journal> = Arc::new(FileJournal::create(lock)?);
+    let created = Fact::GoalCreated(Box::new(charter));
+    let planned = "planned nowhere yet".to_owned();
+    let settled = Fact::GoalSettled { status: GoalStatus::Planned, reason: planned, next: Vec::new() };
+    block_on(record(&journal, [created, settled], ActorName::Controller))??;
+    Ok(())
+}
+
+/// Waits for an effect outside of a run.
+pub(super) fn block_on<T>(effect: impl Future<Output = T>) -> Result<T, AppError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    Ok(runtime.map_err(|error| infra(format!("no event loop: {error}")))?.block_on(effect))
+}
+
+fn criteria(mut stated: Vec<String>) -> Vec<String> {
+    stated.push("every required gate is green on the integrated tree".to_owned());
+    stated.push("no reviewer blocks".to_owned());
+    stated
+}
+
+fn processors() -> u32 {
+    let count = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    u32::try_from(count).unwrap_or(8).clamp(2, 8)
+}
+
+fn notes(charter: &Charter) -> Vec<String> {
+    let mut notes = charter.repository.notes.clone();
+    if charter.sandbox_level == SandboxLevel::None {
+        let asked = match charter.sandbox {
+            SandboxChoice::Auto => "this version has no confinement",
+            SandboxChoice::Off => "as asked for",
+        };
+        notes.push(format!("sandbox none: agents and gates run unconfined ({asked})"));
+    }
+    notes
+}
+
+pub(super) fn usage(message: impl Into<String>, help: &[&str]) -> AppError {
+    AppError::Usage { message: message.into(), help: help.iter().map(|line| (*line).to_owned()).collect() }
+}
+
+pub(super) fn infra(message: impl Into<String>) -> AppError {
+    AppError::Infra { message: message.into(), help: Vec::new() }
+}
+
+fn blocked_on_agent(message: String) -> AppError {
+    AppError::Blocked {
+        status: GoalStatus::BlockedOnExternal,
+        message,
+        help: vec!["name an agent that is installed: --agent \"cmd:<command>\"; or give the slices a `run`".to_owned()],
+    }
+}

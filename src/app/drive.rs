@@ -1,0 +1,107 @@
+//! Taking a goal up: the one way from a command to a run.
+
+use tokio::sync::mpsc;
+
+use crate::app::EventSink;
+use crate::app::Omk;
+use crate::app::control::reopened;
+use crate::app::create::infra;
+use crate::app::error::AppError;
+use crate::app::projection::Projector;
+use crate::app::system::{Order, run};
+use crate::domain::event::Event;
+use crate::domain::goal::{Drive, GoalStatus, Verb};
+use crate::domain::ids::GoalId;
+use crate::domain::view::Settled;
+use crate::store::layout::GoalDir;
+use crate::workflow::state::GoalState;
+
+impl Omk {
+    /// Drives a goal in this process, blocking, until it settles. SIGINT, SIGTERM and SIGHUP pause it.
+    pub fn drive(&self, id: &GoalId, drive: Drive, sink: EventSink) -> Result<Settled, AppError> {
+        let verb = match drive {
+            Drive::UntilReady | Drive::Scaffold => Verb::Resume,
+            Drive::Pass => Verb::Execute,
+            Drive::Verify => Verb::Verify,
+            Drive::Review => Verb::Review,
+        };
+        let (opened, state) = self.open_journal(id, verb)?;
+        let before = match drive {
+            Drive::UntilReady | Drive::Pass => reopened(&state),
+            Drive::Scaffold | Drive::Verify | Drive::Review => Vec::new(),
+        };
+        let (observer, observed) = mpsc::unbounded_channel();
+        let watching = watch(self.state.goal(id), state, observed, sink)?;
+        let order = Order {
+            dir: self.state.goal(id),
+            opened,
+            drive,
+            before,
+            omk: self.omk.clone(),
+            cwd: self.place.cwd.clone(),
+            variables: self.variables.clone(),
+            observer,
+        };
+        let outcome = run(order);
+        // The last sender is gone with the run: the thread ends when it has shown everything.
+        watching.join().map_err(|_| infra("the thread that shows progress panicked"))?;
+        let outcome = outcome?;
+        let over = outcome.over;
+        let (status, reason, next) = (over.status, over.reason, over.next);
+        Ok(Settled { id: id.clone(), status, reason, next, signal: outcome.signal })
+    }
+
+    /// Starts `omk goal resume ID` in the background, detached from the terminal, and returns its process id once it
+    /// holds the goal.
+    pub fn detach(&self, id: &GoalId, drive: Drive) -> Result<u32, AppError> {
+        if drive != Drive::UntilReady {
+            return Err(infra("only a run to the end can be detached"));
+        }
+        let state = self.state.path().as_os_str().to_owned();
+        let arguments = ["goal".into(), "resume".into(), id.as_str().into(), "--state-dir".into(), state];
+        let log = self.goal_dir(id).join("detached.log");
+        let pid = crate::process::detached::start(&self.omk, &arguments, &self.place.cwd, &log)
+            .map_err(|error| infra(format!("failed to start in the background: {error}")))?;
+        self.wait_for_holder(id, pid)
+    }
+
+    /// Waits until the process holds the goal, or has ended without.
+    fn wait_for_holder(&self, id: &GoalId, pid: u32) -> Result<u32, AppError> {
+        use crate::domain::view::Liveness;
+        for _ in 0..500 {
+            if let Liveness::Held { holder } = self.liveness(id)?
+                && holder.pid == pid
+            {
+                return Ok(pid);
+            }
+            if self.view(id, None)?.status != GoalStatus::Planned {
+                return Ok(pid);
+            }
+            crate::process::detached::breathe();
+        }
+        Err(infra(format!(
+            "process {pid} did not take the goal up; see detached.log in {}",
+            self.goal_dir(id).display()
+        )))
+    }
+}
+
+/// Shows every record and keeps the derived files current, on a thread of its own: a slow terminal holds nothing up.
+fn watch(
+    dir: GoalDir,
+    state: GoalState,
+    mut observed: mpsc::UnboundedReceiver<Event>,
+    mut sink: EventSink,
+) -> Result<std::thread::JoinHandle<()>, AppError> {
+    let watching = move || {
+        let mut projector = Projector::new(dir, state);
+        while let Some(event) = observed.blocking_recv() {
+            sink(&event);
+            projector.follow(&event);
+        }
+    };
+    std::thread::Builder::new()
+        .name("omk-watch".to_owned())
+        .spawn(watching)
+        .map_err(|error| infra(format!("no thread to show progress: {error}")))
+}

@@ -1,0 +1,92 @@
+//! Removing what no goal needs: worktrees, private repositories, build directories, the ref that kept a base.
+
+use std::path::Path;
+
+use crate::adapters::git::private::{Release, release};
+use crate::app::Omk;
+use crate::app::clock::now;
+use crate::app::create::infra;
+use crate::app::error::AppError;
+use crate::domain::goal::GoalStatus;
+use crate::domain::ids::GoalId;
+use crate::domain::view::{GarbageOfGoal, GarbageReport, GoalSummary};
+use crate::store::error::StoreError;
+use crate::store::lock::{GoalLock, this_process};
+
+/// What a goal at rest can do without, beside the journal, the evidence and the derived files.
+const WORKING: [&str; 5] = ["worktrees", "repo.git", "repo.git.making", "gates", "tasks"];
+
+impl Omk {
+    /// Removes what no goal needs: of `ready` and `cancelled` goals at rest for at least `older_than_ms`.
+    pub fn collect_garbage(&self, older_than_ms: u64, dry_run: bool) -> Result<GarbageReport, AppError> {
+        let now = now();
+        let mut report = GarbageReport { goals: Vec::new(), dry_run };
+        for goal in self.list()? {
+            let old_enough = now.since(goal.updated) >= older_than_ms;
+            if goal.status.is_final()
+                && old_enough
+                && let Some(garbage) = self.collect(&goal, dry_run)?
+            {
+                report.goals.push(garbage);
+            }
+        }
+        Ok(report)
+    }
+
+    fn collect(&self, goal: &GoalSummary, dry_run: bool) -> Result<Option<GarbageOfGoal>, AppError> {
+        let dir = self.state.goal(&goal.id);
+        let lock = match GoalLock::acquire(dir.clone(), &this_process()) {
+            Ok(lock) => lock,
+            Err(StoreError::Locked { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let there: Vec<_> = WORKING.into_iter().filter(|name| dir.path().join(name).exists()).collect();
+        if there.is_empty() {
+            return Ok(None);
+        }
+        let bytes = there.iter().map(|name| size_of(&dir.path().join(name))).sum();
+        if !dry_run {
+            self.remove(&goal.id, goal.status)?;
+        }
+        drop(lock);
+        let removed = there.into_iter().map(str::to_owned).collect();
+        Ok(Some(GarbageOfGoal { id: goal.id.clone(), removed, bytes }))
+    }
+
+    /// Delivered branches of a `ready` goal are the user's and stay.
+    fn remove(&self, id: &GoalId, status: GoalStatus) -> Result<(), AppError> {
+        let state = self.state_of(id, None)?;
+        let Some(charter) = &state.goal.charter else { return Ok(()) };
+        let directory = self.state.goal(id).path().to_owned();
+        let branches = match status {
+            GoalStatus::Cancelled => state.goal.branches.clone(),
+            _ => Vec::new(),
+        };
+        let order = Release {
+            goal: id.clone(),
+            directory: directory.clone(),
+            git_dir: charter.repository.git_dir.clone(),
+            branches,
+        };
+        release(&order).map_err(|fault| infra(fault.to_string()))?;
+        for name in ["gates", "tasks"] {
+            match std::fs::remove_dir_all(directory.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(infra(format!("{} was not removed: {error}", directory.join(name).display())));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of all files below a path; what cannot be read counts nothing.
+fn size_of(path: &Path) -> u64 {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return 0 };
+    if !meta.is_dir() {
+        return meta.len();
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size_of(&entry.path())).sum()
+}

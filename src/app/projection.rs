@@ -1,0 +1,134 @@
+//! The derived files of a goal: written from the folded state while it runs, and rebuilt from the journal when they
+//! are lost or stale.
+//!
+//! Never read as truth. `goal.json` bears the journal's size, by which a reader sees whether it is current.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{Event, Fact};
+use crate::domain::goal::GoalStatus;
+use crate::domain::view::{GoalSummary, GoalView, SliceView};
+use crate::store::atomic::{Durability, write_derived};
+use crate::store::error::StoreError;
+use crate::store::layout::GoalDir;
+use crate::workflow::plan_documents;
+use crate::workflow::proof::prove;
+use crate::workflow::state::GoalState;
+use crate::workflow::view::{goal_view, summary};
+
+/// `goal.json`: what `goal list` needs, and the size of the journal that it was folded from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct GoalFile {
+    /// `omk.goal-summary/v1`.
+    pub(super) schema: String,
+    /// The bytes of the journal's complete records.
+    pub(super) journal_bytes: u64,
+    /// The line of `goal list`.
+    pub(super) summary: GoalSummary,
+}
+
+/// `task-graph.json`.
+#[derive(Serialize)]
+struct GraphFile<'a> {
+    schema: &'static str,
+    tasks: &'a [SliceView],
+}
+
+/// `failure.json`.
+#[derive(Serialize)]
+struct FailureFile<'a> {
+    schema: &'static str,
+    id: &'a str,
+    status: GoalStatus,
+    reason: &'a str,
+    next: &'a [String],
+}
+
+/// Follows a run and keeps the derived files of its goal current.
+pub(super) struct Projector {
+    dir: GoalDir,
+    state: GoalState,
+    written: Option<Instant>,
+}
+
+/// How seldom the files are written while much happens.
+const PERIOD: Duration = Duration::from_secs(1);
+
+impl Projector {
+    /// A projector over the state so far.
+    pub(super) fn new(dir: GoalDir, state: GoalState) -> Self {
+        Self { dir, state, written: None }
+    }
+
+    /// Takes in the next record. The files are written now and then, and whenever the goal comes to rest.
+    pub(super) fn follow(&mut self, event: &Event) {
+        self.state.apply(event);
+        let planned = matches!(event.fact, Fact::PlanAccepted(_));
+        let settled = matches!(event.fact, Fact::GoalSettled { .. });
+        let due = self.written.is_none_or(|at| at.elapsed() >= PERIOD);
+        if planned && let Err(error) = self.write_documents() {
+            tracing::warn!(%error, "the planning artifacts were not written");
+        }
+        if (due || settled)
+            && let Err(error) = self.write()
+        {
+            tracing::warn!(%error, "the derived files were not written; the journal has everything");
+        }
+    }
+
+    fn write_documents(&self) -> Result<(), StoreError> {
+        let (Some(charter), Some(plan)) = (&self.state.goal.charter, &self.state.goal.plan) else { return Ok(()) };
+        let documents = [
+            ("prd.md", plan_documents::prd(charter, plan)),
+            ("technical-plan.md", plan_documents::technical_plan(charter, plan)),
+            ("test-spec.md", plan_documents::test_spec(charter, plan)),
+        ];
+        documents.iter().try_for_each(|(name, text)| self.put(name, text.as_bytes()))
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        write_derived(self.dir.path(), name, bytes, Durability::Cached)
+    }
+
+    /// Writes every derived file from the state.
+    pub(super) fn write(&mut self) -> Result<(), StoreError> {
+        self.written = Some(Instant::now());
+        let Some(view) = goal_view(&self.state) else { return Ok(()) };
+        let journal_bytes = std::fs::metadata(self.dir.events()).map_or(0, |file| file.len());
+        let file = goal_file(&view, journal_bytes);
+        self.put("goal.json", &json(&file))?;
+        let graph = GraphFile { schema: "omk.task-graph/v1", tasks: &view.slices };
+        self.put("task-graph.json", &json(&graph))?;
+        if let Some(proof) = prove(&self.state) {
+            self.put("proof.json", &json(&proof))?;
+        }
+        self.write_failure(&view)
+    }
+
+    fn write_failure(&self, view: &GoalView) -> Result<(), StoreError> {
+        let failed = view.status.is_terminal() && view.status != GoalStatus::Ready;
+        if !failed {
+            // A goal that goes on has no failure; a file that is not there is fine.
+            drop(std::fs::remove_file(self.dir.failure()));
+            return Ok(());
+        }
+        let (reason, next) = (&view.reason, &view.next);
+        let file = FailureFile { schema: "omk.failure/v1", id: view.id.as_str(), status: view.status, reason, next };
+        self.put("failure.json", &json(&file))
+    }
+}
+
+/// The content of `goal.json`.
+pub(super) fn goal_file(view: &GoalView, journal_bytes: u64) -> GoalFile {
+    GoalFile { schema: "omk.goal-summary/v1".to_owned(), journal_bytes, summary: summary(view, false) }
+}
+
+/// Pretty JSON with a final newline.
+#[expect(clippy::expect_used, reason = "these types hold nothing that JSON cannot")]
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("a view is JSON");
+    bytes.push(b'\n');
+    bytes
+}

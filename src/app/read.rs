@@ -1,0 +1,211 @@
+//! What commands show of goals, without taking them up.
+
+use std::path::PathBuf;
+
+use crate::adapters::git::look::Look;
+use crate::app::Omk;
+use crate::app::create::{infra, usage};
+use crate::app::error::AppError;
+use crate::app::projection::{GoalFile, Projector, goal_file};
+use crate::app::request::DiffRequest;
+use crate::domain::change::Change;
+use crate::domain::event::Event;
+use crate::domain::evidence::ProofStatement;
+use crate::domain::goal::GoalStatus;
+use crate::domain::ids::{CommitId, GoalId, Seq};
+use crate::domain::view::{GoalSummary, GoalView};
+use crate::store::error::StoreError;
+use crate::store::layout::GoalDir;
+use crate::store::lock::{Occupation, occupation};
+use crate::store::reader::read_events;
+use crate::workflow::plan_file::render;
+use crate::workflow::proof::prove;
+use crate::workflow::state::GoalState;
+use crate::workflow::view::goal_view;
+
+impl Omk {
+    /// The state directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.state.path().to_owned()
+    }
+
+    /// The directory of a goal.
+    pub fn goal_dir(&self, id: &GoalId) -> PathBuf {
+        self.state.goal(id).path().to_owned()
+    }
+
+    /// The goal that a text names: an id, a unique prefix of one, its code, or `latest`.
+    pub fn find(&self, text: &str) -> Result<GoalId, AppError> {
+        Ok(self.state.resolve(text)?.id().clone())
+    }
+
+    /// The folded state, up to record `at` where given.
+    pub(super) fn state_of(&self, id: &GoalId, at: Option<Seq>) -> Result<GoalState, AppError> {
+        let events = self.events(id)?;
+        let shown = events.iter().take_while(|event| at.is_none_or(|last| event.seq <= last));
+        Ok(GoalState::replay(shown))
+    }
+
+    /// The full state, folded from the journal, up to record `at` where given.
+    pub fn view(&self, id: &GoalId, at: Option<Seq>) -> Result<GoalView, AppError> {
+        let state = self.state_of(id, at)?;
+        goal_view(&state).ok_or_else(|| usage(format!("goal {id} has no record up to there"), &[]))
+    }
+
+    /// All goals, newest first. A goal whose journal cannot be read is passed over, and said in the log.
+    pub fn list(&self) -> Result<Vec<GoalSummary>, AppError> {
+        let ids = self.state.goal_ids()?;
+        let read = |ids: &[GoalId]| ids.iter().filter_map(|id| self.summary(id)).collect::<Vec<_>>();
+        if ids.len() < 64 {
+            return Ok(read(&ids));
+        }
+        let (newer, older) = ids.split_at(ids.len() / 2);
+        std::thread::scope(|scope| {
+            let rest = scope.spawn(|| read(older));
+            let mut all = read(newer);
+            let rest = rest.join().map_err(|_| infra("a reader of goals panicked"))?;
+            all.extend(rest);
+            Ok(all)
+        })
+    }
+
+    /// A line of the list: from `goal.json` where that is current, else from the journal.
+    fn summary(&self, id: &GoalId) -> Option<GoalSummary> {
+        let dir = self.state.goal(id);
+        let mut summary = match current_file(&dir) {
+            Some(file) => file.summary,
+            None => match self.view(id, None) {
+                Ok(view) => goal_file(&view, 0).summary,
+                Err(error) => {
+                    tracing::warn!(goal = %id, %error, "a goal is left out of the list");
+                    return None;
+                }
+            },
+        };
+        summary.orphaned = summary.status == GoalStatus::Running && is_free(&dir);
+        Some(summary)
+    }
+
+    /// The records of a goal, from the first.
+    pub fn events(&self, id: &GoalId) -> Result<Vec<Event>, AppError> {
+        Ok(read_events(&self.state.goal(id).events())?.events)
+    }
+
+    /// The records that follow those already seen; `None` once the goal has settled and no process runs it.
+    pub fn follow(&self, id: &GoalId, after: Seq) -> Result<Option<Vec<Event>>, AppError> {
+        let free = is_free(&self.state.goal(id));
+        let new: Vec<_> = self.events(id)?.into_iter().filter(|event| event.seq > after).collect();
+        Ok(if free && new.is_empty() { None } else { Some(new) })
+    }
+
+    /// The exact lines of the journal, as they are on disk.
+    pub fn raw_journal(&self, id: &GoalId) -> Result<String, AppError> {
+        let path = self.state.goal(id).events();
+        std::fs::read_to_string(&path).map_err(|error| infra(format!("{} cannot be read: {error}", path.display())))
+    }
+
+    /// The plan in the format that `--plan` reads.
+    pub fn plan_text(&self, id: &GoalId) -> Result<String, AppError> {
+        let state = self.state_of(id, None)?;
+        let plan = state.goal.plan.as_deref();
+        plan.map(render).ok_or_else(|| usage(format!("goal {id} has no plan yet"), &[&format!("omk goal resume {id}")]))
+    }
+
+    /// The proof, folded from the journal.
+    pub fn proof(&self, id: &GoalId) -> Result<ProofStatement, AppError> {
+        let state = self.state_of(id, None)?;
+        prove(&state).ok_or_else(|| usage(format!("goal {id} has nothing to prove yet"), &[]))
+    }
+
+    /// What the goal or one slice changed against its base.
+    pub fn diff(&self, request: DiffRequest) -> Result<Change, AppError> {
+        let (look, from, to) = self.sides(&request)?;
+        look.change(&from, &to).map_err(|fault| infra(fault.to_string()))
+    }
+
+    /// The same as a unified patch.
+    pub fn patch(&self, request: DiffRequest) -> Result<String, AppError> {
+        let (look, from, to) = self.sides(&request)?;
+        look.patch(&from, &to).map_err(|fault| infra(fault.to_string()))
+    }
+
+    fn sides(&self, request: &DiffRequest) -> Result<(Look, CommitId, CommitId), AppError> {
+        let state = self.state_of(&request.id, None)?;
+        let (Some(charter), Some(queue)) = (&state.goal.charter, &state.queue) else {
+            return Err(usage(format!("goal {} has no record", request.id), &[]));
+        };
+        let (from, to) = match &request.slice {
+            None => (charter.repository.base.clone(), queue.tip.clone()),
+            Some(slice) => {
+                let record = state.slices.slice(slice);
+                let record = record.ok_or_else(|| usage(format!("goal {} has no slice `{slice}`", request.id), &[]))?;
+                let capture = record.capture.as_ref().map(|(_, capture)| capture);
+                let help = format!("see what it does: omk goal logs {} --slice {slice}", request.id);
+                let capture =
+                    capture.ok_or_else(|| usage(format!("slice `{slice}` has captured nothing yet"), &[&help]))?;
+                (capture.start.clone(), capture.commit.clone())
+            }
+        };
+        Ok((self.look(&request.id, &state, &to)?, from, to))
+    }
+
+    /// The repository that has a commit of a goal: the private one, or the user's after delivery.
+    pub(super) fn look(&self, id: &GoalId, state: &GoalState, commit: &CommitId) -> Result<Look, AppError> {
+        let private = self.state.goal(id).repository();
+        let user = state.goal.charter.as_ref().map(|charter| charter.repository.git_dir.clone());
+        let places = [Some(private), user];
+        let has = |look: &Look| look.has(commit);
+        let found = places.into_iter().flatten().filter_map(|place| Look::at(&place).ok()).find(has);
+        found.ok_or_else(|| infra(format!("commit {commit} is in neither the private nor the user's repository")))
+    }
+
+    /// Writes the derived files of a goal at rest anew.
+    pub(super) fn refresh(&self, id: &GoalId) {
+        let written = self.state_of(id, None).map(|state| Projector::new(self.state.goal(id), state).write());
+        if let Ok(Err(error)) = written {
+            tracing::warn!(goal = %id, %error, "the derived files were not written; the journal has everything");
+        }
+    }
+}
+
+/// `goal.json`, where it was folded from the journal as it is now.
+fn current_file(dir: &GoalDir) -> Option<GoalFile> {
+    let bytes = std::fs::read(dir.goal_json()).ok()?;
+    let file: GoalFile = serde_json::from_slice(&bytes).ok()?;
+    let journal = std::fs::metadata(dir.events()).ok()?;
+    (journal.len() == file.journal_bytes).then_some(file)
+}
+
+fn is_free(dir: &GoalDir) -> bool {
+    occupation(dir).is_ok_and(|occupation| occupation == Occupation::Free)
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        let message = error.chain();
+        match error {
+            StoreError::UnknownGoal { .. } | StoreError::NoGoals { .. } | StoreError::AmbiguousGoal { .. } => {
+                usage(message, &["omk goal list"])
+            }
+            StoreError::NoHome | StoreError::NotWritable { .. } | StoreError::Locked { .. } => usage(message, &[]),
+            StoreError::NotRunning { .. } | StoreError::NoJournal { .. } => usage(message, &["omk goal list"]),
+            StoreError::NoAnswer { .. }
+            | StoreError::Protocol { .. }
+            | StoreError::Io { .. }
+            | StoreError::Taken { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Newer { .. }
+            | StoreError::UnsafePath { .. }
+            | StoreError::Forged { .. } => infra(message),
+        }
+    }
+}
+
+impl From<anyhow::Error> for AppError {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<StoreError>() {
+            Ok(error) => error.into(),
+            Err(error) => infra(format!("{error:#}")),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! One run of a goal: builds the effects, wires the supervisor, serves the control socket, and waits for the end.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix::{Actor, Addr, System};
+use anyhow::Context as _;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::actors::Effects;
+use crate::actors::supervisor::{Run, Supervisor};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::gate::{Export, GateRunner, GateSetup};
+use crate::adapters::git::program::SystemGit;
+use crate::adapters::git::workspace::GitWorkspace;
+use crate::agents::environment::AgentEnvironment;
+use crate::agents::host::{AgentHost, AgentSetup};
+use crate::app::shutdown::{Signals, Stopped};
+use crate::domain::control::{ControlReply, ControlRequest, Stop};
+use crate::domain::event::{ActorName, Draft, Event, Fact};
+use crate::domain::goal::{Charter, Drive, GoalStatus};
+use crate::domain::ids::TreeId;
+use crate::domain::order::Fault;
+use crate::messages::goal::StopRun;
+use crate::messages::lifecycle::RunOver;
+use crate::ports::{Artifacts, Clock, Effect, Journal};
+use crate::process::spawn::Launcher;
+use crate::store::artifacts::GoalArtifacts;
+use crate::store::journal::Opened;
+use crate::store::layout::GoalDir;
+use crate::store::lock::this_process;
+use crate::store::server::{Ask, ControlServer};
+use crate::workflow::state::GoalState;
+
+/// What one run needs from outside.
+pub(super) struct Order {
+    /// The goal's directory.
+    pub(super) dir: GoalDir,
+    /// Its journal, open for appends.
+    pub(super) opened: Opened,
+    /// How far to go.
+    pub(super) drive: Drive,
+    /// Facts that come before the run: what the operator said when it was taken up.
+    pub(super) before: Vec<Fact>,
+    /// This program's binary.
+    pub(super) omk: PathBuf,
+    /// The working directory of the command.
+    pub(super) cwd: PathBuf,
+    /// The environment of the command.
+    pub(super) variables: BTreeMap<OsString, OsString>,
+    /// Gets every durable record, in order.
+    pub(super) observer: mpsc::UnboundedSender<Event>,
+}
+
+/// How a run came back.
+pub(super) struct Outcome {
+    /// How it ended.
+    pub(super) over: RunOver,
+    /// The signal that stopped it, where one did.
+    pub(super) signal: Option<i32>,
+}
+
+/// Lets the gate runner check trees out of the workspace.
+struct Checkout(GitWorkspace);
+
+impl Export for Checkout {
+    fn export(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>> {
+        self.0.export(tree, dir)
+    }
+}
+
+/// Runs a goal in this process until it settles.
+pub(super) fn run(order: Order) -> anyhow::Result<Outcome> {
+    let system = System::with_tokio_rt(runtime);
+    system.block_on(async move {
+        let outcome = drive(order).await;
+        System::current().stop();
+        outcome
+    })
+}
+
+#[expect(clippy::expect_used, reason = "without a runtime there is no program; the message says what the system said")]
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the system gives an event loop")
+}
+
+async fn drive(order: Order) -> anyhow::Result<Outcome> {
+    let mut signals = Signals::install().context("failed to listen for signals")?;
+    let Order { dir, opened, drive, before, omk, cwd, variables, observer } = order;
+    let Opened { journal, mut events, torn } = opened;
+    let server = ControlServer::bind(journal.lock())?;
+    let journal: Arc<dyn Journal> = Arc::new(journal);
+    let cut = torn.map(|torn| Fact::TailCut { bytes: torn.bytes });
+    events.extend(record(&journal, cut, ActorName::Journal).await?);
+    events.extend(record(&journal, before, ActorName::Operator).await?);
+    let state = GoalState::replay(&events);
+    let charter = state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
+    let mut parts = Parts { dir, charter, omk, cwd, variables, journal, first_gate: events.len() as u64 + 1 };
+    let effects = match parts.effects() {
+        Ok(effects) => effects,
+        Err(problem) => return parts.blocked(&problem).await,
+    };
+    let (over, ended) = oneshot::channel();
+    let holder = this_process();
+    let charter = Arc::clone(&parts.charter);
+    let supervisor = Supervisor::new(Run { charter, drive, holder, state, effects, observer, over }).start();
+    let (asks, asked) = mpsc::channel(16);
+    let serving = tokio::task::spawn_local(server.serve(asks));
+    let outcome = wait(&supervisor, ended, asked, &mut signals).await;
+    serving.abort();
+    outcome
+}
+
+/// Appends facts outside of a run.
+pub(super) async fn record(
+    journal: &Arc<dyn Journal>,
+    facts: impl IntoIterator<Item = Fact>,
+    actor: ActorName,
+) -> anyhow::Result<Vec<Event>> {
+    let drafts: Vec<_> = facts.into_iter().map(|fact| Draft { actor, cause: None, attempt: None, fact }).collect();
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(journal.append(SystemClock.now(), drafts).await?)
+}
+
+/// What effects are made of.
+struct Parts {
+    dir: GoalDir,
+    charter: Arc<Charter>,
+    omk: PathBuf,
+    cwd: PathBuf,
+    variables: BTreeMap<OsString, OsString>,
+    journal: Arc<dyn Journal>,
+    first_gate: u64,
+}
+
+impl Parts {
+    fn effects(&mut self) -> anyhow::Result<Effects> {
+        let launcher = Launcher::start(self.omk.clone())?;
+        let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
+        let facts = &self.charter.repository;
+        let git = Arc::new(SystemGit::default());
+        let workspace = GitWorkspace::open(self.dir.path(), &self.charter.id, facts, git)?;
+        let gates = GateRunner::new(GateSetup {
+            launcher: launcher.clone(),
+            export: Arc::new(Checkout(workspace.clone())),
+            artifacts: Arc::clone(&artifacts),
+            dir: self.dir.path().join("gates"),
+            host: self.variables.clone(),
+            first_run: self.first_gate,
+            sandbox: self.charter.sandbox_level,
+        });
+        let agents = AgentHost::new(AgentSetup {
+            launcher,
+            artifacts: Arc::clone(&artifacts),
+            omk: self.omk.clone(),
+            cwd: self.cwd.clone(),
+            tasks: self.dir.path().join("tasks"),
+            environment: AgentEnvironment::pick(self.variables.clone(), &[]),
+        });
+        Ok(Effects {
+            clock: Arc::new(SystemClock),
+            journal: Arc::clone(&self.journal),
+            artifacts,
+            agents: Arc::new(agents),
+            workspace: Arc::new(workspace),
+            gates: Arc::new(gates),
+        })
+    }
+
+    /// The effects cannot be had: says so in the journal, resumable.
+    async fn blocked(&self, problem: &anyhow::Error) -> anyhow::Result<Outcome> {
+        let next = vec![format!("omk goal resume {}", self.charter.id)];
+        let (status, reason) = (GoalStatus::FailedInfra, format!("{problem:#}"));
+        let settled = Fact::GoalSettled { status, reason: reason.clone(), next: next.clone() };
+        record(&self.journal, [settled], ActorName::Controller).await?;
+        Ok(Outcome { over: RunOver { status, reason, next }, signal: None })
+    }
+}
+
+/// Waits for the end; meanwhile passes on what the control socket and signals ask for.
+async fn wait(
+    supervisor: &Addr<Supervisor>,
+    mut ended: oneshot::Receiver<RunOver>,
+    mut asked: mpsc::Receiver<Ask>,
+    signals: &mut Signals,
+) -> anyhow::Result<Outcome> {
+    let mut waiting = Vec::new();
+    let mut signal = None;
+    loop {
+        tokio::select! {
+            over = &mut ended => {
+                let over = over.context("the supervisor ended without a word")?;
+                for reply in waiting {
+                    let _: Result<(), ControlReply> =
+                        oneshot::Sender::send(reply, ControlReply::Settled { status: over.status.to_string() });
+                }
+                // Lets the answers reach the socket before the run takes it away.
+                tokio::task::yield_now().await;
+                tokio::time::sleep(std::time::Duration::from_millis(u64::from(asked.is_empty()))).await;
+                return Ok(Outcome { over, signal });
+            }
+            Some((request, reply)) = asked.recv() => answer(supervisor, request, reply, &mut waiting),
+            stopped = signals.next() => match stopped {
+                Stopped::First(number) => {
+                    signal = Some(number);
+                    let by = format!("signal {number}");
+                    supervisor.try_send(StopRun { stop: Stop::Pause, by }).context("failed to pause")?;
+                }
+                Stopped::Again(number) => return Ok(killed(number)),
+            },
+        }
+    }
+}
+
+fn answer(
+    supervisor: &Addr<Supervisor>,
+    request: ControlRequest,
+    reply: oneshot::Sender<ControlReply>,
+    waiting: &mut Vec<oneshot::Sender<ControlReply>>,
+) {
+    let (stop, by) = match request {
+        ControlRequest::Ping => {
+            // Whoever asked may have gone away again.
+            drop(reply.send(ControlReply::Pong { pid: std::process::id() }));
+            return;
+        }
+        ControlRequest::Pause { by } => (Stop::Pause, by),
+        ControlRequest::Cancel { by } => (Stop::Cancel, by),
+    };
+    match supervisor.try_send(StopRun { stop, by }) {
+        Ok(()) => waiting.push(reply),
+        Err(error) => drop(reply.send(ControlReply::Refused { reason: error.to_string() })),
+    }
+}
+
+/// A second signal: everything that was started dies with the channels of its keepers; the journal stays as it is.
+fn killed(number: i32) -> Outcome {
+    let reason = "killed by a second signal; nothing that was journalled is lost".to_owned();
+    let next = vec!["omk goal resume".to_owned()];
+    Outcome { over: RunOver { status: GoalStatus::Running, reason, next }, signal: Some(number) }
+}
