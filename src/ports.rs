@@ -17,9 +17,9 @@ use crate::domain::event::{Branch, Draft, Event};
 use crate::domain::evidence::{ArtifactRef, GateResult};
 use crate::domain::ids::{AttemptRef, Batch, CommitId, SliceId, Timestamp, TreeId};
 use crate::domain::order::{
-    CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, WorktreeOrder,
+    AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, WorktreeOrder,
 };
-use crate::domain::task::{Assignment, AttemptOutcome, Capture, KeptLines};
+use crate::domain::task::{Assignment, KeptLines};
 
 /// The result of an effect, some time later.
 pub type Effect<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -102,12 +102,7 @@ pub trait WorkPlane: Send + Sync {
     /// Keeps the lease for another period.
     fn renew(&self, attempt: AttemptRef) -> Effect<Result<(), LeaseOver>>;
     /// Ends the attempt, once: compare-and-swap on (slice, attempt, epoch).
-    fn finish(
-        &self,
-        attempt: AttemptRef,
-        outcome: AttemptOutcome,
-        capture: Option<Capture>,
-    ) -> Effect<Result<(), LeaseOver>>;
+    fn finish(&self, attempt: AttemptRef, end: AttemptEnd) -> Effect<Result<(), LeaseOver>>;
 }
 
 /// Where a batch's merges are shown as evidence: `integration/<batch>.<slice>.<n>.{base,ours,theirs}`.

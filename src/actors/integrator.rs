@@ -252,8 +252,8 @@ impl Handler<MeasureBase> for IntegratorActor {
 impl Handler<Enqueue> for IntegratorActor {
     type Result = ();
     fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
-        let Enqueue { slice, attempt, capture, cause } = enqueue;
-        self.decide(cause, ctx, |integrator| integrator.enqueue(Queued { slice, attempt, capture }));
+        let Enqueue { slice, attempt, capture, gates, cause } = enqueue;
+        self.decide(cause, ctx, |integrator| integrator.enqueue(Queued { slice, attempt, capture }, gates));
     }
 }
 

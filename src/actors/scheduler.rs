@@ -11,9 +11,9 @@ use crate::actors::exit_guard::ExitGuard;
 use crate::domain::event::{ActorName, Decided};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, Seq};
-use crate::domain::order::LeaseOver;
+use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::review::Subject;
-use crate::domain::task::{Assignment, AttemptOutcome, Capture, GateSpec};
+use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::graph::task_graph::TaskGraph;
 use crate::messages::goal::{Execute, ExecutionSettled, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
@@ -118,8 +118,8 @@ impl SchedulerActor {
         match intent {
             Intent::StartWorker(attempt) => tell(&self.wires.start_worker, StartWorker { attempt, cause }),
             Intent::StopWorker(attempt) => tell(&self.wires.stop_worker, StopWorker { attempt }),
-            Intent::Enqueue { slice, attempt, capture } => {
-                tell(&self.wires.integrator, Enqueue { slice, attempt, capture, cause })
+            Intent::Enqueue { slice, attempt, capture, gates } => {
+                tell(&self.wires.integrator, Enqueue { slice, attempt, capture, gates, cause })
             }
             Intent::Review { attempt, capture, roles } => {
                 let order = self.review_order(attempt, capture);
@@ -245,9 +245,9 @@ impl Handler<Finish> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, finish: Finish, _ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        let Finish { attempt, outcome, capture, reply_to } = finish;
+        let Finish { attempt, end, reply_to } = finish;
         self.finishers.insert(attempt.clone(), reply_to);
-        self.decide(None, Some(&attempt), |scheduler| scheduler.finish(&attempt, outcome, capture.as_ref(), now));
+        self.decide(None, Some(&attempt), |scheduler| scheduler.finish(&attempt, end, now));
     }
 }
 
@@ -321,14 +321,9 @@ impl WorkPlane for LocalPlane {
         Box::pin(awaited(sent, answer, attempt))
     }
 
-    fn finish(
-        &self,
-        attempt: AttemptRef,
-        outcome: AttemptOutcome,
-        capture: Option<Capture>,
-    ) -> Effect<Result<(), LeaseOver>> {
+    fn finish(&self, attempt: AttemptRef, end: AttemptEnd) -> Effect<Result<(), LeaseOver>> {
         let (reply_to, answer) = oneshot::channel();
-        let sent = tell(&self.finish, Finish { attempt: attempt.clone(), outcome, capture, reply_to });
+        let sent = tell(&self.finish, Finish { attempt: attempt.clone(), end, reply_to });
         Box::pin(awaited(sent, answer, attempt))
     }
 }

@@ -18,8 +18,8 @@ use crate::domain::event::{Decided, Fact};
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
-use crate::domain::order::{CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
-use crate::domain::task::{Assignment, AttemptOutcome, Capture, GateSpec};
+use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
+use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::messages::budget::UsageSeen;
 use crate::messages::journal::{Committed, Outbox};
 use crate::messages::tell;
@@ -122,7 +122,7 @@ impl WorkerActor {
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
-            Step::Finish { outcome, capture } => self.finish(outcome, capture, ctx),
+            Step::Finish { outcome, capture, gates } => self.finish(AttemptEnd { outcome, capture, gates }, ctx),
         }
     }
 
@@ -258,8 +258,8 @@ impl WorkerActor {
         }));
     }
 
-    fn finish(&mut self, outcome: AttemptOutcome, capture: Option<Capture>, ctx: &mut Context<Self>) {
-        let finished = self.around.plane.finish(self.attempt.clone(), outcome, capture);
+    fn finish(&mut self, end: AttemptEnd, ctx: &mut Context<Self>) {
+        let finished = self.around.plane.finish(self.attempt.clone(), end);
         ctx.spawn(finished.into_actor(self).then(|finished, actor, ctx| {
             if let Err(over) = finished {
                 tracing::debug!(%over, "the result came late");

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::domain::access::AccessSet;
-use crate::domain::evidence::{ArtifactRef, GateScope};
+use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp, TreeId};
-use crate::domain::task::{Capture, GateSpec};
+use crate::domain::task::{AttemptOutcome, Capture, GateSpec};
 
 /// The journal could not be written; the run ends at once and the goal can be resumed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -135,6 +135,17 @@ pub struct GateOrder {
     pub base_tests: Option<ArtifactRef>,
     /// Between SIGTERM and SIGKILL when it is stopped, in milliseconds.
     pub grace_ms: u64,
+}
+
+/// What an attempt came to: commits plus evidence, by value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// What was captured, where something was.
+    pub capture: Option<Capture>,
+    /// The verdicts of its gates on the captured tree.
+    pub gates: Vec<GateResult>,
 }
 
 /// A result for a lease that is over.

@@ -2,9 +2,10 @@
 
 use actix::Message;
 
+use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, Seq, SliceId, TreeId};
-use crate::domain::order::LeaseOver;
-use crate::domain::task::{Assignment, AttemptOutcome, Capture};
+use crate::domain::order::{AttemptEnd, LeaseOver};
+use crate::domain::task::{Assignment, Capture};
 
 /// Worker -> scheduler: I take this attempt. Answered with what is to be done, once the claim is durable.
 #[derive(Debug, Message)]
@@ -32,10 +33,8 @@ pub struct Renew {
 pub struct Finish {
     /// The attempt.
     pub attempt: AttemptRef,
-    /// How it ended.
-    pub outcome: AttemptOutcome,
-    /// What was captured, where something was.
-    pub capture: Option<Capture>,
+    /// What it came to.
+    pub end: AttemptEnd,
     /// Where the answer goes.
     pub reply_to: tokio::sync::oneshot::Sender<Result<(), LeaseOver>>,
 }
@@ -50,6 +49,8 @@ pub struct Enqueue {
     pub attempt: Attempt,
     /// What it captured.
     pub capture: Capture,
+    /// The verdicts of its gates on the captured tree.
+    pub gates: Vec<GateResult>,
     /// The record that led to this.
     pub cause: Option<Seq>,
 }

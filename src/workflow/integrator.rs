@@ -184,8 +184,13 @@ impl Integrator {
     }
 
     /// An accepted attempt comes in.
-    pub fn enqueue(&mut self, queued: Queued) -> Decided<Intent> {
+    /// Its gates' verdicts are the worker's facts, durable already; they count for the same tree after a merge.
+    pub fn enqueue(&mut self, queued: Queued, gates: Vec<GateResult>) -> Decided<Intent> {
         let mut decided = Decided::default();
+        for result in gates {
+            let scope = GateScope::Attempt { slice: queued.slice.clone(), attempt: queued.attempt };
+            self.ledger.apply(&Fact::GateFinished { scope, result: Box::new(result) });
+        }
         self.queue.enqueue(queued);
         self.advance(&mut decided);
         decided

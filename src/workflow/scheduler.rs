@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::event::{Decided, Fact};
+use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
+use crate::domain::order::AttemptEnd;
 use crate::domain::review::{Review, Role, Subject, Verdict};
 use crate::domain::settlement::{Obstruction, Settlement};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind};
@@ -41,6 +43,8 @@ pub enum Intent {
         attempt: Attempt,
         /// What it captured.
         capture: Capture,
+        /// The verdicts of its gates on the captured tree.
+        gates: Vec<GateResult>,
     },
     /// The claim holds: give the worker its assignment.
     Grant(Box<Assignment>),
@@ -172,14 +176,9 @@ impl Scheduler {
     }
 
     /// A worker ends its attempt.
-    pub fn finish(
-        &mut self,
-        attempt: &AttemptRef,
-        outcome: AttemptOutcome,
-        capture: Option<&Capture>,
-        now: Timestamp,
-    ) -> Decided<Intent> {
+    pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Timestamp) -> Decided<Intent> {
         let mut decided = Decided::default();
+        let AttemptEnd { outcome, capture, gates } = end;
         if self.leases.remove(attempt).is_none() {
             let detail = format!("{} after the end of its lease", describe(&outcome));
             self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
@@ -187,7 +186,11 @@ impl Scheduler {
             return decided;
         }
         if let Some(capture) = capture {
-            self.table.apply(&Fact::SliceCaptured { capture: capture.clone() }, Some(attempt), now);
+            self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now);
+        }
+        for result in gates {
+            let scope = GateScope::Attempt { slice: attempt.slice.clone(), attempt: attempt.attempt };
+            self.table.apply(&Fact::GateFinished { scope, result: Box::new(result) }, Some(attempt), now);
         }
         self.end_attempt(attempt, outcome, &mut decided, now);
         decided.intents.insert(0, Intent::Confirm(attempt.clone()));
@@ -279,7 +282,8 @@ impl Scheduler {
         let attempt = record.attempt;
         let blocking: Vec<_> = reviews.values().filter(|r| r.verdict == Verdict::Blocked).cloned().collect();
         if blocking.is_empty() {
-            let enqueue = Intent::Enqueue { slice: slice.clone(), attempt, capture: capture.clone() };
+            let (capture, gates) = (capture.clone(), record.gate_results.clone());
+            let enqueue = Intent::Enqueue { slice: slice.clone(), attempt, capture, gates };
             self.record(decided, Fact::SliceAccepted { slice: slice.clone(), attempt }, now);
             decided.intents.push(enqueue);
         } else {

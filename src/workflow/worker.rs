@@ -36,6 +36,8 @@ pub enum Step {
         outcome: AttemptOutcome,
         /// What was captured, where something was.
         capture: Option<Capture>,
+        /// The verdicts of its gates so far.
+        gates: Vec<GateResult>,
     },
 }
 
@@ -56,6 +58,7 @@ pub struct Worker {
     gates: Vec<GateSpec>,
     passed: usize,
     capture: Option<Capture>,
+    results: Vec<GateResult>,
 }
 
 impl Worker {
@@ -64,7 +67,7 @@ impl Worker {
         let own = &assignment.spec.gates;
         let applies = |gate: &&GateSpec| if own.is_empty() { gate.required } else { own.contains(&gate.name) };
         let gates = plan_gates.iter().filter(applies).cloned().collect();
-        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0 }
+        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0, results: Vec::new() }
     }
 
     /// What it works on.
@@ -151,6 +154,7 @@ impl Worker {
     /// A gate ended on the captured tree.
     pub fn gated(&mut self, result: GateResult) -> Progress {
         let gate = result.gate.clone();
+        self.results.push(result.clone());
         let step = match &result.outcome {
             GateOutcome::Green => {
                 self.passed += 1;
@@ -196,7 +200,7 @@ impl Worker {
     }
 
     fn finish(&self, outcome: AttemptOutcome) -> Step {
-        Step::Finish { outcome, capture: self.capture.clone() }
+        Step::Finish { outcome, capture: self.capture.clone(), gates: self.results.clone() }
     }
 }
 
