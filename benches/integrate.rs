@@ -1,5 +1,7 @@
 //! How long it takes to make worktrees, to capture from them, and to integrate many slices.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic is how a bench fails; criterion makes public items")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -73,14 +75,15 @@ impl Bench {
         MergeInput { slice, attempt: Attempt(1), capture, message: format!("merge {name}\n") }
     }
 
-    /// Slices that each change one file of their own.
+    /// Slices that each change one file of their own. One worktree serves them all: each puts its file back.
     fn slices(&self, count: usize) -> Vec<MergeInput> {
+        let worktree = self.prepare("all");
         let slice = |n: usize| {
-            let name = format!("s{n}");
-            let worktree = self.prepare(&name);
-            fs::write(worktree.join(path(n)), format!("changed by {n}\n")).unwrap();
-            let input = self.capture(&name, &worktree);
-            self.runtime.block_on(self.workspace.discard(worktree)).unwrap();
+            let file = worktree.join(path(n));
+            let before = fs::read(&file).unwrap();
+            fs::write(&file, format!("changed by {n}\n")).unwrap();
+            let input = self.capture(&format!("s{n}"), &worktree);
+            fs::write(&file, before).unwrap();
             input
         };
         (0..count).map(slice).collect()

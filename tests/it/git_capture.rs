@@ -8,6 +8,7 @@ use omk::domain::ids::{CommitId, TreeId};
 use omk::domain::order::Captured;
 use omk::domain::task::Capture;
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::git_goal::Goal;
 use crate::support::git_repo::{GitRepo, git, link, write, write_executable};
@@ -188,17 +189,18 @@ fn perform(worktree: &Path, deed: &Deed) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_capture_is_the_tree_that_git_would_write(deeds in proptest::collection::vec(deed(), 1..8)) {
-        let repo = GitRepo::with_files(&[("a", "0\n"), ("d/a", "0\n"), ("d/e/f", "0\n"), ("g/h", "0\n")]);
-        let goal = Goal::on(&repo);
+#[test]
+fn a_capture_is_the_tree_that_git_would_write() {
+    let goal = Goal::with_files(&[("a", "0\n"), ("d/a", "0\n"), ("d/e/f", "0\n"), ("g/h", "0\n")]);
+    let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
+    let deeds = proptest::collection::vec(deed(), 1..8);
+    let judged = TestRunner::new(config).run(&deeds, |deeds| {
         let worktree = goal.worktree("s");
         deeds.iter().for_each(|deed| perform(&worktree, deed));
         let captured = goal.capture("s").capture.map_or(goal.facts.base_tree.clone(), |capture| capture.tree);
         git(&worktree, &["add", "-A"]);
         prop_assert_eq!(captured.as_str(), git(&worktree, &["write-tree"]));
-    }
+        Ok(())
+    });
+    judged.unwrap();
 }

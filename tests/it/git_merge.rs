@@ -9,6 +9,7 @@ use omk::domain::order::{ConflictPath, Merged};
 use omk::domain::task::KeptLines;
 use omk::ports::Workspace;
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::git_goal::{AT, Goal, clean, done};
 use crate::support::git_repo::{try_git, write};
@@ -207,7 +208,7 @@ fn deeds() -> impl Strategy<Value = Vec<(usize, Option<u8>)>> {
     proptest::collection::vec((0..PATHS.len(), proptest::option::of(0..3u8)), 1..3)
 }
 
-fn perform(tree: &Path, deeds: &[(usize, Option<u8>)]) {
+fn perform(tree: &Path, deeds: &[(usize, Option<u8>)], slice: &str) {
     for (path, content) in deeds {
         let path = PATHS[*path];
         match content {
@@ -217,28 +218,29 @@ fn perform(tree: &Path, deeds: &[(usize, Option<u8>)]) {
             None => drop(fs::remove_file(tree.join(path))),
         }
     }
-    write(tree, "always", "different from the base\n");
+    write(tree, &format!("by/{slice}"), "so that each changes something\n");
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_merge_is_what_the_reference_makes_of_it(one in deeds(), two in deeds()) {
-        let goal = Goal::with_files(&[("a", POEM), ("b", POEM), ("d/a", POEM), ("d/b", POEM)]);
-        let one = goal.slice("one", |tree| perform(tree, &one));
-        let two = goal.slice("two", |tree| perform(tree, &two));
+#[test]
+fn a_merge_is_what_the_reference_makes_of_it() {
+    let goal = Goal::with_files(&[("a", POEM), ("b", POEM), ("d/a", POEM), ("d/b", POEM)]);
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
+    let judged = TestRunner::new(config).run(&(deeds(), deeds()), |(one, two)| {
+        let one = goal.slice("one", |tree| perform(tree, &one, "one"));
+        let two = goal.slice("two", |tree| perform(tree, &two, "two"));
         let merged = goal.merge(&[&one, &two]);
         let (first, second) = (one.capture.commit.as_str(), two.capture.commit.as_str());
         let args = ["-c", "merge.directoryRenames=false", "merge-tree", "--write-tree", first, second];
         let reference = try_git(&goal.repository(), &args);
         match &merged[1] {
             Merged::Clean { tree, .. } => {
-                prop_assert!(reference.status.success());
                 let expected = String::from_utf8_lossy(&reference.stdout).trim().to_owned();
+                prop_assert!(reference.status.success());
                 prop_assert_eq!(tree.as_str(), expected);
             }
             Merged::Conflict { .. } => prop_assert_eq!(reference.status.code(), Some(1)),
         }
-    }
+        Ok(())
+    });
+    judged.unwrap();
 }

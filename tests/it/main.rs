@@ -1,5 +1,10 @@
 //! The integration tests: one binary, one file per capability.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has to fail")]
+//! The integration tests of `omk`: one binary, one file per capability.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
+mod support;
 
 mod agents;
 mod cli;

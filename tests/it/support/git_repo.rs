@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+
+/// Who commits; and nothing runs by itself behind a test's back.
+const CONFIG: &str =
+    "[user]\n\tname = Ada\n\temail = ada@example.org\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n";
 
 /// Runs git in a directory, whatever comes of it.
 pub(crate) fn try_git(directory: &Path, args: &[&str]) -> Output {
@@ -53,8 +58,8 @@ impl GitRepo {
         fs::create_dir(&root).unwrap();
         git(&root, &[&["init", "-q"], options].concat());
         let repo = Self { _directory: directory, root };
-        repo.git(&["config", "user.name", "Ada"]);
-        repo.git(&["config", "user.email", "ada@example.org"]);
+        let mut config = fs::OpenOptions::new().append(true).open(repo.root.join(".git/config")).unwrap();
+        config.write_all(CONFIG.as_bytes()).unwrap();
         repo
     }
 
@@ -78,11 +83,10 @@ impl GitRepo {
         write(&self.root, path, content);
     }
 
-    /// Commits all that is there, and returns the commit.
-    pub(crate) fn commit_all(&self, message: &str) -> String {
+    /// Commits all that is there.
+    pub(crate) fn commit_all(&self, message: &str) {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-qm", message]);
-        self.git(&["rev-parse", "HEAD"])
     }
 
     /// The directory that the checkout lies in, for neighbours.
