@@ -77,11 +77,22 @@ impl Bench {
 
     /// Slices that each change one file of their own. One worktree serves them all: each puts its file back.
     fn slices(&self, count: usize) -> Vec<MergeInput> {
+        self.edited_by(count, |n, _| (path(n), format!("changed by {n}\n")))
+    }
+
+    /// Slices that each change a line of their own of one file.
+    fn overlapping_slices(&self, count: usize) -> Vec<MergeInput> {
+        self.edited_by(count, |n, text| (path(0), text.replace(&format!("line {}\n", n * 4), "changed\n")))
+    }
+
+    fn edited_by(&self, count: usize, edit: impl Fn(usize, &str) -> (String, String)) -> Vec<MergeInput> {
         let worktree = self.prepare("all");
         let slice = |n: usize| {
-            let file = worktree.join(path(n));
+            let before = fs::read_to_string(worktree.join(path(0))).unwrap();
+            let (changed, text) = edit(n, &before);
+            let file = worktree.join(changed);
             let before = fs::read(&file).unwrap();
-            fs::write(&file, format!("changed by {n}\n")).unwrap();
+            fs::write(&file, text).unwrap();
             let input = self.capture(&format!("s{n}"), &worktree);
             fs::write(&file, before).unwrap();
             input
@@ -117,6 +128,18 @@ fn integrate(criterion: &mut Criterion) {
     });
 }
 
+fn overlap(criterion: &mut Criterion) {
+    let bench = Bench::of(200);
+    let inputs = bench.overlapping_slices(5);
+    let mut at = 1_700_000_000;
+    criterion.benchmark_group("git").sample_size(10).bench_function("merge 5 slices that change one file", |b| {
+        b.iter(|| {
+            at += 1;
+            bench.merge(&inputs, at);
+        });
+    });
+}
+
 fn worktrees(criterion: &mut Criterion) {
     let bench = Bench::of(200);
     let mut group = criterion.benchmark_group("git");
@@ -142,5 +165,5 @@ fn worktrees(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, integrate, worktrees);
+criterion_group!(benches, integrate, overlap, worktrees);
 criterion_main!(benches);

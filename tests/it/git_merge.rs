@@ -108,6 +108,9 @@ fn a_file_where_another_makes_a_directory_is_a_conflict() {
     let merged = goal.merge(&[&one, &two]);
     let expected = ConflictPath { path: "x".to_owned(), base: None, ours: bytes("file\n"), theirs: None };
     assert_eq!(conflict_of(&merged[1]), [expected]);
+    let merged = goal.merge(&[&two, &one]);
+    let expected = ConflictPath { path: "x".to_owned(), base: None, ours: None, theirs: bytes("file\n") };
+    assert_eq!(conflict_of(&merged[1]), [expected]);
 }
 
 #[test]
