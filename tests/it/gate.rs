@@ -26,7 +26,10 @@ impl Export for OneFile {
             assert_eq!(std::fs::read_dir(&dir).expect("a directory").count(), 0, "it is empty");
             match tree.as_str().bytes().all(|b| b == b'0') {
                 true => Err(Fault { what: "export".into(), detail: "no such tree".into() }),
-                false => Ok(std::fs::write(dir.join("file"), tree.as_str()).expect("a file")),
+                false => {
+                    std::fs::write(dir.join("file"), tree.as_str()).expect("a file");
+                    Ok(())
+                }
             }
         };
         Box::pin(std::future::ready(write()))
@@ -58,6 +61,7 @@ impl Bench {
         let dir = tempfile::tempdir().expect("a directory");
         let kept = Kept::default();
         let mut host: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        host.insert("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into());
         host.insert("GIT_DIR".into(), "/elsewhere".into());
         host.insert("SECRET".into(), "42".into());
         let runner = GateRunner::new(GateSetup {

@@ -6,6 +6,8 @@
 
 mod support;
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 mod agents;
 mod cli;
 mod cli_screens;

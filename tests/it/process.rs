@@ -21,7 +21,8 @@ pub(crate) fn launcher() -> Launcher {
 }
 
 fn program(program: &str, args: &[&str]) -> Program {
-    let path = std::env::var_os("PATH").expect("a PATH");
+    // Not the caller's: a directory there that cannot be read would turn "no such file" into "permission denied".
+    let path = "/usr/local/bin:/usr/bin:/bin".into();
     Program {
         program: program.into(),
         args: args.iter().map(OsString::from).collect(),
@@ -241,7 +242,10 @@ async fn a_keeper_that_is_killed_is_noticed_and_its_session_does_not_survive() {
 
 #[tokio::test]
 async fn a_frozen_tree_stands_still_until_it_is_thawed() {
-    let mut running = launcher().launch(shell("sleep 1000")).await.expect("a start");
+    // No fork here: a shell that waits for a child that is stopped before its exec looks busy.
+    let mut spec = shell("read line; exit 1");
+    spec.input = Input::Pipe;
+    let mut running = launcher().launch(spec).await.expect("a start");
     let stat = format!("/proc/{}/stat", running.pid());
     let stopped = || std::fs::read_to_string(&stat).unwrap_or_default().contains(") T ");
     running.freeze().await;

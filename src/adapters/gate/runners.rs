@@ -195,7 +195,8 @@ pub fn mocha(line: &str) -> Option<Reading> {
     let (number, rest) = line.split_once(' ')?;
     let number = number.parse().ok()?;
     let (word, time) = rest.split_once(' ').unwrap_or((rest, ""));
-    if !time.is_empty() && !(time.starts_with('(') && time.ends_with(')')) {
+    let is_time = time.is_empty() || (time.starts_with('(') && time.ends_with(')'));
+    if !is_time {
         return None;
     }
     let none = TestCount::default();
