@@ -28,6 +28,7 @@ pub fn prd(charter: &Charter, plan: &AcceptedPlan) -> String {
 /// How it is done: the slices with their order and rights.
 pub fn technical_plan(charter: &Charter, plan: &AcceptedPlan) -> String {
     let mut page = Page::titled("Technical plan", charter);
+    page.0.push('\n');
     page.item(&format!("Base: commit `{}`, tree `{}`", charter.repository.base, charter.repository.base_tree));
     page.item(&format!("Plan: {}", plan.source));
     page.item(&format!("Agent: {}", charter.agent.as_deref().unwrap_or("none named; slices run their own commands")));
@@ -73,7 +74,7 @@ impl Page {
     fn titled(kind: &str, charter: &Charter) -> Self {
         let mut page = Self(String::new());
         page.line(format_args!("# {kind}: {}", folded(&charter.goal)));
-        page.line(format_args!("\nGoal `{}`, created {}.\n", charter.id, charter.created));
+        page.line(format_args!("\nGoal `{}`, created {}.", charter.id, charter.created));
         page
     }
 

@@ -10,9 +10,11 @@ use thiserror::Error;
 use crate::domain::access::{AccessSet, PathPattern};
 use crate::domain::goal::Settings;
 use crate::domain::ids::{GateName, InvalidId, SliceId};
-use crate::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
+use crate::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Risk, SliceSpec};
+use crate::graph::error::GraphError;
+use crate::graph::validate::validate;
 
-/// What [`AcceptedPlan::source`](crate::domain::task::AcceptedPlan) says of a plan by heuristic.
+/// What [`AcceptedPlan::source`] says of a plan by heuristic.
 pub const HEURISTIC: &str = "heuristic";
 
 /// The longest title that is made of a goal's text, in characters.
@@ -195,4 +197,30 @@ pub fn gates_from(sources: GateSources) -> Vec<GateSpec> {
         }
     }
     [stated, sources.configuration, sources.detected].into_iter().find(|gates| !gates.is_empty()).unwrap_or_default()
+}
+
+/// Why slices and gates are no plan.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PlanRefusal {
+    /// Nothing could prove the result: the goal waits for a person who names a gate.
+    #[error(
+        "no required gate is known, so nothing could prove the result; give one with --gate NAME=COMMAND, with \
+         [[gates]] in the plan, or in the configuration"
+    )]
+    NoGates,
+    /// The slices cannot be worked on as they are: repeated or unknown ids, cycles, unordered changes of one path.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Graph(Vec<GraphError>),
+}
+
+/// Judges a plan as a whole and freezes it, with the orders that reads need. The slices are judged before the gates:
+/// a broken plan is mended in its file, a missing gate may be given on the command line.
+///
+/// `source` says where the plan came from, for people: a file's path, or [`HEURISTIC`].
+pub fn accept(slices: Vec<SliceSpec>, gates: Vec<GateSpec>, source: &str) -> Result<AcceptedPlan, PlanRefusal> {
+    let graph = validate(slices.clone(), &gates, Vec::new()).map_err(PlanRefusal::Graph)?;
+    if !gates.iter().any(|gate| gate.required) {
+        return Err(PlanRefusal::NoGates);
+    }
+    Ok(AcceptedPlan { slices, gates, serialised: graph.serialised().to_vec(), source: source.to_owned() })
 }

@@ -194,6 +194,12 @@ fn an_unknown_field_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn the_first_wrong_field_of_the_file_is_the_one_that_is_named() {
+    let text = "zz = 1\naa = 2\n[[slices]]\nid = \"a\"";
+    assert_eq!(refusal(text, "p"), "p:1:1: unknown field `zz` in the plan");
+}
+
+#[test]
 fn a_path_outside_the_repository_is_refused() {
     let cases = [
         ("[\"/etc\"]", "p:3:11: in `writes`: path `/etc` is absolute; give it relative to the repository"),

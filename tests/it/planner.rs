@@ -1,10 +1,13 @@
 //! Planning: slices from a goal's text, gates from their sources, the documents, and the accepted plan.
 
-use omk::domain::goal::Settings;
-use omk::domain::ids::GateName;
-use omk::domain::task::{GateCommand, GateKind, GateSpec, SliceSpec};
+use omk::domain::budget::Limits;
+use omk::domain::goal::{Charter, DeliveryPolicy, MergePolicy, RepositoryFacts, SandboxChoice, SandboxLevel, Settings};
+use omk::domain::ids::{CommitId, GateName, GoalId, SliceId, Timestamp, TreeId};
+use omk::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Serialised, SliceSpec};
 use omk::workflow::gate_detection::{BaseRoot, READS, detect};
-use omk::workflow::planner::{GateSources, gates_from, heuristic, parse_gate_flag};
+use omk::workflow::plan_documents::{prd, technical_plan, test_spec};
+use omk::workflow::plan_file::{PlanDraft, parse};
+use omk::workflow::planner::{GateSources, HEURISTIC, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
 
 fn ids(slices: &[SliceSpec]) -> Vec<&str> {
     slices.iter().map(|slice| slice.id.as_str()).collect()
@@ -177,4 +180,200 @@ fn make_is_asked_where_nothing_else_is_found() {
 fn every_language_of_the_root_gets_its_gate() {
     let files = [("go.mod", ""), ("Cargo.toml", ""), ("package.json", r#"{"scripts": {"test": "jest"}}"#)];
     assert_eq!(detected(&files), ["cargo-test: cargo test", "npm-test: npm test", "go-test: go test ./..."]);
+}
+
+fn draft(text: &str) -> PlanDraft {
+    parse(text, "plan.toml", &Settings::default()).unwrap()
+}
+
+const READER: &str = r#"
+[[slices]]
+id = "write"
+title = "Write `a`"
+description = "Write a.\u001b[2J\nKeep b."
+writes = ["src/a.rs"]
+acceptance = ["a is written"]
+run = "sh a.sh"
+
+[[slices]]
+id = "read"
+reads = ["src"]
+writes = ["docs/a.md"]
+gates = ["unit"]
+risk = "high"
+
+[[gates]]
+name = "unit"
+command = ["cargo", "test"]
+timeout = "90s"
+"#;
+
+#[test]
+fn an_accepted_plan_has_the_orders_that_its_reads_need() {
+    let PlanDraft { slices, gates, .. } = draft(READER);
+    let serialised = vec![Serialised {
+        first: SliceId::parse("write").unwrap(),
+        then: SliceId::parse("read").unwrap(),
+        path: "src/a.rs".into(),
+    }];
+    let expected =
+        AcceptedPlan { slices: slices.clone(), gates: gates.clone(), serialised, source: "plan.toml".into() };
+    assert_eq!(accept(slices, gates, "plan.toml"), Ok(expected));
+}
+
+#[test]
+fn every_plan_by_heuristic_is_accepted() {
+    for text in ["one thing", "- a\n- b\n- c", "do:\n1. x\n2. x"] {
+        let slices = heuristic(text, &Settings::default());
+        let plan = accept(slices.clone(), vec![gate("g", "true")], HEURISTIC).unwrap();
+        assert_eq!((plan.slices, plan.serialised), (slices, vec![]), "{text}");
+    }
+}
+
+#[test]
+fn a_plan_without_a_required_gate_is_refused() {
+    let slices = heuristic("x", &Settings::default());
+    let optional = GateSpec { required: false, ..gate("g", "true") };
+    assert_eq!(accept(slices.clone(), vec![], HEURISTIC), Err(PlanRefusal::NoGates));
+    let refusal = accept(slices, vec![optional], HEURISTIC).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "no required gate is known, so nothing could prove the result; give one with --gate NAME=COMMAND, with \
+         [[gates]] in the plan, or in the configuration"
+    );
+}
+
+#[test]
+fn what_is_wrong_between_slices_is_refused_a_line_each() {
+    let PlanDraft { slices, .. } =
+        draft("slices = [{ id = \"a\", after = [\"c\"] }, { id = \"b\", after = [\"d\"] }, { id = \"long-name\" }]");
+    let refusal = accept(slices, vec![gate("g", "true")], "p").unwrap_err();
+    assert!(matches!(&refusal, PlanRefusal::Graph(errors) if errors.len() == 2), "{refusal:?}");
+    assert_eq!(refusal.to_string().lines().count(), 2);
+}
+
+fn charter() -> Charter {
+    Charter {
+        id: GoalId::parse("split-0abc").unwrap(),
+        created: Timestamp(1_764_000_000_000),
+        request: "Split it.\n\nWell \u{1b}[31m.".into(),
+        goal: "Split it. Well".into(),
+        constraints: vec!["no new dependency".into()],
+        assumptions: vec![],
+        criteria: vec!["every gate is green on the integrated tree".into()],
+        repository: RepositoryFacts {
+            root: "/r".into(),
+            git_dir: "/r/.git".into(),
+            base: CommitId::parse(&"1".repeat(40)).unwrap(),
+            base_tree: TreeId::parse(&"2".repeat(40)).unwrap(),
+            branch: None,
+            notes: vec![],
+        },
+        agent: None,
+        max_agents: 4,
+        limits: Limits::default(),
+        policy: DeliveryPolicy::Local,
+        merge_policy: MergePolicy::Disabled,
+        sandbox: SandboxChoice::Auto,
+        sandbox_level: SandboxLevel::None,
+        no_input: false,
+        settings: Settings::default(),
+    }
+}
+
+fn plan() -> AcceptedPlan {
+    let PlanDraft { slices, gates, .. } = draft(READER);
+    accept(slices, gates, "plan.toml").unwrap()
+}
+
+#[test]
+fn the_requirements_say_what_is_wanted() {
+    let expected = "\
+# Product requirements: Split it. Well
+
+Goal `split-0abc`, created 2025-11-24T16:00:00.000Z.
+
+## Request
+
+> Split it.
+>
+> Well \\u{1b}[31m.
+
+## Constraints
+
+- no new dependency
+
+## Done when
+
+- every gate is green on the integrated tree
+
+## Scope
+
+- `write`: Write `a`
+- `read`: read
+";
+    assert_eq!(prd(&charter(), &plan()), expected);
+}
+
+#[test]
+fn the_technical_plan_says_how_it_is_done() {
+    let page = technical_plan(&charter(), &plan());
+    let expected = format!(
+        "\
+# Technical plan: Split it. Well
+
+Goal `split-0abc`, created 2025-11-24T16:00:00.000Z.
+
+- Base: commit `{}`, tree `{}`
+- Plan: plan.toml
+- Agent: none named; slices run their own commands
+- Slices at once: at most 4
+
+## `write`: Write `a`
+
+> Write a.\\u{{1b}}[2J
+> Keep b.
+
+- Writes: `src/a.rs`
+- Risk: medium; attempts: at most 3
+- Runs: `sh a.sh`
+
+## `read`: read
+
+- Reads: `src`
+- Writes: `docs/a.md`
+- Risk: high; attempts: at most 3
+
+## Orders that the planner added
+
+- `write` before `read`, because one reads what the other writes: `src/a.rs`
+",
+        "1".repeat(40),
+        "2".repeat(40)
+    );
+    assert_eq!(page, expected);
+}
+
+#[test]
+fn the_test_specification_says_how_it_is_proved() {
+    let expected = "\
+# Test specification: Split it. Well
+
+Goal `split-0abc`, created 2025-11-24T16:00:00.000Z.
+
+## Gates
+
+- `unit` (test, required, at most 1m 30s): `cargo test`
+
+## Acceptance by slice
+
+- `write`: every required gate
+  - a is written
+- `read`: `unit`
+
+## Acceptance of the whole
+
+- every gate is green on the integrated tree
+";
+    assert_eq!(test_spec(&charter(), &plan()), expected);
 }
