@@ -12,7 +12,7 @@ use crate::messages::goal::{MakePlan, PlanMade};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::{Undelivered, tell};
-use crate::workflow::acceptance::accept;
+use crate::workflow::planner::accept;
 
 /// Whom the planner speaks to.
 pub struct Wires {
@@ -61,7 +61,8 @@ impl Actor for PlannerActor {
 impl Handler<MakePlan> for PlannerActor {
     type Result = ();
     fn handle(&mut self, order: MakePlan, _ctx: &mut Context<Self>) {
-        let decided = match accept(&self.charter.proposal) {
+        let proposal = self.charter.proposal.clone();
+        let decided = match accept(proposal.slices, proposal.gates, &proposal.source) {
             Ok(plan) => {
                 let fact = Fact::PlanAccepted(Box::new(plan.clone()));
                 Decided::new(vec![fact], vec![Ok(Arc::new(plan))])

@@ -23,11 +23,10 @@ use crate::store::error::StoreError;
 use crate::store::journal::FileJournal;
 use crate::store::layout::GoalDir;
 use crate::store::lock::{GoalLock, this_process};
-use crate::workflow::acceptance::accept;
 use crate::workflow::controller::branch_names;
 use crate::workflow::gate_detection::{BaseRoot, READS, detect};
 use crate::workflow::plan_file::{PlanDraft, parse};
-use crate::workflow::planner::{GateSources, gates_from, heuristic, parse_gate_flag};
+use crate::workflow::planner::{GateSources, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
 use crate::workflow::scheduler::SCRIPT;
 
 impl Omk {
@@ -43,7 +42,8 @@ impl Omk {
         };
         let source = request.plan.as_ref().map_or_else(|| "heuristic".to_owned(), |path| path.display().to_string());
         let proposal = Proposal { slices, gates, source };
-        accept(&proposal).map_err(|refusal| usage(format!("the plan cannot be used: {refusal}"), &[]))?;
+        accept(proposal.slices.clone(), proposal.gates.clone(), &proposal.source)
+            .map_err(|refusal| refused(&refusal, &repository))?;
         let agent = self.agent(&request, &proposal)?;
         let charter = Charter {
             id: GoalId::coined(&text, now()),
@@ -107,18 +107,7 @@ impl Omk {
             configuration: self.config.gates.clone(),
             detected: self.detected(repository)?,
         };
-        let gates = gates_from(sources);
-        if gates.iter().any(|gate| gate.required) {
-            return Ok(gates);
-        }
-        Err(AppError::Blocked {
-            status: GoalStatus::BlockedOnHuman,
-            message: format!("no required gate could prove a change of {}", repository.root.display()),
-            help: vec![
-                "name one: --gate test='make test'".to_owned(),
-                "or give the plan a [[gates]] table, or your configuration a [[gates]] of its own".to_owned(),
-            ],
-        })
+        Ok(gates_from(sources))
     }
 
     fn detected(&self, repository: &RepositoryFacts) -> Result<Vec<GateSpec>, AppError> {
@@ -204,6 +193,21 @@ fn begin_journal(dir: GoalDir, charter: Charter) -> Result<(), AppError> {
 pub(super) fn block_on<T>(effect: impl Future<Output = T>) -> Result<T, AppError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     Ok(runtime.map_err(|error| infra(format!("no event loop: {error}")))?.block_on(effect))
+}
+
+/// A plan that the graph refuses is wrong input; one without a gate needs a person's decision.
+fn refused(refusal: &PlanRefusal, repository: &RepositoryFacts) -> AppError {
+    match refusal {
+        PlanRefusal::Graph(_) => usage(format!("the plan cannot be used: {refusal}"), &[]),
+        PlanRefusal::NoGates => AppError::Blocked {
+            status: GoalStatus::BlockedOnHuman,
+            message: format!("no required gate could prove a change of {}", repository.root.display()),
+            help: vec![
+                "name one: --gate test='make test'".to_owned(),
+                "or give the plan a [[gates]] table, or your configuration a [[gates]] of its own".to_owned(),
+            ],
+        },
+    }
 }
 
 fn criteria(mut stated: Vec<String>) -> Vec<String> {

@@ -3,8 +3,8 @@
 use super::Findings;
 use super::language::{Language, file_name, has_word, is_test_path};
 use super::moved::{Moved, present, runs};
-use super::stubs;
-use crate::domain::change::{Change, FileChange};
+use super::stubs::{self, Stub};
+use crate::domain::change::{Change, FileChange, Line};
 use crate::domain::review::{Finding, Severity};
 
 /// `anti_slop.placeholder`, `anti_slop.elision`, `anti_slop.stub`, `anti_slop.empty_catch`, `anti_slop.junk_name`.
@@ -55,7 +55,9 @@ fn elision(file: &FileChange, language: Language, line: &str) -> Option<Claim> {
         | Language::Shell
         | Language::Braces => language.parts(&lower).comment.to_owned(),
     };
-    leaves_out(&comment).then_some((RULE, Severity::High, "a remark stands where code should be"))
+    // Documentation shows examples, and examples leave out.
+    let documentation = ["///", "//!", "/**"].iter().any(|mark| comment.starts_with(mark));
+    (!documentation && leaves_out(&comment)).then_some((RULE, Severity::High, "a remark stands where code should be"))
 }
 
 /// The comment of a line of markup or of an unknown language, if the whole line is one.
@@ -109,19 +111,23 @@ fn placeholder(file: &FileChange, language: Language, line: &str) -> Option<Clai
     if !language.is_source() {
         return None;
     }
-    if stubs::is_unwritten(language, &language.parts(line).code) {
+    let hinted = ["todo!(", "unimplemented!(", "NotImplementedError"].iter().any(|hint| line.contains(hint));
+    if hinted && stubs::is_unwritten(language, &language.parts(line).code) {
         return Some((RULE, Severity::Medium, "code that only says that it is not written yet"));
     }
     let says = line.to_ascii_lowercase().contains("not implemented");
     says.then_some((RULE, Severity::Low, "something says that it is not implemented"))
 }
 
-fn stub_functions(file: &FileChange, language: Language, run: &[crate::domain::change::Line], found: &mut Findings) {
-    // A double in a test may well do nothing.
-    let stub = if is_test_path(&file.path) { Severity::Low } else { Severity::High };
-    for line in stubs::empty_functions(language, run) {
-        let message = "a function whose whole body is a stub".to_owned();
-        found.line("anti_slop.stub", stub, (file, line), message);
+fn stub_functions(file: &FileChange, language: Language, run: &[Line], found: &mut Findings) {
+    for Stub { line, overridable } in stubs::empty_functions(language, run) {
+        // A double in a test may well do nothing; a method may be there to be overridden.
+        let severity = match (is_test_path(&file.path), overridable) {
+            (true, _) => Severity::Low,
+            (false, true) => Severity::Medium,
+            (false, false) => Severity::High,
+        };
+        found.line("anti_slop.stub", severity, (file, line), "a function whose whole body is a stub".to_owned());
     }
     for line in stubs::empty_catches(language, run) {
         let message = "an error is caught and dropped without a word".to_owned();

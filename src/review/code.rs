@@ -56,7 +56,7 @@ fn leftovers(language: Language) -> &'static [Leftover] {
         Language::Rust => const { &[prints("dbg!(")] },
         Language::JavaScript => const { &[prints("console.log("), prints("console.debug("), stops("debugger;")] },
         Language::Python => {
-            const { &[stops("breakpoint()"), stops("pdb.set_trace"), stops("import pdb"), stops("import ipdb")] }
+            const { &[stops("breakpoint()"), stops("pdb.set_trace("), prints("import pdb"), prints("import ipdb")] }
         }
         Language::Go => const { &[prints("spew.Dump(")] },
         Language::Ruby => const { &[stops("binding.pry"), stops("byebug")] },

@@ -84,17 +84,23 @@ fn programs(command: &GateCommand) -> Vec<String> {
 
 fn started<'a>(words: impl Iterator<Item = &'a str>) -> Option<String> {
     const WRAPPERS: [&str; 6] = ["env", "exec", "time", "nice", "timeout", "!"];
-    const INTERPRETERS: [&str; 9] = ["sh", "bash", "dash", "zsh", "python", "python3", "node", "ruby", "perl"];
     let unquoted = words.map(|word| word.trim_matches(['"', '\'']));
     let mut words = unquoted.skip_while(|word| WRAPPERS.contains(word) || word.contains('='));
     let program = words.next()?;
-    if !INTERPRETERS.contains(&file_name(program)) {
-        return Some(program.to_owned());
-    }
-    // After `-c`, `-e` or `-m` comes no file.
-    match words.find(|word| !word.starts_with('-') || matches!(*word, "-c" | "-e" | "-m")) {
+    let Some(takes_code) = code_flag(file_name(program)) else { return Some(program.to_owned()) };
+    match words.find(|word| !word.starts_with('-') || takes_code(word)) {
         Some(word) if !word.starts_with('-') => Some(word.to_owned()),
         Some(_) | None => Some(program.to_owned()),
+    }
+}
+
+/// For an interpreter, which of its flags say that no file follows.
+fn code_flag(interpreter: &str) -> Option<fn(&str) -> bool> {
+    match interpreter {
+        "sh" | "bash" | "dash" | "zsh" => Some(|flag| !flag.starts_with("--") && flag.contains('c')),
+        "python" | "python3" => Some(|flag| matches!(flag, "-c" | "-m")),
+        "node" | "ruby" | "perl" => Some(|flag| flag == "-e"),
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod anti_slop;
 mod architect;
+mod cfg;
 mod code;
 mod gate_inputs;
 mod language;

@@ -72,11 +72,13 @@ pub(super) fn find(line: &str) -> Option<Secret> {
     private_key(line).or_else(|| issued(line)).or_else(|| web_token(line)).or_else(|| password(line))
 }
 
+/// A line that begins a key block, as against one that only speaks of it.
 fn private_key(line: &str) -> Option<Secret> {
     let (_, rest) = line.split_once("-----BEGIN ")?;
-    let (kind, _) = rest.split_once("-----")?;
+    let (kind, after) = rest.split_once("-----")?;
     let is_key = kind.ends_with("PRIVATE KEY") || kind == "PGP PRIVATE KEY BLOCK";
-    is_key.then_some(Secret { kind: "a private key", length: line.len(), certain: true })
+    let goes_on = after.trim().is_empty() || after.starts_with("\\n") || after.len() > 40;
+    (is_key && goes_on).then_some(Secret { kind: "a private key", length: line.len(), certain: true })
 }
 
 fn issued(line: &str) -> Option<Secret> {
@@ -112,23 +114,34 @@ fn password(line: &str) -> Option<Secret> {
         ["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "access_key", "private_key"];
     let lower = line.to_ascii_lowercase();
     let name_end = NAMES.iter().filter_map(|name| lower.find(name).map(|at| at + name.len())).min()?;
-    let rest = &line[name_end..];
-    // Whatever is between the name and the value may be the rest of a name, a type, a quote.
+    let (before, rest) = line.split_at(name_end);
     let (between, value) = rest.split_once(['=', ':'])?;
-    if between.contains(['(', ')', '{', ',', ';']) || value.starts_with('=') {
+    if between.contains(|c: char| !(c.is_alphanumeric() || "_-\"'] ".contains(c))) || speaks(before, between) {
         return None;
     }
-    let opening = value.find(['"', '\''])?;
-    if value[..opening].contains(['(', '{', ',', ';']) {
+    let (type_name, quoted) = value.split_at(value.find(['"', '\''])?);
+    if !is_assignment(type_name) {
         return None;
     }
-    let quote = value[opening..].chars().next()?;
-    let secret = value[opening + 1..].split(quote).next()?;
+    let secret = quoted[1..].split(&quoted[..1]).next()?;
     is_random(secret).then_some(Secret {
         kind: "what looks like a password or key",
         length: secret.len(),
         certain: false,
     })
+}
+
+/// Whether the name stands in the middle of a quoted sentence, not in quotes of its own.
+fn speaks(before: &str, between: &str) -> bool {
+    ['"', '\''].into_iter().any(|quote| before.matches(quote).count() % 2 == 1 && !between.contains(quote))
+}
+
+/// Whether nothing stands between the separator and the value but a type and its `=`, the rest of `=>`, or the
+/// letter of a raw or byte string.
+fn is_assignment(text: &str) -> bool {
+    let text = text.trim();
+    let annotated = text.ends_with('=') && !text.starts_with('=') && !text.contains(['(', '{', ',', ';']);
+    text.is_empty() || text == ">" || matches!(text, "b" | "r" | "u" | "@") || annotated
 }
 
 fn is_random(text: &str) -> bool {
@@ -150,7 +163,7 @@ fn is_random(text: &str) -> bool {
     ];
     let lower = text.to_ascii_lowercase();
     let harmless = HARMLESS.iter().any(|word| lower.contains(word));
-    let refers = text.contains(['$', '{', '<', ' ', '/']) && !text.contains(['+', '=']);
+    let refers = text.contains(' ') || (text.contains(['$', '{', '<', '/']) && !text.contains(['+', '=']));
     let classes = [
         text.chars().any(|c| c.is_ascii_lowercase()),
         text.chars().any(|c| c.is_ascii_uppercase()),

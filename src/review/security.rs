@@ -100,7 +100,11 @@ fn lines(file: &FileChange, moved: &mut Moved<'_>, found: &mut Findings) {
             found.line("security.secret", severity, (file, line.number), secret.described());
         }
         if piped {
-            let severity = if language == Language::Prose { Severity::Low } else { Severity::High };
+            let severity = match (language == Language::Prose, is_test_path(&file.path)) {
+                (true, _) => Severity::Low,
+                (false, true) => Severity::Medium,
+                (false, false) => Severity::High,
+            };
             let message = "something from the network is run by a shell without being looked at".to_owned();
             found.line("security.pipe_to_shell", severity, (file, line.number), message);
         }

@@ -31,7 +31,9 @@ fn steps(language: Language, run: &[Line]) -> Vec<Step> {
 pub(super) fn is_unwritten(language: Language, code: &str) -> bool {
     let code = code.trim();
     match language {
-        Language::Rust => ["todo!(", "unimplemented!("].iter().any(|mark| super::language::has_word(code, mark)),
+        Language::Rust => ["todo!(", "unimplemented!("]
+            .iter()
+            .any(|mark| code.contains(mark) && super::language::has_word(code, mark)),
         Language::Python => code.starts_with("raise NotImplementedError"),
         Language::JavaScript | Language::Go | Language::Ruby | Language::Shell | Language::Braces => false,
         Language::Prose | Language::Other => false,
@@ -55,9 +57,31 @@ fn is_stub_body(language: Language, step: &Step, raw: &str) -> bool {
     }
 }
 
-/// The lines of function heads whose whole body is a stub.
-pub(super) fn empty_functions(language: Language, run: &[Line]) -> Vec<u32> {
+/// A cheap look before the thorough one: whether a line may be all that a stub's body holds.
+fn hints_at_stub(language: Language, line: &str) -> bool {
+    match language {
+        Language::Rust => line.contains("todo!(") || line.contains("unimplemented!("),
+        Language::Python => ["pass", "NotImplementedError", "return None"].iter().any(|hint| line.contains(hint)),
+        Language::Go => line.contains("panic(") || line.contains("return"),
+        Language::JavaScript | Language::Braces => line.contains("throw ") || line.contains("return"),
+        Language::Ruby | Language::Shell | Language::Prose | Language::Other => false,
+    }
+}
+
+/// A function whose whole body is a stub.
+pub(super) struct Stub {
+    /// The line of its head.
+    pub(super) line: u32,
+    /// Whether it is a method of a language in which empty methods are there to be overridden.
+    pub(super) overridable: bool,
+}
+
+/// The functions whose whole body is a stub.
+pub(super) fn empty_functions(language: Language, run: &[Line]) -> Vec<Stub> {
     let raw = |number: u32| run.iter().find(|line| line.number == number).map_or("", |line| line.text.as_str());
+    if !run.iter().any(|line| hints_at_stub(language, &line.text)) {
+        return Vec::new();
+    }
     let steps = steps(language, run);
     let mut found = Vec::new();
     for (index, head) in steps.iter().enumerate() {
@@ -69,7 +93,8 @@ pub(super) fn empty_functions(language: Language, run: &[Line]) -> Vec<u32> {
             Language::Ruby | Language::Shell | Language::Prose | Language::Other => false,
         };
         if is_stub {
-            found.push(head.number);
+            let overridable = language == Language::Python && ["(self", "(cls"].iter().any(|m| head.code.contains(m));
+            found.push(Stub { line: head.number, overridable });
         }
     }
     found
@@ -127,7 +152,7 @@ fn python_stub<'a>(steps: &[Step], index: usize, raw: impl Fn(u32) -> &'a str) -
 pub(super) fn empty_catches(language: Language, run: &[Line]) -> Vec<u32> {
     let silent = |lines: &[Line]| lines.iter().all(|line| language.parts(&line.text).comment.is_empty());
     let mut found = Vec::new();
-    for (index, line) in run.iter().enumerate() {
+    for (index, line) in run.iter().enumerate().filter(|(_, line)| hints_at_catch(language, &line.text)) {
         let here = language.parts(&line.text).code;
         let next = run.get(index + 1).map(|line| language.parts(&line.text).code).unwrap_or_default();
         let both = &run[index..run.len().min(index + 2)];
@@ -139,11 +164,21 @@ pub(super) fn empty_catches(language: Language, run: &[Line]) -> Vec<u32> {
     found
 }
 
+fn hints_at_catch(language: Language, line: &str) -> bool {
+    match language {
+        Language::JavaScript | Language::Braces => line.contains("catch"),
+        Language::Python => line.contains("except"),
+        Language::Rust | Language::Go | Language::Ruby | Language::Shell | Language::Prose | Language::Other => false,
+    }
+}
+
 /// Whether a line is an empty handler by itself, and whether it is one together with the next line.
 fn catch_forms(language: Language, here: &str, next: &str) -> (bool, bool) {
     match language {
         Language::JavaScript | Language::Braces => {
-            let Some(at) = here.find("catch") else { return (false, false) };
+            let letters = |c: char| c.is_alphanumeric() || c == '_';
+            let word = |at: usize| !here[..at].ends_with(letters) && !here[at + "catch".len()..].starts_with(letters);
+            let Some((at, _)) = here.match_indices("catch").find(|(at, _)| word(*at)) else { return (false, false) };
             let handler: String = here[at..].chars().filter(|c| !c.is_whitespace()).collect();
             (handler.contains("{}"), handler.ends_with('{') && next.starts_with('}'))
         }

@@ -7,21 +7,22 @@ use std::collections::HashMap;
 use super::language::{Language, file_name, has_word, is_test_name, is_test_path};
 use super::moved::{Moved, present};
 use super::test_names::{self, TestName, is_rust_test_attribute};
-use super::{Findings, shown};
-use crate::domain::change::{Change, FileChange};
+use super::{Findings, cfg, shown};
+use crate::domain::change::{Change, FileChange, Line};
 use crate::domain::review::{Finding, Severity};
 
 /// `test.removed`, `test.deleted_file`, `test.ignored`, `test.no_test_change`.
 pub(super) fn findings(change: &Change) -> Vec<Finding> {
     let mut found = Findings::default();
     let mut again = added_names(change);
+    let attributes: usize = change.files.iter().map(|file| attributes(&file.added).count()).sum();
     for file in &change.files {
         let language = Language::of(&file.path);
         let mut lost = test_names::tests(language, &file.removed);
         lost.retain(|test| !take(&mut again, &test.name));
         match file.after {
             None => deleted(change, file, &lost, &mut found),
-            Some(_) => removed(change, file, &lost, &mut found),
+            Some(_) => removed(file, &lost, attributes, &mut found),
         }
     }
     ignored(change, &mut found);
@@ -50,21 +51,23 @@ fn take(names: &mut HashMap<String, usize>, name: &str) -> bool {
     }
 }
 
-fn removed(change: &Change, file: &FileChange, lost: &[TestName], found: &mut Findings) {
+/// The lines that make Rust functions tests.
+fn attributes(lines: &[Line]) -> impl Iterator<Item = u32> {
+    lines.iter().filter(|line| is_rust_test_attribute(&line.text)).map(|line| line.number)
+}
+
+/// `attributes_added` are those of the whole change.
+fn removed(file: &FileChange, lost: &[TestName], attributes_added: usize, found: &mut Findings) {
     const RULE: &str = "test.removed";
     for test in lost {
         let message = format!("the test `{}` is removed", shown(&test.name));
         found.line(RULE, Severity::High, (file, test.line), message);
     }
     // The attribute alone may be removed, or everything but the name rewritten without it.
-    let attributes = |lines: &[crate::domain::change::Line]| {
-        lines.iter().filter(|line| is_rust_test_attribute(&line.text)).map(|line| line.number).collect::<Vec<_>>()
-    };
-    let before = attributes(&file.removed);
-    let after: usize = change.files.iter().map(|file| attributes(&file.added).len()).sum();
-    if let (true, Some(line)) = (before.len() > after + lost.len(), before.first()) {
+    let fewer = attributes(&file.removed).count() > attributes_added + lost.len();
+    if let (true, Some(line)) = (fewer, attributes(&file.removed).next()) {
         let message = "a test attribute is removed: fewer functions are tests".to_owned();
-        found.line(RULE, Severity::High, (file, *line), message);
+        found.line(RULE, Severity::High, (file, line), message);
     }
 }
 
@@ -89,9 +92,9 @@ fn ignored(change: &Change, found: &mut Findings) {
     let mut moved = Moved::of(change);
     for file in present(change) {
         let language = Language::of(&file.path);
-        for line in &file.added {
-            let code = language.parts(&line.text).code;
-            let Some((severity, what)) = switch_off(language, code.trim()) else { continue };
+        for (index, line) in file.added.iter().enumerate() {
+            let switched = switch_off(language, &line.text).or_else(|| compiled_out(file, language, index));
+            let Some((severity, what)) = switched else { continue };
             if !moved.excuses(&line.text) {
                 found.line("test.ignored", severity, (file, line.number), what.to_owned());
             }
@@ -99,76 +102,65 @@ fn ignored(change: &Change, found: &mut Findings) {
     }
 }
 
-/// Whether a line of code switches a test off, and how.
-fn switch_off(language: Language, code: &str) -> Option<(Severity, &'static str)> {
-    let has = |words: &[&str]| words.iter().any(|word| has_word(code, word));
+type Switch = (&'static [&'static str], Severity, &'static str);
+
+const SKIPPED: &str = "the test is skipped";
+
+/// The words that switch tests off, the more special ones first.
+fn switches(language: Language) -> &'static [Switch] {
     match language {
-        Language::Rust if code.starts_with("#[ignore") => Some((Severity::High, "the test is ignored")),
-        Language::Rust if code.starts_with("#[cfg_attr(") && has_word(code, "ignore") => {
-            Some((Severity::High, "the test is ignored"))
-        }
-        Language::Rust if compiles_out(code) => Some((Severity::High, "a `cfg` that nothing sets compiles this out")),
-        Language::JavaScript if has(&["it.skip(", "test.skip(", "describe.skip(", "xit(", "xtest(", "xdescribe("]) => {
-            Some((Severity::High, "the test is skipped"))
-        }
-        Language::JavaScript if has(&["it.only(", "test.only(", "describe.only(", "fit(", "fdescribe("]) => {
-            Some((Severity::High, "every other test of the file is skipped"))
-        }
-        Language::Python if has(&["mark.skipif", "mark.xfail", "unittest.skipIf", "unittest.skipUnless"]) => {
-            Some((Severity::Medium, "the test is skipped or may fail under a condition"))
-        }
-        Language::Python if has(&["mark.skip", "unittest.skip", "pytest.skip(", "skipTest(", "collect_ignore"]) => {
-            Some((Severity::High, "the test is skipped"))
-        }
-        Language::Go if has(&["t.Skip(", "t.Skipf(", "t.SkipNow(", "b.Skip("]) => {
-            Some((Severity::High, "the test is skipped"))
-        }
-        Language::Braces if has(&["@Disabled", "@Ignore"]) => Some((Severity::High, "the test is skipped")),
-        Language::Rust
-        | Language::JavaScript
-        | Language::Python
-        | Language::Go
-        | Language::Ruby
-        | Language::Braces
-        | Language::Shell
-        | Language::Prose
-        | Language::Other => None,
+        Language::JavaScript => &[
+            (&["it.skip(", "test.skip(", "describe.skip(", "xit(", "xtest(", "xdescribe("], Severity::High, SKIPPED),
+            (
+                &["it.only(", "test.only(", "describe.only(", "fit(", "fdescribe("],
+                Severity::High,
+                "every other test of the file is skipped",
+            ),
+        ],
+        Language::Python => &[
+            (
+                &["mark.skipif", "mark.xfail", "@unittest.skipIf", "@unittest.skipUnless"],
+                Severity::Medium,
+                "the test is skipped or may fail under a condition",
+            ),
+            (
+                &["mark.skip", "@unittest.skip", "pytest.skip(", "self.skipTest(", "collect_ignore"],
+                Severity::High,
+                SKIPPED,
+            ),
+        ],
+        Language::Go => &[(&["t.Skip(", "t.Skipf(", "t.SkipNow(", "b.Skip("], Severity::High, SKIPPED)],
+        Language::Braces => &[(&["@Disabled", "@Ignore"], Severity::High, SKIPPED)],
+        Language::Rust => &[(&["#[ignore"], Severity::High, "the test is ignored")],
+        Language::Ruby | Language::Shell | Language::Prose | Language::Other => &[],
     }
 }
 
-/// Whether a `#[cfg(…)]` asks for something that no build sets: `any()`, `false`, or a bare name that rustc and the
-/// usual tools do not know.
-fn compiles_out(code: &str) -> bool {
-    const KNOWN: [&str; 20] = [
-        "test",
-        "unix",
-        "windows",
-        "wasm",
-        "debug_assertions",
-        "overflow_checks",
-        "doc",
-        "docsrs",
-        "doctest",
-        "miri",
-        "loom",
-        "fuzzing",
-        "kani",
-        "clippy",
-        "proc_macro",
-        "tokio_unstable",
-        "coverage",
-        "coverage_nightly",
-        "true",
-        "ub_checks",
-    ];
-    let Some(condition) = code.strip_prefix("#[cfg(").or_else(|| code.strip_prefix("#![cfg(")) else { return false };
-    let condition = condition.split(")]").next().unwrap_or(condition);
-    if condition.replace(' ', "").contains("any()") {
-        return true;
+/// Whether a line switches a test off, and how.
+fn switch_off(language: Language, line: &str) -> Option<(Severity, &'static str)> {
+    let switch = switches(language)
+        .iter()
+        .find(|(words, ..)| words.iter().any(|word| line.contains(word) && has_word(&language.parts(line).code, word)));
+    switch.map(|(_, severity, what)| (*severity, *what))
+}
+
+/// Whether a line of Rust ignores a test under a condition, or compiles something out that may be a test.
+fn compiled_out(file: &FileChange, language: Language, index: usize) -> Option<(Severity, &'static str)> {
+    let line = file.added.get(index).filter(|_| language == Language::Rust)?;
+    if let Some(condition) = cfg::ignore_condition(&line.text) {
+        let severity = if cfg::may_hold_here(condition) { Severity::High } else { Severity::Low };
+        return Some((severity, "the test is ignored under a condition"));
     }
-    let words = condition.split(['(', ')', ',']).map(str::trim);
-    let bare = words.filter(|word| !word.is_empty() && !word.contains(['=', '"']));
-    bare.filter(|word| !matches!(*word, "all" | "any" | "not")).any(|word| !KNOWN.contains(&word))
+    if !cfg::condition(&line.text).is_some_and(cfg::never_holds) {
+        return None;
+    }
+    // What follows shows what is compiled out; where that is an old line, it may be a test.
+    let following = file.added[index + 1..].iter().zip(line.number + 1..).take_while(|(next, at)| next.number == *at);
+    let mut following = following.map(|(next, _)| next.text.as_str()).take(4).peekable();
+    let shows_test = |text: &str| is_rust_test_attribute(text) || text.contains("mod test");
+    let harmless = following.peek().is_some() && !following.any(shows_test) && !is_test_path(&file.path);
+    let severity = if harmless { Severity::Medium } else { Severity::High };
+    Some((severity, "a `cfg` that nothing sets compiles this out"))
 }
 
 fn untested(change: &Change, found: &mut Findings) {

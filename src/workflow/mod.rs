@@ -3,7 +3,6 @@
 //! The folds (`goal_record`, `slices`, `merge_queue`, `gates`, `budget`, `restart`) hold durable state only; the
 //! decisions beside them carry what is ephemeral. `state` composes the folds, `view` and `proof` show them.
 
-pub mod acceptance;
 pub mod budget;
 pub mod controller;
 pub mod gate_detection;
