@@ -8,6 +8,7 @@ pub mod delta;
 pub mod error;
 pub mod frontier;
 mod index;
+mod keys;
 mod orders;
 pub mod overlap;
 mod shape;

@@ -6,7 +6,8 @@
 
 use crate::domain::task::SliceSpec;
 use crate::graph::ancestry::Ancestry;
-use crate::graph::index::{Access, AccessIndex, Key};
+use crate::graph::index::AccessIndex;
+use crate::graph::keys::{Access, Key};
 use crate::graph::orders::Orders;
 use crate::graph::overlap::Touch;
 
@@ -75,11 +76,11 @@ struct Earlier {
 struct Shelf {
     /// Accesses under this key.
     own: [Vec<Earlier>; SIDES],
-    /// Accesses under this key and those that it gathers.
+    /// Accesses under the keys that this one gathers.
     gathered: [Vec<Earlier>; SIDES],
     /// The last slice with an access under this key, by side and for writes; counted from 1.
     own_mark: [u32; SIDES + 1],
-    /// The last slice with an access that this key gathers.
+    /// The last slice with an access under this key or one that it gathers.
     gathered_mark: [u32; SIDES + 1],
 }
 
@@ -156,6 +157,7 @@ impl Sweep<'_> {
         let mut lists = Vec::new();
         for &access in accesses {
             for &side in self.rule.against(access.touch) {
+                lists.push((access.key, List::Own, side, access));
                 lists.push((access.key, List::Gathered, side, access));
                 self.index.beside(access.key, &mut |key| lists.push((key, List::Own, side, access)));
             }
@@ -184,7 +186,8 @@ impl Sweep<'_> {
             let Some(side) = rule.side(access.touch) else { continue };
             let also = if access.touch == Touch::Write { WRITES } else { side };
             for slot in [side, also] {
-                shelves[access.key as usize].own_mark[slot] = place + 1;
+                let shelf = &mut shelves[access.key as usize];
+                (shelf.own_mark[slot], shelf.gathered_mark[slot]) = (place + 1, place + 1);
                 index.gathered_by(access.key, &mut |key| shelves[key as usize].gathered_mark[slot] = place + 1);
             }
         }
@@ -195,15 +198,17 @@ impl Sweep<'_> {
         let literal = self.index.is_literal(key);
         let shelf = &mut self.shelves[key as usize];
         let stands = |mark: &[u32; SIDES + 1]| mark[side] == place + 1 || mark[WRITES] == place + 1;
-        if stands(&shelf.own_mark) {
+        if stands(&shelf.own_mark) && (literal || list == List::Own) {
             for earlier in shelf.list(list, side) {
-                if literal || earlier.access.key == key {
-                    self.forgotten[earlier.number as usize] = true;
-                }
+                self.forgotten[earlier.number as usize] = true;
             }
         }
-        if list == List::Gathered && stands(&shelf.gathered_mark) {
-            shelf.gathered[side].clear();
+        let cleared = match list {
+            List::Own => stands(&shelf.own_mark),
+            List::Gathered => stands(&shelf.gathered_mark),
+        };
+        if cleared {
+            shelf.list(list, side).clear();
         }
     }
 

@@ -30,14 +30,16 @@ pub(super) enum Onward {
 pub(super) struct Trie {
     nodes: Vec<Node>,
     parts: Vec<Part>,
-    numbers: HashMap<Part, u32>,
+    names: HashMap<Box<str>, u32>,
+    wildcards: HashMap<Part, u32>,
     edges: HashMap<(u32, u32), u32>,
 }
 
 impl Trie {
     pub(super) fn new() -> Self {
         let root = Node { parent: 0, part: None, named: Vec::new(), wild: Vec::new(), deep: false };
-        Self { nodes: vec![root], parts: Vec::new(), numbers: HashMap::new(), edges: HashMap::new() }
+        let (names, wildcards) = (HashMap::new(), HashMap::new());
+        Self { nodes: vec![root], parts: Vec::new(), names, wildcards, edges: HashMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -50,32 +52,49 @@ impl Trie {
     }
 
     /// The node of a shape, made where it is not there.
-    pub(super) fn insert(&mut self, shape: impl IntoIterator<Item = Part>) -> u32 {
-        shape.into_iter().fold(0, |node, part| self.child(node, part))
+    pub(super) fn insert(&mut self, shape: &[Part]) -> u32 {
+        shape.iter().fold(0, |node, part| match part {
+            Part::Name(name) => self.name(node, name),
+            Part::Glob(_) | Part::Deep => {
+                let next = self.parts.len() as u32;
+                let number = *self.wildcards.entry(part.clone()).or_insert(next);
+                self.child(node, number, || part.clone())
+            }
+        })
     }
 
-    fn child(&mut self, parent: u32, part: Part) -> u32 {
-        let number = self.number(part);
-        if let Some(&child) = self.edges.get(&(parent, number)) {
-            return child;
+    /// The node of a path without wildcards, made where it is not there.
+    pub(super) fn insert_literal(&mut self, path: &str) -> u32 {
+        path.split('/').fold(0, |node, name| self.name(node, name))
+    }
+
+    fn name(&mut self, parent: u32, name: &str) -> u32 {
+        let number = self.names.get(name).copied().unwrap_or_else(|| {
+            let next = self.parts.len() as u32;
+            self.names.insert(name.into(), next);
+            next
+        });
+        self.child(parent, number, || Part::Name(name.into()))
+    }
+
+    /// The child behind a part, whose number is the next one if it is new.
+    fn child(&mut self, parent: u32, number: u32, part: impl FnOnce() -> Part) -> u32 {
+        let child = self.nodes.len() as u32;
+        let known = *self.edges.entry((parent, number)).or_insert(child);
+        if known != child {
+            return known;
         }
-        let (child, part) = (self.nodes.len() as u32, &self.parts[number as usize]);
+        if number as usize == self.parts.len() {
+            self.parts.push(part());
+        }
+        let part = &self.parts[number as usize];
         let deep = *part == Part::Deep;
         match part {
             Part::Name(_) => self.nodes[parent as usize].named.push(child),
             Part::Glob(_) | Part::Deep => self.nodes[parent as usize].wild.push(child),
         }
         self.nodes.push(Node { parent, part: Some(number), named: Vec::new(), wild: Vec::new(), deep });
-        self.edges.insert((parent, number), child);
         child
-    }
-
-    fn number(&mut self, part: Part) -> u32 {
-        let next = self.parts.len() as u32;
-        *self.numbers.entry(part).or_insert_with_key(|part| {
-            self.parts.push(part.clone());
-            next
-        })
     }
 
     fn part(&self, node: u32) -> Option<&Part> {
@@ -109,8 +128,8 @@ impl Trie {
         let met = |child: &&u32| self.part(**child).is_some_and(|own| *own != Part::Deep && own.meets(part));
         next.extend(here.wild.iter().filter(met).map(|&child| (child, after)));
         match part {
-            Part::Name(_) => {
-                let child = self.numbers.get(part).and_then(|number| self.edges.get(&(node, *number)));
+            Part::Name(name) => {
+                let child = self.names.get(name).and_then(|number| self.edges.get(&(node, *number)));
                 next.extend(child.map(|&child| (child, after)));
             }
             Part::Glob(_) | Part::Deep => {

@@ -20,6 +20,7 @@ mod git_inspect;
 mod git_merge;
 mod git_worktree;
 mod golden_journal;
+mod architecture;
 mod graph;
 mod journal;
 mod journal_failures;
