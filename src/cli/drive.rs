@@ -90,7 +90,10 @@ fn opening(context: &Context, view: &GoalView, notes: &[String]) -> String {
         repository.base.short(),
     );
     text.push_str(&format!("log  {}\n", safe::line(&context.omk.goal_dir(&view.id).display().to_string())));
-    text.push_str(&format!("sandbox {}\n", words::sandbox(view.charter.sandbox_level)));
+    // A new goal's notes say it already.
+    if !notes.iter().any(|note| note.starts_with("sandbox ")) {
+        text.push_str(&format!("sandbox {}\n", words::sandbox(view.charter.sandbox_level)));
+    }
     for note in notes {
         text.push_str(&format!("{} {}\n", style::paint(style::WARN, "note:"), safe::line(note)));
     }

@@ -45,7 +45,6 @@ fn merge_parents(repository: &Path, branch: &str) -> usize {
 }
 
 #[test]
-#[ignore = "until the façade drives goals"]
 fn the_demo_shows_the_point_of_the_program_and_ends_ready() {
     let place = Place::new();
     let records = records(&place);

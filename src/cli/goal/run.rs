@@ -35,10 +35,10 @@ pub struct RunArgs {
     /// Stop with `needs_more_budget` after this much time of runs: `90s`, `30m`, `8h`
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub budget_time: Option<u64>,
-    /// Accepted; recorded with the goal and shown beside what agents report, not enforced yet
-    #[arg(long, value_name = "N")]
+    /// Stop with `needs_more_budget` after so many tokens, input and output, as agents report them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub budget_tokens: Option<u64>,
-    /// Accepted; recorded with the goal and shown beside what agents report, not enforced yet
+    /// Stop with `needs_more_budget` after so many US dollars, as agents report them: `25`, `0.50`
     #[arg(long, value_name = "X", value_parser = parse_usd)]
     pub budget_usd: Option<u64>,
     /// What happens to the result beyond local branches; this version delivers `local` only
