@@ -3,6 +3,7 @@
 //! The plan is synthetic: slices in modules, each with a file of its own, depending on up to three of the latest
 //! thousand; what they read was mostly written by their dependencies, some by slices that they have no order with;
 //! some files are written by chains of slices, some merged by many, and some patterns are globs.
+#![allow(clippy::expect_used, reason = "a bench that cannot be set up has to fail")]
 
 use std::hint::black_box;
 use std::sync::Arc;

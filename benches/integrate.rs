@@ -1,6 +1,11 @@
 //! How long it takes to make worktrees, to capture from them, and to integrate many slices.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a panic is how a bench fails; criterion makes public items")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a panic is how a bench fails; criterion makes public items"
+)]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -4,7 +4,7 @@ use crate::adapters::git::look::Look;
 use crate::app::Omk;
 use crate::app::error::AppError;
 use crate::domain::event::Event;
-use crate::domain::evidence::ProofStatement;
+use crate::domain::evidence::{ProofPredicate, ProofStatement};
 use crate::domain::goal::Drive;
 use crate::domain::ids::{GoalId, Seq};
 use crate::domain::view::{CheckedClaim, ProofCheck};
@@ -33,9 +33,10 @@ impl Omk {
                 let count = contents.events.len();
                 checks.push(claim("journal", true, format!("{count} records, every hash and link holds")));
                 let state = GoalState::replay(&contents.events);
+                checks.push(self.check_file(id, &contents.events));
                 match prove(&state) {
                     None => checks.push(claim("proof", false, "the goal has nothing to prove yet")),
-                    Some(proof) => self.check_statement(id, &contents.events, &state, &proof, &mut checks),
+                    Some(proof) => checks.extend(self.check_statement(id, &state, &proof)),
                 }
             }
         }
@@ -44,32 +45,16 @@ impl Omk {
         Ok(ProofCheck { schema, holds, signature, checks })
     }
 
-    fn check_statement(
-        &self,
-        id: &GoalId,
-        events: &[Event],
-        state: &GoalState,
-        proof: &ProofStatement,
-        checks: &mut Vec<CheckedClaim>,
-    ) {
-        checks.push(self.check_file(id, events));
-        checks.push(check_gates(state, proof));
-        checks.push(check_reviews(proof));
-        checks.push(self.check_logs(id, proof));
+    fn check_statement(&self, id: &GoalId, state: &GoalState, proof: &ProofStatement) -> Vec<CheckedClaim> {
+        let mut checks = vec![check_gates(state, proof), check_reviews(proof), self.check_logs(id, proof)];
         match self.look(id, state, &proof.predicate.head) {
             Err(error) => checks.push(claim("tree", false, error.to_string())),
-            Ok(look) => {
-                checks.push(check_tree(&look, proof));
-                checks.push(check_slices(&look, proof));
-            }
+            Ok(look) => checks.extend([check_tree(&look, proof), check_slices(&look, proof)]),
         }
         checks.push(check_branch(state, proof));
-        let ready = proof.predicate.status == "ready";
-        checks.push(claim(
-            "status",
-            ready,
-            format!("the goal is {}: {}", proof.predicate.status, proof.predicate.reason),
-        ));
+        let ProofPredicate { status, reason, .. } = &proof.predicate;
+        checks.push(claim("status", status == "ready", format!("the goal is {status}: {reason}")));
+        checks
     }
 
     /// The proof on disk has to be the one that the journal folds to, up to the record that it names.

@@ -4,6 +4,11 @@
 //! that is the subreaper of its tree. `spawn` starts keepers from one immortal thread, `running` is the handle on one,
 //! `drive` takes a program to its end under a timeout and a stop token. Trusted short tools go through `direct`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the room that starts processes, and its threads have no runtime to sleep on"
+)]
+
 pub mod detached;
 pub mod direct;
 pub mod drive;

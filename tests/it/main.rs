@@ -1,14 +1,9 @@
 //! The integration tests: one binary, one file per capability.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has to fail")]
-//! The integration tests of `omk`: one binary, one file per capability.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
-
-mod support;
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+#![allow(clippy::disallowed_methods, reason = "tests make processes and repositories of their own")]
 
 mod agents;
+mod architecture;
 mod cli;
 mod cli_screens;
 mod demo;
@@ -20,7 +15,6 @@ mod git_inspect;
 mod git_merge;
 mod git_worktree;
 mod golden_journal;
-mod architecture;
 mod graph;
 mod journal;
 mod journal_failures;

@@ -3,7 +3,7 @@
 use omk::domain::budget::Limits;
 use omk::domain::goal::{Charter, DeliveryPolicy, MergePolicy, RepositoryFacts, SandboxChoice, SandboxLevel, Settings};
 use omk::domain::ids::{CommitId, GateName, GoalId, SliceId, Timestamp, TreeId};
-use omk::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Serialised, SliceSpec};
+use omk::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Proposal, Serialised, SliceSpec};
 use omk::workflow::gate_detection::{BaseRoot, READS, detect};
 use omk::workflow::plan_documents::{prd, technical_plan, test_spec};
 use omk::workflow::plan_file::{PlanDraft, parse};
@@ -278,6 +278,7 @@ fn charter() -> Charter {
         sandbox_level: SandboxLevel::None,
         no_input: false,
         settings: Settings::default(),
+        proposal: Proposal { slices: Vec::new(), gates: Vec::new(), source: "plan.toml".to_owned() },
     }
 }
 

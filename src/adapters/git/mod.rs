@@ -5,6 +5,8 @@
 //! reachable, and at the end the delivered branches with their objects. No hook, filter, fsmonitor or merge driver is
 //! ever run, and nothing that a tree, a worktree or an agent's configuration says is obeyed.
 
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens repositories")]
+
 pub mod deliver;
 pub mod inspect;
 pub mod look;

@@ -81,6 +81,7 @@ fn actor(text: &str) -> Result<String, Failure> {
 }
 
 /// Runs the verb.
+#[expect(clippy::disallowed_methods, reason = "following is polling: another process gives no sign of a new record")]
 pub fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let (filter, typist) = (Filter::of(args)?, context.typist(&id));
