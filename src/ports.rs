@@ -109,3 +109,20 @@ pub trait WorkPlane: Send + Sync {
 pub fn conflict_artifact(batch: Batch, slice: &SliceId, index: usize, side: &str) -> String {
     format!("integration/{batch}.{slice}.{index}.{side}")
 }
+
+/// Every effect, as the composition root or a simulation provides them.
+#[derive(Clone)]
+pub struct Effects {
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// The goal's journal.
+    pub journal: Arc<dyn Journal>,
+    /// The goal's evidence files.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// Coding agents.
+    pub agents: Arc<dyn Agents>,
+    /// The goal's private repository.
+    pub workspace: Arc<dyn Workspace>,
+    /// Gates.
+    pub gates: Arc<dyn Gates>,
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::Effects;
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::event::{ActorName, Decided};
 use crate::domain::evidence::{GateResult, GateScope};
@@ -18,7 +17,7 @@ use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::slice::{Enqueue, Landed, QueueFailed};
 use crate::messages::{Undelivered, tell};
-use crate::ports::conflict_artifact;
+use crate::ports::{Effects, conflict_artifact};
 use crate::workflow::gates::GateLedger;
 use crate::workflow::integrator::{ConflictedSlice, Integrator, Intent, MergeReport, MergedSlice};
 use crate::workflow::merge_queue::{MergeQueue, Queued};

@@ -21,8 +21,8 @@ use crate::actors::journal::JournalActor;
 use crate::actors::planner::{self, PlannerActor};
 use crate::actors::reviewer::ReviewerActor;
 use crate::actors::scheduler::{self, LocalPlane, SchedulerActor};
+use crate::actors::seat::seat;
 use crate::actors::worker::{Surroundings, WorkerActor};
-use crate::actors::{Effects, MAILBOX};
 use crate::domain::control::Holder;
 use crate::domain::event::{ActorName, Decided, Event, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
@@ -34,9 +34,10 @@ use crate::messages::lifecycle::{
 };
 use crate::messages::review::{Reviewed, StartReviewers};
 use crate::messages::tell;
+use crate::ports::Effects;
 use crate::workflow::controller::Controller;
 use crate::workflow::restart::RestartDecision;
-use crate::workflow::scheduler::settlement_of;
+use crate::workflow::settling::settlement_of;
 use crate::workflow::state::GoalState;
 
 /// What a run is to do, and where its result goes.
@@ -352,25 +353,6 @@ impl Supervisor {
                 tracing::warn!(%error, "nobody hears of a reviewer's end");
             }
         }
-    }
-}
-
-/// A place for an actor that has an address before it exists.
-struct Seat<A: Actor<Context = Context<A>>>(Context<A>);
-
-fn seat<A: Actor<Context = Context<A>>>() -> Seat<A> {
-    let mut context = Context::new();
-    context.set_mailbox_capacity(MAILBOX);
-    Seat(context)
-}
-
-impl<A: Actor<Context = Context<A>>> Seat<A> {
-    fn address(&self) -> Addr<A> {
-        self.0.address()
-    }
-
-    fn run(self, actor: A) {
-        self.0.run(actor);
     }
 }
 

@@ -11,7 +11,6 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::Effects;
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::agent::{AgentEvent, AgentTask};
 use crate::domain::event::{Decided, Fact};
@@ -23,7 +22,7 @@ use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::messages::budget::UsageSeen;
 use crate::messages::journal::{Committed, Outbox};
 use crate::messages::tell;
-use crate::ports::WorkPlane;
+use crate::ports::{Effects, WorkPlane};
 use crate::workflow::worker::{Progress, Step, Worker};
 
 /// What every worker of a run knows.

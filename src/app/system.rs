@@ -9,7 +9,6 @@ use actix::{Actor, Addr, System};
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::actors::Effects;
 use crate::actors::supervisor::{Run, Supervisor};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::{Export, GateRunner, GateSetup};
@@ -25,7 +24,7 @@ use crate::domain::ids::TreeId;
 use crate::domain::order::Fault;
 use crate::messages::goal::StopRun;
 use crate::messages::lifecycle::RunOver;
-use crate::ports::{Artifacts, Clock, Effect, Journal};
+use crate::ports::{Artifacts, Clock, Effect, Effects, Journal};
 use crate::process::spawn::Launcher;
 use crate::store::artifacts::GoalArtifacts;
 use crate::store::journal::Opened;

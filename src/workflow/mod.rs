@@ -3,6 +3,7 @@
 //! The folds (`goal_record`, `slices`, `merge_queue`, `gates`, `budget`, `restart`) hold durable state only; the
 //! decisions beside them carry what is ephemeral. `state` composes the folds, `view` and `proof` show them.
 
+pub mod assignment;
 pub mod budget;
 pub mod controller;
 pub mod gate_detection;
@@ -16,6 +17,7 @@ pub mod planner;
 pub mod proof;
 pub mod restart;
 pub mod scheduler;
+pub mod settling;
 pub mod slices;
 pub mod state;
 pub mod verdict;

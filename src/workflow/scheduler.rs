@@ -14,9 +14,11 @@ use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
 use crate::domain::order::AttemptEnd;
 use crate::domain::review::{Review, Role, Subject, Verdict};
 use crate::domain::settlement::{Obstruction, Settlement};
-use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind};
+use crate::domain::task::{Assignment, AttemptOutcome, Capture};
 use crate::graph::frontier::Frontier;
 use crate::graph::task_graph::TaskGraph;
+use crate::workflow::assignment::{SCRIPT, assignment_of, continues};
+use crate::workflow::settling::{describe, is_exhausted, reason_to_give_up, review_feedback, settlement_of};
 use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
 
 /// What the scheduler wants to be done.
@@ -431,124 +433,5 @@ impl Scheduler {
 
     fn settlement(&self) -> Settlement {
         Settlement { obstacle: self.obstruction.clone(), ..settlement_of(&self.table) }
-    }
-}
-
-/// How the slices of a table stand, for drives in which no slice is worked on.
-pub fn settlement_of(table: &SliceTable) -> Settlement {
-    let mut settlement = Settlement::default();
-    for record in table.iter() {
-        let id = record.spec.id.clone();
-        match &record.stage {
-            Stage::Integrated { .. } => settlement.integrated.push(id),
-            Stage::GivenUp { reason } => settlement.given_up.push((id, reason.clone())),
-            Stage::Asking { question, text } => settlement.asking.push((id, question.clone(), text.clone())),
-            Stage::Waiting | Stage::Offered | Stage::Running { .. } | Stage::Reviewing { .. } | Stage::Accepted => {
-                settlement.open.push(id);
-            }
-        }
-    }
-    settlement
-}
-
-/// The built-in agent, which does a slice's own `run`.
-pub const SCRIPT: &str = "script";
-
-/// Whether a further attempt of this agent goes on in its earlier work. A script is a function of the tree that it
-/// starts from: done twice over its own result it would, say, append a line twice.
-fn continues(agent: &str) -> bool {
-    agent != SCRIPT
-}
-
-fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
-    const NEWEST: usize = 6;
-    let captured = record.current_capture().filter(|_| record.take_up).cloned();
-    let content = match &record.next_start {
-        NextStart::Continue(tree) if continues && captured.is_none() => Some(tree.clone()),
-        NextStart::Continue(_) | NextStart::Dependencies | NextStart::Tip => None,
-    };
-    let told = record.feedback.len().saturating_sub(NEWEST);
-    Assignment {
-        spec: record.spec.clone(),
-        attempt: record.attempt,
-        epoch: record.epoch,
-        agent: record.agent.clone(),
-        start: record.start.clone().expect_offered(),
-        content,
-        feedback: record.feedback[told..].to_vec(),
-        captured,
-        keep: record.keep.clone(),
-    }
-}
-
-/// States the invariant that an offered attempt has a start.
-trait Offered {
-    fn expect_offered(self) -> CommitId;
-}
-
-impl Offered for Option<CommitId> {
-    #[expect(clippy::expect_used, reason = "the fold sets the start with every offer, and only offers are claimed")]
-    fn expect_offered(self) -> CommitId {
-        self.expect("an offered attempt has a start")
-    }
-}
-
-fn is_exhausted(record: &SliceRecord) -> bool {
-    let waiting = record.stage == Stage::Waiting;
-    waiting && (record.failures >= record.spec.max_attempts() || record.conflicts.len() > 1)
-}
-
-fn reason_to_give_up(record: &SliceRecord) -> String {
-    let attempts = match record.failures {
-        0 | 1 => format!("its attempt {} failed", record.attempt),
-        several => format!("{several} attempts failed"),
-    };
-    match record.conflicts.last() {
-        Some(conflict) => {
-            let others: Vec<_> = conflict.with.iter().map(|slice| format!("`{slice}`")).collect();
-            format!(
-                "it conflicts with slice {} in {} and no attempt on the integrated state kept both sides: {}",
-                others.join(", "),
-                conflict.paths.join(", "),
-                record.last_failure
-            )
-        }
-        None => format!("{attempts}, the last: {}", record.last_failure),
-    }
-}
-
-fn describe(outcome: &AttemptOutcome) -> &'static str {
-    match outcome {
-        AttemptOutcome::Passed => "passed",
-        AttemptOutcome::Rejected { .. } => "rejected",
-        AttemptOutcome::Asked { .. } => "asked",
-        AttemptOutcome::Unavailable { .. } => "unavailable",
-        AttemptOutcome::Interrupted { .. } => "interrupted",
-        AttemptOutcome::Expired { .. } => "expired",
-        AttemptOutcome::Errored { .. } => "errored",
-    }
-}
-
-fn review_feedback(blocking: &[Review]) -> Feedback {
-    const MOST: usize = 20;
-    let findings: Vec<_> =
-        blocking.iter().flat_map(|r| &r.findings).filter(|f| f.severity.blocks()).take(MOST).collect();
-    let lines: Vec<_> = findings
-        .iter()
-        .map(|f| {
-            let line = f.line.map(|line| format!(":{line}")).unwrap_or_default();
-            format!("{}{line}: {} [{}, {}]", f.path, f.message, f.rule, f.severity.as_str())
-        })
-        .collect();
-    let roles: Vec<_> = blocking.iter().map(|r| r.role.as_str()).collect();
-    let mut paths: Vec<_> = findings.iter().map(|f| f.path.clone()).collect();
-    paths.sort();
-    paths.dedup();
-    let first = lines.first().map(|line| format!(": {line}")).unwrap_or_default();
-    Feedback {
-        kind: FeedbackKind::Review,
-        summary: format!("review {} blocks{first}", roles.join(", ")),
-        detail: lines.join("\n"),
-        paths,
     }
 }

@@ -5,7 +5,9 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+
+use crate::process::direct::run_captured;
+use crate::process::program::Program;
 
 /// One run of the git program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +57,17 @@ impl Default for SystemGit {
 }
 
 impl GitProgram for SystemGit {
-    #[allow(clippy::disallowed_methods, reason = "until the room of processes runs it")]
     fn run(&self, call: &GitCall) -> io::Result<GitOutput> {
-        let mut command = Command::new(&self.program);
-        command.env_clear().envs(call.env.iter().map(|(name, value)| (name, value)));
-        if let Some(path) = std::env::var_os("PATH") {
-            command.env("PATH", path);
-        }
-        command.env("GIT_DIR", &call.git_dir).current_dir(&call.git_dir).args(&call.args).stdin(Stdio::null());
-        let output = command.output()?;
+        let path = std::env::var_os("PATH").map(|path| ("PATH", path));
+        let git_dir = ("GIT_DIR", call.git_dir.clone().into_os_string());
+        let env = call.env.iter().cloned().chain(path).chain([git_dir]);
+        let program = Program {
+            program: self.program.clone(),
+            args: call.args.clone(),
+            env: env.map(|(name, value)| (name.into(), value)).collect(),
+            cwd: call.git_dir.clone(),
+        };
+        let output = run_captured(&program, &[])?;
         Ok(GitOutput { exit: output.status.code(), stdout: output.stdout, stderr: output.stderr })
     }
 }

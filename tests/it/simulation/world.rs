@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use omk::actors::Effects;
 use omk::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use omk::domain::budget::{Limits, Usage};
 use omk::domain::change::{Change, EntryKind, FileChange, Line};
@@ -17,7 +16,7 @@ use omk::domain::order::{
     CaptureOrder, Captured, ConflictPath, Fault, GateOrder, JournalFailure, MergeInput, Merged, WorktreeOrder,
 };
 use omk::domain::task::{Capture, KeptLines, Proposal};
-use omk::ports::{AgentEvents, Agents, Artifacts, Clock, Effect, Gates, Journal, Workspace};
+use omk::ports::{AgentEvents, Agents, Artifacts, Clock, Effect, Effects, Gates, Journal, Workspace};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 

@@ -1,0 +1,87 @@
+//! How slices end: given up and why, sent back with which words, and how all of them stand when nothing runs.
+
+use crate::domain::review::Review;
+use crate::domain::settlement::Settlement;
+use crate::domain::task::{AttemptOutcome, Feedback, FeedbackKind};
+use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
+
+/// How the slices of a table stand, for drives in which no slice is worked on.
+pub fn settlement_of(table: &SliceTable) -> Settlement {
+    let mut settlement = Settlement::default();
+    for record in table.iter() {
+        let id = record.spec.id.clone();
+        match &record.stage {
+            Stage::Integrated { .. } => settlement.integrated.push(id),
+            Stage::GivenUp { reason } => settlement.given_up.push((id, reason.clone())),
+            Stage::Asking { question, text } => settlement.asking.push((id, question.clone(), text.clone())),
+            Stage::Waiting | Stage::Offered | Stage::Running { .. } | Stage::Reviewing { .. } | Stage::Accepted => {
+                settlement.open.push(id);
+            }
+        }
+    }
+    settlement
+}
+
+/// Whether a slice has used up its attempts, or met a second conflict.
+pub fn is_exhausted(record: &SliceRecord) -> bool {
+    let waiting = record.stage == Stage::Waiting;
+    waiting && (record.failures >= record.spec.max_attempts() || record.conflicts.len() > 1)
+}
+
+/// Why such a slice is given up, naming the slices that it conflicts with.
+pub fn reason_to_give_up(record: &SliceRecord) -> String {
+    let attempts = match record.failures {
+        0 | 1 => format!("its attempt {} failed", record.attempt),
+        several => format!("{several} attempts failed"),
+    };
+    match record.conflicts.last() {
+        Some(conflict) => {
+            let others: Vec<_> = conflict.with.iter().map(|slice| format!("`{slice}`")).collect();
+            format!(
+                "it conflicts with slice {} in {} and no attempt on the integrated state kept both sides: {}",
+                others.join(", "),
+                conflict.paths.join(", "),
+                record.last_failure
+            )
+        }
+        None => format!("{attempts}, the last: {}", record.last_failure),
+    }
+}
+
+/// An outcome as one word.
+pub fn describe(outcome: &AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Passed => "passed",
+        AttemptOutcome::Rejected { .. } => "rejected",
+        AttemptOutcome::Asked { .. } => "asked",
+        AttemptOutcome::Unavailable { .. } => "unavailable",
+        AttemptOutcome::Interrupted { .. } => "interrupted",
+        AttemptOutcome::Expired { .. } => "expired",
+        AttemptOutcome::Errored { .. } => "errored",
+    }
+}
+
+/// What the next attempt is told of blocking reviews.
+pub fn review_feedback(blocking: &[Review]) -> Feedback {
+    const MOST: usize = 20;
+    let findings: Vec<_> =
+        blocking.iter().flat_map(|r| &r.findings).filter(|f| f.severity.blocks()).take(MOST).collect();
+    let lines: Vec<_> = findings
+        .iter()
+        .map(|f| {
+            let line = f.line.map(|line| format!(":{line}")).unwrap_or_default();
+            format!("{}{line}: {} [{}, {}]", f.path, f.message, f.rule, f.severity.as_str())
+        })
+        .collect();
+    let roles: Vec<_> = blocking.iter().map(|r| r.role.as_str()).collect();
+    let mut paths: Vec<_> = findings.iter().map(|f| f.path.clone()).collect();
+    paths.sort();
+    paths.dedup();
+    let first = lines.first().map(|line| format!(": {line}")).unwrap_or_default();
+    Feedback {
+        kind: FeedbackKind::Review,
+        summary: format!("review {} blocks{first}", roles.join(", ")),
+        detail: lines.join("\n"),
+        paths,
+    }
+}
