@@ -6,4 +6,5 @@ pub(crate) mod git_repo;
 pub(crate) mod journals;
 pub(crate) mod omk;
 pub(crate) mod places;
+pub(crate) mod scene;
 pub(crate) mod views;
