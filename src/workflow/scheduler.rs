@@ -364,7 +364,14 @@ impl Scheduler {
     fn may_offer(&self, slice: &SliceId) -> bool {
         let waiting = self.table.slice(slice).is_some_and(|r| r.stage == Stage::Waiting && !is_exhausted(r));
         let in_pass = self.pass.as_ref().is_none_or(|pass| pass.contains(slice));
-        waiting && in_pass && !self.live.iter().any(|attempt| attempt.slice == *slice)
+        waiting && in_pass && !self.awaits_queue(slice) && !self.live.iter().any(|attempt| attempt.slice == *slice)
+    }
+
+    /// What it clashed with may still be in the merge queue: begun before that has landed, its next attempt would
+    /// clash with the same thing again.
+    fn awaits_queue(&self, slice: &SliceId) -> bool {
+        let clashed = |record: &SliceRecord| record.next_start == NextStart::Tip && !record.take_up;
+        self.table.slice(slice).is_some_and(clashed) && self.table.iter().any(|other| other.stage == Stage::Accepted)
     }
 
     fn offer(&mut self, slice: &SliceId, decided: &mut Decided<Intent>, now: Timestamp) {
