@@ -14,6 +14,7 @@ mod control;
 mod create;
 mod drive;
 mod garbage;
+mod plan;
 mod projection;
 mod read;
 mod shutdown;

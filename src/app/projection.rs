@@ -78,7 +78,8 @@ impl Projector {
         }
     }
 
-    fn write_documents(&self) -> Result<(), StoreError> {
+    /// Writes the planning artifacts, where there is a plan.
+    pub(super) fn write_documents(&self) -> Result<(), StoreError> {
         let (Some(charter), Some(plan)) = (&self.state.goal.charter, &self.state.goal.plan) else { return Ok(()) };
         let documents = [
             ("prd.md", plan_documents::prd(charter, plan)),

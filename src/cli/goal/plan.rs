@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::app::request::GoalRequest;
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
+use crate::cli::goal::run::parse_goal;
 use crate::cli::output::safe;
 use crate::domain::budget::Limits;
 use crate::domain::goal::{DeliveryPolicy, GoalStatus, MergePolicy, SandboxChoice};
@@ -18,7 +19,7 @@ use crate::domain::task::{GateSpec, Serialised, SliceSpec};
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// What is to be achieved
-    #[arg(value_name = "GOAL")]
+    #[arg(value_name = "GOAL", allow_hyphen_values = true, value_parser = parse_goal)]
     pub goal: String,
     /// Read slices and gates from this file (TOML, or JSON with the same fields)
     #[arg(long, value_name = "FILE")]
@@ -45,6 +46,7 @@ struct PlanDocument<'a> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let goal = context.omk.create(request(args))?;
+    context.omk.plan(&goal.id)?;
     let plan = context.omk.plan_text(&goal.id)?;
     if context.output.json {
         let view = context.omk.view(&goal.id, None)?;

@@ -18,7 +18,7 @@ use crate::domain::ids::GoalId;
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// What is to be achieved
-    #[arg(value_name = "GOAL")]
+    #[arg(value_name = "GOAL", allow_hyphen_values = true, value_parser = parse_goal)]
     pub goal: String,
     /// Go on until the goal is `ready` or something stops it; without, plan, run the gates on the base, stop
     #[arg(long)]
@@ -174,6 +174,17 @@ fn detach(context: &Context, goal: &NewGoal) -> Result<u8, Failure> {
     let status = context.command(&format!("omk goal status {}", goal.id));
     context.output.result(&format!("{} goes on in process {pid}\nnext: {follow}\n      {status}\n", goal.id))?;
     Ok(0)
+}
+
+/// A goal's text. It may begin with a bullet (`- …`), not with what looks like an option.
+pub fn parse_goal(text: &str) -> Result<String, String> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some('-'), Some(second)) if !second.is_whitespace() => {
+            Err("it looks like an option, and there is none of that name".to_owned())
+        }
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// A duration such as `90s` or `1h 30m`, in milliseconds, at least one.
