@@ -75,7 +75,7 @@ fn a_repository_without_a_commit() {
 }
 
 #[test]
-fn a_repository_with_sha256_is_refused_by_name_or_works() {
+fn a_repository_with_sha256() {
     let repo = GitRepo::initialised(&["-b", "main", "--object-format=sha256"]);
     repo.write("a", "a");
     repo.commit_all("a");
@@ -152,6 +152,17 @@ fn a_goal_without_words() {
     let scene = Scene::new();
     for goal in ["", " \n\t"] {
         refused(&scene, &["goal", "run", goal, "--gate", "t=true"], 2, &["the goal is empty", "help: "]);
+    }
+}
+
+#[test]
+fn an_option_that_is_typed_wrong_is_no_goal() {
+    let scene = Scene::new();
+    for words in
+        [&["goal", "run", "--until-redy"][..], &["goal", "run", "Do it", "--until-redy"], &["goal", "plan", "-x"]]
+    {
+        let typed = words.last().copied().unwrap();
+        refused(&scene, words, 2, &[typed]);
     }
 }
 

@@ -1,0 +1,162 @@
+//! Agents that are any program: what they are told, what they say, and what becomes of what they did.
+
+use serde_json::{Value, json};
+
+use crate::support::git_repo::write_executable;
+use crate::support::omk::Ran;
+use crate::support::scene::{GATE, Scene};
+
+/// A plan of one slice without a `run`.
+const ONE: &str = "[[slices]]\nid = \"one\"\ntitle = \"The one\"\ndescription = \"Write it\"\nwrites = [\"one.txt\"]\n";
+
+/// A scene with an agent that follows a script; `$M` is where marks are.
+struct Bench {
+    scene: Scene,
+    agent: String,
+}
+
+impl Bench {
+    fn new(script: &str) -> Self {
+        let scene = Scene::new();
+        let head = format!("#!/bin/sh\nM={}\n", scene.place.path("marks").display());
+        write_executable(&scene.place.path("."), "agent.sh", &(head + script));
+        let agent = format!("cmd:{}", scene.place.path("agent.sh").display());
+        Self { scene, agent }
+    }
+
+    fn run(&self, plan: &str, more: &[&str]) -> Ran {
+        self.scene.run(&(plan.to_owned() + GATE), &[&["--agent", &self.agent][..], more].concat())
+    }
+
+    /// The task of an attempt, which the script saved as a mark.
+    fn task(&self, attempt: u32) -> Value {
+        let text = std::fs::read_to_string(self.scene.mark(&format!("task.{attempt}"))).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+fn assert_ready(ran: &Ran) {
+    assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
+}
+
+#[test]
+fn an_agent_has_its_task_on_stdin_and_in_a_file_and_its_names_in_variables() {
+    let bench = Bench::new(
+        "cat > $M/task.1; cmp $OMK_TASK_FILE $M/task.1 || exit 9\n\
+         echo $OMK_GOAL_ID $OMK_SLICE_ID $OMK_ATTEMPT $SECRET > $M/names; pwd > $M/pwd; echo 1 > one.txt\n",
+    );
+    assert_ready(&bench.run(ONE, &[]));
+    let (task, scene) = (bench.task(1), &bench.scene);
+    let goal = json!({"id": scene.id(), "text": "Do it"});
+    assert_eq!((&task["schema"], &task["goal"], &task["attempt"]), (&json!("omk.task/v1"), &goal, &json!(1)));
+    assert_eq!((&task["slice"]["title"], &task["slice"]["writes"]), (&json!("The one"), &json!(["one.txt"])));
+    let read = |name: &str| std::fs::read_to_string(scene.mark(name)).unwrap();
+    assert_eq!(read("names"), format!("{} one 1\n", scene.id()));
+    let goal = scene.goal().canonicalize().unwrap();
+    assert_eq!(read("pwd").trim_end(), goal.join("worktrees/one.1").to_str().unwrap());
+}
+
+#[test]
+fn what_an_agent_reports_to_have_used_is_counted() {
+    let bench = Bench::new(
+        "echo '{\"type\":\"usage\",\"input_tokens\":1000,\"cached_tokens\":200,\"output_tokens\":50}'\n\
+         echo '{\"type\":\"usage\",\"output_tokens\":7,\"usd_micros\":1500}'\n\
+         echo '{\"type\":\"message\",\"text\":\"at work\"}'; echo 1 > one.txt\n",
+    );
+    assert_ready(&bench.run(ONE, &[]));
+    let usage = json!({"input_tokens": 1000, "cached_tokens": 200, "output_tokens": 57, "usd_micros": 1500});
+    assert_eq!(bench.scene.json("show")["budget"]["usage"], usage);
+}
+
+#[test]
+fn a_question_blocks_the_goal_until_it_is_answered() {
+    let bench = Bench::new(
+        "cat > $M/task.$OMK_ATTEMPT\n\
+         if grep -q 'use blue' $OMK_TASK_FILE; then echo blue > one.txt; exit 0; fi\n\
+         echo '{\"type\":\"ask\",\"text\":\"Which colour?\"}'\n",
+    );
+    let ran = bench.run(ONE, &["--no-input", "--json"]);
+    let settled = ran.json();
+    assert_eq!((ran.code(), &settled["status"]), (Some(3), &json!("blocked_on_human")), "{settled}");
+    assert!(settled["reason"].as_str().unwrap().contains("Which colour?"), "{settled}");
+    let next = settled["next"][0].as_str().unwrap().to_owned();
+    assert!(next.starts_with(&format!("omk goal answer {}.a1", bench.scene.id())), "{next}");
+
+    let answered = bench.scene.omk(&["goal", "answer", "a1", "--text", "use blue"]);
+    assert_eq!(answered.code(), Some(0), "{}", answered.stderr());
+    assert_ready(&bench.scene.omk(&["goal", "resume"]));
+    assert_eq!(bench.scene.integrated("one.txt"), "blue");
+    assert_eq!(bench.task(2)["feedback"][0]["kind"], "operator");
+}
+
+#[test]
+fn an_agent_whose_program_is_missing_blocks_the_goal_without_retries() {
+    // Only the shell can say what this runs, so it is found out in the first attempt.
+    let bench = Bench::new("exec \"$M\"/no-such-program\n");
+    let ran = bench.run(ONE, &["--json"]);
+    assert_eq!((ran.code(), &ran.json()["status"]), (Some(4), &json!("blocked_on_external")), "{}", ran.stdout());
+    assert!(ran.json()["reason"].as_str().unwrap().contains("no-such-program"), "{}", ran.json());
+    assert_eq!(bench.scene.records_of("attempt_offered").len(), 1);
+}
+
+#[test]
+fn an_agent_that_fails_is_tried_again_and_told_what_it_said() {
+    let bench = Bench::new(
+        "cat > $M/task.$OMK_ATTEMPT\n\
+         [ $OMK_ATTEMPT = 1 ] && { echo 'the disk is on fire' >&2; exit 1; }; echo 1 > one.txt\n",
+    );
+    assert_ready(&bench.run(ONE, &[]));
+    let feedback = &bench.task(2)["feedback"][0];
+    assert_eq!(feedback["kind"], "agent");
+    assert!(feedback.to_string().contains("exit status 1") && feedback.to_string().contains("on fire"), "{feedback}");
+}
+
+#[test]
+fn work_outside_of_the_write_set_fails_the_attempt_and_the_next_is_told_where() {
+    let bench = Bench::new(
+        "cat > $M/task.$OMK_ATTEMPT\n\
+         [ $OMK_ATTEMPT = 1 ] && echo 1 > elsewhere.txt; echo 1 > one.txt\n",
+    );
+    assert_ready(&bench.run(ONE, &[]));
+    let feedback = &bench.task(2)["feedback"][0];
+    assert_eq!((&feedback["kind"], &feedback["paths"]), (&json!("policy"), &json!(["elsewhere.txt"])), "{feedback}");
+    let files = bench.scene.repo.git(&["ls-tree", "-r", "--name-only", &format!("omk/{}/one", bench.scene.id())]);
+    assert_eq!(files, "a.txt\ngate.sh\none.txt");
+}
+
+#[test]
+fn a_gate_that_an_agent_bends_outside_of_its_write_set_stays_as_it_was() {
+    let bench = Bench::new("echo 'exit 0' > gate.sh; echo 1 > one.txt\n");
+    bench.scene.repo.write("gate.sh", "test ! -e one.txt\n");
+    bench.scene.repo.commit_all("a gate that is red on the work");
+    let ran = bench.run(ONE, &[]);
+    assert_eq!(ran.code(), Some(5), "{}", ran.stdout());
+    assert!(ran.stdout().contains("gate.sh"), "{}", ran.stdout());
+    assert_eq!(bench.scene.branches(), ["main"]);
+}
+
+#[test]
+fn an_agent_that_changes_nothing_has_done_nothing() {
+    let bench = Bench::new("exit 0\n");
+    let ran = bench.run(ONE, &["--json"]);
+    let settled = ran.json();
+    assert_eq!((ran.code(), &settled["status"]), (Some(5), &json!("not_ready")), "{settled}");
+    let reason = settled["reason"].as_str().unwrap();
+    assert!(reason.contains("`one`") && reason.contains("nothing"), "{reason}");
+    assert_eq!(bench.scene.branches(), ["main"]);
+}
+
+#[test]
+fn ignored_files_are_left_out_and_listed() {
+    let bench = Bench::new("mkdir -p out; echo x > out/junk.o; echo 1 > one.txt; echo y > keep.log\n");
+    bench.scene.repo.write(".gitignore", "out/\n*.log\n");
+    bench.scene.repo.commit_all("ignore");
+    let plan = ONE.replace("\"one.txt\"", "\"one.txt\", \"keep.log\"");
+    let ran = bench.run(&plan, &[]);
+    assert_ready(&ran);
+    assert!(ran.stdout().contains("left out") && ran.stdout().contains("out"), "{}", ran.stdout());
+    // What `writes` names literally is taken in although it is ignored.
+    assert_eq!(bench.scene.integrated("keep.log"), "y");
+    let files = bench.scene.repo.git(&["ls-tree", "-r", "--name-only", &format!("omk/{}/one", bench.scene.id())]);
+    assert!(!files.contains("junk"), "{files}");
+}
