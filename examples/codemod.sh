@@ -15,14 +15,17 @@ export OMK_STATE_DIR=$dir/state
 
 "$here/repository.sh" "$dir/repository"
 
+# `runtime` has a module `core` of its own, so the crate's name needs its full spelling there.
 slice() {
+    local core=core
+    if [ "$1" = runtime ]; then core=::core; fi
     cat <<END
 [[slices]]
 id = "$1"
 title = "Take from core what core has: $1"
 writes = ["tokio/src/$1"]
 risk = "low"
-run = '''find tokio/src/$1 -name '*.rs' -exec sed -i -E 's/(^|[^:A-Za-z0-9_])std::($modules)\b/\1core::\2/g' {} +'''
+run = '''find tokio/src/$1 -name '*.rs' -exec sed -i -E 's/(^|[^:A-Za-z0-9_])std::($modules)\b/\1$core::\2/g' {} +'''
 
 END
 }
