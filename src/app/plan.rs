@@ -8,7 +8,7 @@ use crate::app::projection::Projector;
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::{GoalStatus, Verb};
 use crate::domain::ids::GoalId;
-use crate::workflow::acceptance::accept;
+use crate::workflow::planner::accept;
 
 impl Omk {
     /// Freezes the plan of a goal that has none yet and writes its planning artifacts; executes nothing.
@@ -27,8 +27,9 @@ fn freeze(held: &mut Held, id: &GoalId) -> Result<(), AppError> {
     let Some(charter) = held.state.goal.charter.clone() else {
         return Err(infra(format!("goal {id} has no first record")));
     };
-    let plan =
-        accept(&charter.proposal).map_err(|refusal| usage(format!("the plan cannot be used: {refusal}"), &[]))?;
+    let proposal = charter.proposal.clone();
+    let plan = accept(proposal.slices, proposal.gates, &proposal.source)
+        .map_err(|refusal| usage(format!("the plan cannot be used: {refusal}"), &[]))?;
     let reason = format!("planned {} slice(s); nothing was executed", plan.slices.len());
     let next = ["resume", "execute"].map(|verb| format!("omk goal {verb} {id}")).to_vec();
     held.record(vec![Fact::PlanAccepted(Box::new(plan))], ActorName::Planner)?;
