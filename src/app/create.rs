@@ -183,7 +183,7 @@ fn begin_journal(dir: GoalDir, charter: Charter) -> Result<(), AppError> {
     let lock = GoalLock::acquire(dir, &this_process())?;
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::create(lock)?);
     let created = Fact::GoalCreated(Box::new(charter));
-    let planned = "planned nowhere yet".to_owned();
+    let planned = "created; nothing was executed yet".to_owned();
     let settled = Fact::GoalSettled { status: GoalStatus::Planned, reason: planned, next: Vec::new() };
     block_on(record(&journal, [created, settled], ActorName::Controller))??;
     Ok(())

@@ -65,8 +65,10 @@ fn a_directory_that_is_not_there_is_named() {
 
 #[test]
 fn a_bare_repository() {
-    let repo = GitRepo::initialised(&["--bare"]);
-    refused_place(&repo.root, &["bare"]);
+    let repo = GitRepo::with_files(&[("a", "a")]);
+    let bare = repo.root.with_file_name("bare.git");
+    git(&repo.root, &["clone", "-q", "--bare", ".", bare.to_str().expect("a path in UTF-8")]);
+    refused_place(&bare, &["bare"]);
 }
 
 #[test]
