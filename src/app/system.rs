@@ -239,6 +239,5 @@ fn answer(
 /// A second signal: everything that was started dies with the channels of its keepers; the journal stays as it is.
 fn killed(number: i32) -> Outcome {
     let reason = "killed by a second signal; nothing that was journalled is lost".to_owned();
-    let next = vec!["omk goal resume".to_owned()];
-    Outcome { over: RunOver { status: GoalStatus::Running, reason, next }, signal: Some(number) }
+    Outcome { over: RunOver { status: GoalStatus::Running, reason, next: Vec::new() }, signal: Some(number) }
 }

@@ -71,7 +71,7 @@ pub fn exit_code(settled: &Settled) -> u8 {
 
 /// A run that a signal ended always says how to go on.
 fn with_way_on(mut settled: Settled) -> Settled {
-    if settled.next.is_empty() && settled.status == GoalStatus::Paused {
+    if settled.next.is_empty() && (settled.status == GoalStatus::Paused || settled.signal.is_some()) {
         settled.next.push(format!("omk goal resume {}", settled.id));
     }
     settled
