@@ -171,6 +171,27 @@ fn signals_pause_a_run_and_say_how_it_goes_on() {
 }
 
 #[test]
+fn a_second_signal_kills_at_once_and_the_goal_can_be_resumed() {
+    use rustix::process::Signal;
+    let scene = Scene::new();
+    let stubborn = format!("trap '' TERM INT; {}; echo 1 > one.txt", scene.wait_for("on", "go"));
+    let plan = scene.plan(&(slice("one", "writes = [\"one.txt\"]", &stubborn) + GATE));
+    let mut command = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan]);
+    command.env("OMK_GRACE", "10m");
+    let mut session = Session::start(command, scene.place.path("session"));
+    scene.see("on");
+    session.signal(Signal::INT);
+    until("the first signal is taken", || !scene.records_of("stop_requested").is_empty());
+    session.signal(Signal::INT);
+    assert_eq!(session.code(), Some(130), "{}", session.stderr());
+    assert!(session.stdout().contains(&format!("omk goal resume {}", scene.id())), "{}", session.stdout());
+    assert_nobody_left(&scene);
+    scene.make("go");
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_eq!(resumed.code(), Some(0), "{}{}", resumed.stdout(), resumed.stderr());
+}
+
+#[test]
 fn a_reader_that_closes_the_pipe_ends_a_command_and_not_the_goal() {
     let scene = Scene::new();
     let wait = scene.wait_for("on", "go");
