@@ -36,6 +36,8 @@ pub(super) struct Ancestry {
     /// The number of the last search that saw the node.
     searched: Vec<u32>,
     searches: u32,
+    /// How far a search goes before the ancestors are swept.
+    limit: usize,
     /// The last node in whose sweep the node was seen, counted from 1.
     swept: Vec<u32>,
     sweep: BinaryHeap<u32>,
@@ -53,6 +55,7 @@ impl Ancestry {
             levels: Vec::with_capacity(count),
             searched: vec![0; count],
             searches: 0,
+            limit: SEARCH_LIMIT,
             swept: vec![0; count],
             sweep: BinaryHeap::new(),
             sweeping: false,
@@ -117,7 +120,7 @@ impl Ancestry {
     /// Looks for one ancestor where the labels allow it; `None` where that takes too long.
     fn search(&mut self, wanted: u32) -> Option<bool> {
         self.searches += 1;
-        let (mut todo, mut left) = (vec![self.node()], SEARCH_LIMIT);
+        let (mut todo, mut left) = (vec![self.node()], self.limit);
         while let Some(node) = todo.pop() {
             for &parent in &self.parents[node as usize] {
                 if parent == wanted || self.in_tree(wanted, parent) {
@@ -177,4 +180,53 @@ fn spanning_tree(parents: &[Vec<u32>]) -> Vec<(u32, u32)> {
         tree.push((start, sizes[node]));
     }
     tree
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Ancestry;
+
+    /// Parents of up to 40 nodes, and which earlier nodes each is asked about.
+    fn cases() -> impl Strategy<Value = Vec<(Vec<bool>, Vec<bool>)>> {
+        let row = |n| (prop::collection::vec(prop::bool::weighted(0.1), n), prop::collection::vec(any::<bool>(), n));
+        (1..40usize).prop_flat_map(move |count| (0..count).map(row).collect::<Vec<_>>())
+    }
+
+    fn chosen(row: &[bool]) -> impl DoubleEndedIterator<Item = u32> {
+        (0u32..).zip(row).filter(|(_, chosen)| **chosen).map(|(node, _)| node).collect::<Vec<_>>().into_iter()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_way_of_looking_agrees_with_the_closure(rows in cases(), limit in 0..12usize, blind in any::<bool>()) {
+            let mut ancestry = Ancestry::new(rows.iter().map(|(parents, _)| chosen(parents).collect()).collect());
+            ancestry.limit = limit;
+            let mut closed: Vec<Vec<bool>> = Vec::new();
+            for (parents, asked) in &rows {
+                let mut before = vec![false; rows.len()];
+                let add = |before: &mut Vec<bool>, parent: u32| {
+                    before[parent as usize] = true;
+                    before.iter_mut().zip(&closed[parent as usize]).for_each(|(own, more)| *own |= more);
+                };
+                chosen(parents).for_each(|parent| add(&mut before, parent));
+                ancestry.admit();
+                if blind {
+                    // Labels that settle nothing.
+                    ancestry.filters.iter_mut().for_each(|filter| *filter = [0; super::WORDS]);
+                }
+                for earlier in chosen(asked).rev() {
+                    prop_assert_eq!(ancestry.follows(earlier), before[earlier as usize], "{}", earlier);
+                    if !before[earlier as usize] && earlier % 3 == 0 {
+                        ancestry.add_parent(earlier);
+                        add(&mut before, earlier);
+                    }
+                }
+                closed.push(before);
+            }
+        }
+    }
 }

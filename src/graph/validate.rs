@@ -90,7 +90,8 @@ fn unordered(graph: &TaskGraph, index: &AccessIndex<'_>, first: (u32, Access), t
 
 /// The orders that reads need. A sweep finds them in topological order, which goes against the plan where a later
 /// slice is drawn forward by what depends on it; such an order is turned around, unless others settle it by then, and
-/// the sweep is repeated with it.
+/// the sweep is repeated with it. In a plan that lists every slice behind its dependencies nothing is turned, and no
+/// order is implied by the others.
 fn serialise(graph: &TaskGraph, index: &AccessIndex<'_>) -> Vec<Meeting> {
     let mut orders = Cow::Borrowed(graph.orders_by_place());
     let mut added: Vec<Meeting> = Vec::new();
