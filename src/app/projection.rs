@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{Event, Fact};
 use crate::domain::goal::GoalStatus;
+use crate::domain::task::AcceptedPlan;
 use crate::domain::view::{GoalSummary, GoalView, SliceView};
 use crate::store::atomic::{Durability, write_derived};
 use crate::store::error::StoreError;
@@ -85,6 +86,7 @@ impl Projector {
             ("prd.md", plan_documents::prd(charter, plan)),
             ("technical-plan.md", plan_documents::technical_plan(charter, plan)),
             ("test-spec.md", plan_documents::test_spec(charter, plan)),
+            ("decisions.jsonl", decisions(plan)),
         ];
         documents.iter().try_for_each(|(name, text)| self.put(name, text.as_bytes()))
     }
@@ -102,6 +104,7 @@ impl Projector {
         self.put("goal.json", &json(&file))?;
         let graph = GraphFile { schema: "omk.task-graph/v1", tasks: &view.slices };
         self.put("task-graph.json", &json(&graph))?;
+        self.put("cost.jsonl", costs(&view).as_bytes())?;
         if let Some(proof) = prove(&self.state) {
             self.put("proof.json", &json(&proof))?;
         }
@@ -119,6 +122,29 @@ impl Projector {
         let file = FailureFile { schema: "omk.failure/v1", id: view.id.as_str(), status: view.status, reason, next };
         self.put("failure.json", &json(&file))
     }
+}
+
+/// What the planner decided, a JSON object a line: the plan's source, and each order that it added.
+fn decisions(plan: &AcceptedPlan) -> String {
+    let accepted = serde_json::json!({
+        "decision": "plan_accepted", "source": plan.source, "slices": plan.slices.len(), "gates": plan.gates.len(),
+    });
+    let orders = plan.serialised.iter().map(|order| {
+        serde_json::json!({
+            "decision": "serialised", "first": order.first, "then": order.then, "path": order.path,
+            "reason": "one reads what the other writes, and the plan has no order between them",
+        })
+    });
+    std::iter::once(accepted).chain(orders).map(|decision| format!("{decision}\n")).collect()
+}
+
+/// What each slice's agents reported to have used, a JSON object a line.
+fn costs(view: &GoalView) -> String {
+    let line = |slice: &SliceView| {
+        let cost = serde_json::json!({ "slice": slice.spec.id, "role": "executor", "attempts": slice.attempt, "usage": slice.usage });
+        format!("{cost}\n")
+    };
+    view.slices.iter().map(line).collect()
 }
 
 /// The content of `goal.json`.

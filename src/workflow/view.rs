@@ -9,7 +9,7 @@ use crate::domain::view::{
     BudgetView, GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery,
     SliceState, SliceView,
 };
-use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
+use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
 use crate::workflow::state::GoalState;
 
 /// The schema of [`GoalView`].
@@ -162,6 +162,11 @@ fn waiting_for(record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
                     false => waits("slice", id, format!("starts when `{id}` is integrated")),
                 })
                 .collect();
+            let queued = table.iter().any(|other| other.stage == Stage::Accepted);
+            if unmet.is_empty() && queued && record.next_start == NextStart::Tip {
+                let next = "starts on the integrated state when the merge queue is empty".to_owned();
+                return vec![waits("merge", "queue", next)];
+            }
             match (unmet.is_empty(), record.attempt) {
                 (false, _) => unmet,
                 (true, Attempt(0)) => vec![waits("permit", "agents", "starts when an agent is free".to_owned())],
