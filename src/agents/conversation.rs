@@ -114,8 +114,8 @@ fn ended_by_itself(exit: Exit, question: Option<String>, unheard: bool, excerpt:
     match (exit, question) {
         (_, Some(question)) => AgentEnd::Asked { question },
         (Exit::Code(0), None) => AgentEnd::Finished,
-        (Exit::Code(126 | 127), None) if unheard => {
-            AgentEnd::Unavailable { detail: one_of(excerpt, "it has no words") }
+        (Exit::Code(code @ (126 | 127)), None) if unheard => {
+            AgentEnd::Unavailable { detail: unavailable(code, excerpt) }
         }
         (Exit::Code(code), None) => AgentEnd::Failed { detail: format!("exit status {code}{}", quoted(excerpt)) },
         (Exit::Signal(signal), None) => {
@@ -124,8 +124,8 @@ fn ended_by_itself(exit: Exit, question: Option<String>, unheard: bool, excerpt:
     }
 }
 
-fn one_of(text: &str, otherwise: &str) -> String {
-    if text.is_empty() { otherwise.to_owned() } else { text.to_owned() }
+fn unavailable(code: i32, excerpt: &str) -> String {
+    if excerpt.is_empty() { format!("the agent cannot be run: exit status {code}") } else { excerpt.to_owned() }
 }
 
 fn quoted(excerpt: &str) -> String {

@@ -168,6 +168,8 @@ async fn a_command_that_is_not_there_is_unavailable_and_one_that_fails_later_is_
     let (report, _) = Bench::new().command("omk-no-such-agent").await;
     let AgentEnd::Unavailable { detail } = report.end else { panic!("{:?}", report.end) };
     assert!(detail.contains("omk-no-such-agent"), "{detail}");
+    let (report, _) = Bench::new().command("exit 126").await;
+    assert_eq!(report.end, AgentEnd::Unavailable { detail: "the agent cannot be run: exit status 126".into() });
     let (report, _) = Bench::new().command("echo begun; omk-no-such-tool").await;
     assert!(matches!(report.end, AgentEnd::Failed { .. }), "{:?}", report.end);
 }
