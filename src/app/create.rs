@@ -127,8 +127,8 @@ impl Omk {
                 Some(slice) => Err(blocked_on_agent(format!("slice `{slice}` has no `run`, and no agent is named"))),
             };
         };
-        let agent = parse_agent(name).map_err(|error| usage(error.to_string(), &[]))?;
-        let agent = agent.anchored(&self.place.cwd);
+        let spoken = parse_agent(name).map_err(|error| usage(error.to_string(), &[]))?;
+        let agent = spoken.anchored(&self.place.cwd);
         if agent == SCRIPT {
             return match needs.first() {
                 None => Ok(Some(agent)),
@@ -138,7 +138,8 @@ impl Omk {
             };
         }
         let environment = AgentEnvironment::pick(self.variables.clone(), &[]);
-        probe_here(&agent, &self.place.cwd, &environment).map_err(blocked_on_agent)?;
+        // As it was typed: the anchored command may be quoted, and then only a shell could tell what it runs.
+        probe_here(&spoken.to_string(), &self.place.cwd, &environment).map_err(blocked_on_agent)?;
         Ok(Some(agent))
     }
 
