@@ -2,6 +2,8 @@
 # `omk` against benches/by_hand.sh: the same repository (200 small files), agent (writes one file), gate (`sh gate.sh`) and
 # number at once, in alternating pairs. Prints seconds (least, median, most) of both sides, and the ratio of the medians.
 #
+# Everything happens below $TMPDIR. On ext4 the files that earlier runs removed slow down later ones; tmpfs is steady.
+#
 # usage: pairs.sh [PAIRS [N …]]   5 pairs for each of N = 64 and 8 without arguments. AT_ONCE=8; OMK names the binary
 set -euo pipefail
 
