@@ -68,6 +68,10 @@ impl Export for Checkout {
     fn export(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>> {
         self.0.export(tree, dir)
     }
+
+    fn refresh(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>> {
+        self.0.refresh(tree, dir)
+    }
 }
 
 /// Runs a goal in this process until it settles.

@@ -34,6 +34,12 @@ impl Export for OneFile {
         };
         Box::pin(std::future::ready(write()))
     }
+
+    fn refresh(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>> {
+        std::fs::remove_dir_all(&dir).expect("the gate's directory is there");
+        std::fs::create_dir(&dir).expect("a directory");
+        self.export(tree, dir)
+    }
 }
 
 struct Bench {
@@ -103,7 +109,7 @@ async fn a_green_gate_ran_on_exactly_the_tree_and_leaves_nothing_but_its_warm_ta
     assert_eq!((&result.outcome, result.excerpt.as_str()), (&GateOutcome::Green, ""));
     assert_eq!(bench.kept.text(&result.log), format!("{}\nfile\n", "a".repeat(40)));
     assert_eq!((result.log.path.as_str(), result.tests), ("gates/base.test.7.log", None));
-    assert_eq!(bench.left(), ["warm-test-0/target"]);
+    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
     let warm = bench.shell("ls $CARGO_TARGET_DIR").await;
     assert_eq!(bench.kept.text(&warm.log), "kept\n");
 }
@@ -117,7 +123,7 @@ async fn a_cold_run_starts_without_what_others_have_built_and_leaves_nothing() {
     let result = bench.run(GateOrder { cold: true, scope, ..order(command) }).await;
     assert_eq!((bench.kept.text(&result.log).as_str(), result.cold), ("0\n", true));
     assert_eq!(result.log.path, "gates/one.3.test.8.log");
-    assert_eq!(bench.left(), ["warm-test-0/target"]);
+    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
 }
 
 #[tokio::test]
@@ -215,7 +221,7 @@ async fn a_timeout_a_stop_and_a_missing_program_are_outcomes_of_their_own() {
     assert!(!alive(std::fs::read_to_string(&file).expect("a pid").trim().parse().expect("a pid")));
     let after = bench.runner.run(order(shell("true")), stop).await.expect("a result");
     assert_eq!(after.outcome, GateOutcome::Stopped);
-    assert_eq!(bench.left(), ["warm-test-0/target"]);
+    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
 }
 
 #[tokio::test]
@@ -224,7 +230,7 @@ async fn a_tree_that_cannot_be_had_is_a_fault_and_frees_its_slot() {
     let fault = bench.runner.run(GateOrder { tree: tree('0'), ..order(shell("true")) }, CancellationToken::new()).await;
     assert_eq!(fault.expect_err("a fault").detail, "no such tree");
     assert_eq!(bench.shell("true").await.outcome, GateOutcome::Green);
-    assert_eq!(bench.left(), ["warm-test-0/target"]);
+    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
 }
 
 #[tokio::test]
@@ -237,5 +243,5 @@ async fn runs_at_the_same_time_have_a_slot_each() {
     let (one, two) = tokio::join!(bench.run(meet("one", "two")), bench.run(meet("two", "one")));
     assert_eq!((&one.outcome, &two.outcome), (&GateOutcome::Green, &GateOutcome::Green));
     assert_ne!(bench.kept.text(&one.log), bench.kept.text(&two.log));
-    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-1/target"]);
+    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree", "warm-test-1/target", "warm-test-1/tree"]);
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use omk::domain::ids::TreeId;
 use omk::domain::order::WorktreeOrder;
@@ -103,6 +104,59 @@ fn an_export_is_the_tree_without_any_git_directory() {
     assert!(target.join("lib/sub").is_dir());
     let again = done(goal.workspace.export(goal.facts.base_tree.clone(), target));
     assert!(again.unwrap_err().detail.contains("not empty"));
+}
+
+/// What a gate may have done to its tree: every way must be undone by the next refresh.
+fn ravage(tree: &Path) {
+    let times = fs::metadata(tree.join("src/z")).unwrap().modified().unwrap();
+    fs::write(tree.join("src/z"), "Z\n").unwrap();
+    fs::File::options().write(true).open(tree.join("src/z")).unwrap().set_modified(times).unwrap();
+    fs::remove_file(tree.join("top")).unwrap();
+    fs::set_permissions(tree.join("src-x"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(tree.join("src/link")).unwrap();
+    fs::rename(tree.join("src/a"), tree.join("moved")).unwrap();
+    std::os::unix::fs::symlink(tree.join("moved"), tree.join("src/a")).unwrap();
+    fs::create_dir_all(tree.join("made/deep")).unwrap();
+    fs::write(tree.join("made/deep/file"), "").unwrap();
+    fs::write(tree.join("lib/sub/file"), "").unwrap();
+    fs::set_permissions(tree.join("made/deep"), fs::Permissions::from_mode(0o500)).unwrap();
+}
+
+#[test]
+fn a_refreshed_directory_is_the_tree_whatever_was_done_to_it() {
+    let repo = assorted();
+    let goal = Goal::on(&repo);
+    let changed = goal.slice("s", |tree| {
+        write(tree, "src/z", "other\n");
+        write(tree, "src/new/file", "new\n");
+        fs::remove_file(tree.join("src/a/b/c.rs")).unwrap();
+    });
+    let (base, other) = (goal.facts.base_tree.clone(), changed.capture.tree);
+    let (kept, fresh) = (goal.directory().join("kept"), goal.directory().join("fresh"));
+    for tree in [&base, &base, &other, &base, &other] {
+        done(goal.workspace.refresh(tree.clone(), kept.clone())).unwrap();
+        done(goal.workspace.export(tree.clone(), fresh.clone())).unwrap();
+        assert_eq!(contents(&kept), contents(&fresh));
+        let mode = |root: &Path| fs::metadata(root.join("src-x")).unwrap().permissions().mode();
+        assert_eq!(mode(&kept), mode(&fresh));
+        assert!(kept.join("lib/sub").is_dir() && !kept.join("made").exists());
+        fs::remove_dir_all(&fresh).unwrap();
+        if kept.join("src/a").is_dir() {
+            ravage(&kept);
+        }
+    }
+}
+
+#[test]
+fn a_refresh_leaves_alone_what_nobody_touched() {
+    let repo = assorted();
+    let goal = Goal::on(&repo);
+    let kept = goal.directory().join("kept");
+    let inode = || fs::metadata(kept.join("src/z")).map(|file| std::os::unix::fs::MetadataExt::ino(&file)).unwrap();
+    done(goal.workspace.refresh(goal.facts.base_tree.clone(), kept.clone())).unwrap();
+    let before = inode();
+    done(goal.workspace.refresh(goal.facts.base_tree.clone(), kept.clone())).unwrap();
+    assert_eq!(inode(), before);
 }
 
 #[test]

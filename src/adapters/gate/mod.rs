@@ -46,6 +46,8 @@ const EXCERPT: usize = 4096;
 pub trait Export: Send + Sync {
     /// Writes the files of `tree` below `dir`, which is there and empty. Nothing of a repository is left in it.
     fn export(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>>;
+    /// Makes `dir` hold exactly the files of `tree`, whatever an earlier run has left there.
+    fn refresh(&self, tree: TreeId, dir: PathBuf) -> Effect<Result<(), Fault>>;
 }
 
 /// What the runner of gates works with.
@@ -147,7 +149,11 @@ impl Inner {
         stop: &CancellationToken,
     ) -> Result<Seen, Fault> {
         place.prepare().await?;
-        let seen = match self.setup.export.export(order.tree.clone(), place.tree()).await {
+        let written = match place.is_warm() {
+            true => self.setup.export.refresh(order.tree.clone(), place.tree()).await,
+            false => self.setup.export.export(order.tree.clone(), place.tree()).await,
+        };
+        let seen = match written {
             Ok(()) => self.execute(order, place, environment, stop).await,
             Err(fault) => Err(fault),
         };

@@ -2,7 +2,8 @@
 //!
 //! Owns the layout below `<goal>/gates`: `<n>/{tree,target,tmp}` for cold runs, `warm-<gate>-<slot>/…` for others. A
 //! slot keeps its path and its target directory, so that a build tool that goes by paths and times finds what it has
-//! built; the tree is new in every run. Invariant: two runs never share a place.
+//! built; its tree is brought to each run's own, file by file. A cold run's tree is new. Invariant: two runs never share
+//! a place.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{DirBuilder, Permissions};
@@ -70,6 +71,11 @@ impl Place {
         &self.root
     }
 
+    /// Whether an earlier run may have left its tree and what it built.
+    pub(super) fn is_warm(&self) -> bool {
+        self.slot.is_some()
+    }
+
     /// Where the tree is checked out: the gate's working directory.
     pub(super) fn tree(&self) -> PathBuf {
         self.root.join("tree")
@@ -108,7 +114,7 @@ impl Place {
 
     fn passing(&self) -> Vec<PathBuf> {
         match &self.slot {
-            Some(_) => vec![self.tree(), self.tmp()],
+            Some(_) => vec![self.tmp()],
             None => vec![self.root.clone()],
         }
     }

@@ -42,14 +42,38 @@ pub(super) fn write_out(
     times: Option<Timestamps>,
 ) -> Result<Vec<FileStat>, Fault> {
     let odb = repo.odb().map_err(failed("open the object store"))?;
-    let mut writer = Writer { odb, times, open: vec![(Vec::new(), root)] };
+    let mut writer = Writer { odb, times, ground: Ground::Empty, open: vec![(Vec::new(), root)] };
     listing.entries().iter().map(|entry| writer.write(entry)).collect()
+}
+
+/// Writes those entries of `listing` below `root` of which `kept` has nothing, and returns what the disk says of all.
+/// Directories may be there already; files and links to be written may not.
+pub(super) fn write_missing(
+    repo: &Repository,
+    listing: &Listing,
+    root: OwnedFd,
+    kept: &[Option<FileStat>],
+) -> Result<Vec<FileStat>, Fault> {
+    let odb = repo.odb().map_err(failed("open the object store"))?;
+    let mut writer = Writer { odb, times: None, ground: Ground::Kept, open: vec![(Vec::new(), root)] };
+    let entries = listing.entries().iter().zip(kept);
+    entries.map(|(entry, kept)| kept.map_or_else(|| writer.write(entry), Ok)).collect()
+}
+
+/// What is below the root when writing begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// Nothing.
+    Empty,
+    /// Part of the tree, written by us.
+    Kept,
 }
 
 /// Where writing has got to.
 struct Writer<'repo> {
     odb: Odb<'repo>,
     times: Option<Timestamps>,
+    ground: Ground,
     /// The directories from the root to the current one, each with its path. Never empty: the root stays.
     open: Vec<(Vec<u8>, OwnedFd)>,
 }
@@ -83,7 +107,10 @@ impl Writer<'_> {
                 return Ok(());
             }
             let name = rest.split(|&b| b == b'/').next().unwrap_or_default();
-            rustix::fs::mkdirat(self.parent(), OsStr::from_bytes(name), Mode::from_raw_mode(0o777))?;
+            match rustix::fs::mkdirat(self.parent(), OsStr::from_bytes(name), Mode::from_raw_mode(0o777)) {
+                Err(io::Errno::EXIST) if self.ground == Ground::Kept => {}
+                made => made?,
+            }
             let opened = open_below(self.parent(), name)?;
             let path = if done == 0 { name.to_vec() } else { directory[..done + 1 + name.len()].to_vec() };
             self.open.push((path, opened));

@@ -39,6 +39,7 @@ mod overlap;
 mod pack;
 mod power;
 mod recent;
+mod refresh;
 mod shared;
 mod snapshot;
 mod tree_diff;

@@ -55,6 +55,12 @@ impl GitWorkspace {
         self.run(move |shared, repo| shared.export(repo, &tree, &directory))
     }
 
+    /// Makes a directory hold exactly the files of a tree, whatever it held before; quick where this workspace brought
+    /// it to a similar tree the last time.
+    pub fn refresh(&self, tree: TreeId, directory: PathBuf) -> Effect<Result<(), Fault>> {
+        self.run(move |shared, repo| shared.refresh(repo, &tree, &directory))
+    }
+
     /// Which of `commits` lack objects, as after a loss of power, in their order.
     pub fn broken(&self, commits: Vec<CommitId>) -> Effect<Result<Vec<CommitId>, Fault>> {
         self.run(move |_, repo| history::broken(repo, &commits))
