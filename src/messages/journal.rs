@@ -102,9 +102,4 @@ impl<I> Outbox<I> {
     pub fn acknowledge(&mut self, committed: Committed) -> Released<I> {
         Released { intents: self.waiting.pop_front().unwrap_or_default(), cause: Some(committed.last) }
     }
-
-    /// Whether nothing is held back.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
 }

@@ -3,7 +3,7 @@
 use actix::Message;
 
 use crate::domain::evidence::GateResult;
-use crate::domain::ids::{Attempt, AttemptRef, CommitId, Seq, SliceId, TreeId};
+use crate::domain::ids::{Attempt, AttemptRef, Seq, SliceId};
 use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::task::{Assignment, Capture};
 
@@ -71,13 +71,4 @@ pub struct Landed {
 pub struct QueueFailed {
     /// What failed.
     pub detail: String,
-}
-
-/// The integrated commit and its tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tip {
-    /// The commit.
-    pub commit: CommitId,
-    /// Its tree.
-    pub tree: TreeId,
 }

@@ -52,13 +52,9 @@ impl Ledger {
                 self.touch(at);
                 self.exhausted = Some(*budget);
             }
-            other => self.pass_by(other, at),
+            // Any other record only says that the run was alive then.
+            _ => self.touch(at),
         }
-    }
-
-    /// A record that only says that the run was alive at `at`.
-    fn pass_by(&mut self, _fact: &Fact, at: Timestamp) {
-        self.touch(at);
     }
 
     /// A run begins at `now`, before its record is folded.
