@@ -11,23 +11,28 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::agent::{AgentEvent, AgentReport, AgentTask};
+use crate::domain::agent::{AgentReport, AgentSign, AgentTask};
 use crate::domain::change::Change;
 use crate::domain::event::{Branch, Draft, Event};
 use crate::domain::evidence::{ArtifactRef, GateResult};
-use crate::domain::ids::{AttemptRef, Batch, CommitId, SliceId, Timestamp, TreeId};
+use crate::domain::ids::{AttemptRef, Batch, CommitId, Moment, SliceId, Timestamp, TreeId};
 use crate::domain::order::{
     AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, WorktreeOrder,
 };
 use crate::domain::task::{Assignment, KeptLines};
+use crate::domain::vitals::Vitals;
 
 /// The result of an effect, some time later.
 pub type Effect<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The wall clock. Waiting is tokio's: `tokio::time::sleep` runs on the paused clock of a simulation.
+/// The clocks. Waiting is tokio's: `tokio::time::sleep` runs on the paused clock of a simulation.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The present moment by the wall clock, which people set.
     fn now(&self) -> Timestamp;
+    /// The present moment by the steady clock, which stands still while the machine sleeps.
+    fn moment(&self) -> Moment;
+    /// How long the machine has slept since it was started, in milliseconds.
+    fn slept_ms(&self) -> u64;
 }
 
 /// The append side of a goal's journal. One writer; appends are made durable in the order of the calls.
@@ -37,6 +42,9 @@ pub trait Journal: Send + Sync {
     fn append(&self, at: Timestamp, drafts: Vec<Draft>) -> Effect<Result<Vec<Event>, JournalFailure>>;
     /// All records that are durable, from the first.
     fn read(&self) -> Effect<Result<Vec<Event>, JournalFailure>>;
+    /// Why little more can be written, where that is so: the disk is full and its reserve is used up. The run should
+    /// end while the end can still be written.
+    fn distress(&self) -> Option<String>;
 }
 
 /// The evidence files of a goal.
@@ -52,14 +60,17 @@ pub trait Artifacts: Send + Sync {
 pub trait Agents: Send + Sync {
     /// Whether the agent can be used at all, without spending anything: `Err` has the cause in one sentence.
     fn probe(&self, agent: &str) -> Effect<Result<(), String>>;
-    /// Works on a task to its end. `events` gets what the agent lets us see, as it comes; a closed receiver is no
-    /// error. When `stop` is cancelled its processes are killed before the future resolves: no process of the agent
+    /// Works on a task to its end. `signs` gets what the agent lets us see, as it comes, and what its keeper says of
+    /// its processes every `pulse_ms` of the task; a closed receiver is no error. When `stop` is cancelled its processes are killed before the future resolves: no process of the agent
     /// is left when it does, however it ended.
-    fn run(&self, task: AgentTask, events: AgentEvents, stop: CancellationToken) -> Effect<AgentReport>;
+    fn run(&self, task: AgentTask, signs: AgentSigns, stop: CancellationToken) -> Effect<AgentReport>;
 }
 
-/// Where an agent's events go.
-pub type AgentEvents = tokio::sync::mpsc::UnboundedSender<AgentEvent>;
+/// Where an agent's signs go.
+pub type AgentSigns = tokio::sync::mpsc::UnboundedSender<AgentSign>;
+
+/// Where it goes what a keeper says of a gate's processes.
+pub type Pulse = tokio::sync::mpsc::UnboundedSender<Vitals>;
 
 /// The goal's private repository, and the refs that it delivers into the user's.
 pub trait Workspace: Send + Sync {
@@ -67,6 +78,9 @@ pub trait Workspace: Send + Sync {
     fn prepare(&self, order: WorktreeOrder) -> Effect<Result<PathBuf, Fault>>;
     /// Captures what a worktree holds by content, and commits it where it differs from the start.
     fn capture(&self, order: CaptureOrder) -> Effect<Result<Captured, Fault>>;
+    /// A number that differs when anything in a worktree has changed: names, sizes and times of all files but those
+    /// of git itself.
+    fn fingerprint(&self, worktree: PathBuf) -> Effect<Result<u64, Fault>>;
     /// Removes a worktree; the commits stay. One that is gone already is no error.
     fn discard(&self, worktree: PathBuf) -> Effect<Result<(), Fault>>;
     /// What changed from one commit to another.
@@ -90,8 +104,9 @@ pub trait Workspace: Send + Sync {
 /// Runs gates.
 pub trait Gates: Send + Sync {
     /// Checks the tree out into a clean directory and runs the gate there. When `stop` is cancelled its processes are
-    /// killed before the future resolves; none is left when it does, however it ended.
-    fn run(&self, order: GateOrder, stop: CancellationToken) -> Effect<Result<GateResult, Fault>>;
+    /// killed before the future resolves; none is left when it does, however it ended. `pulse` gets what its keeper
+    /// says of its processes every `pulse_ms` of the order; a closed receiver is no error.
+    fn run(&self, order: GateOrder, pulse: Pulse, stop: CancellationToken) -> Effect<Result<GateResult, Fault>>;
 }
 
 /// How a worker and the scheduler speak: the seam for workers on other hosts. Everything goes by value; nothing

@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Recipient};
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::budget::BudgetKind;
-use crate::domain::event::{ActorName, Decided, Fact};
+use crate::domain::budget::{BudgetKind, Spender};
+use crate::domain::decided::Decided;
+use crate::domain::event::{ActorName, Fact};
 use crate::domain::ids::{AttemptRef, Seq};
 use crate::messages::budget::UsageSeen;
 use crate::messages::goal::{Begin, Exhausted};
@@ -110,7 +111,8 @@ impl Handler<UsageSeen> for BudgetActor {
     type Result = ();
     fn handle(&mut self, seen: UsageSeen, _ctx: &mut Context<Self>) {
         let UsageSeen { attempt, usage, cause } = seen;
-        let recorded = Fact::UsageRecorded { slice: attempt.slice.clone(), usage };
+        let recorded =
+            Fact::UsageRecorded { slice: attempt.slice.clone(), usage, role: Spender::Executor, model: None };
         self.ledger.apply(&recorded, self.clock.now());
         self.check(vec![recorded], cause, Some(&attempt));
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::event::{ActorName, Branch, Decided};
+use crate::domain::decided::Decided;
+use crate::domain::event::{ActorName, Branch};
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::event::{ActorName, Decided};
+use crate::domain::decided::Decided;
+use crate::domain::event::ActorName;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{Batch, CommitId, Seq, TreeId};
@@ -145,9 +147,20 @@ impl IntegratorActor {
             }
         };
         let cold = scope == GateScope::Tip;
-        let grace_ms = self.charter.settings.grace_ms;
-        let order = GateOrder { gate, scope: scope.clone(), tree, cold, base_tests, grace_ms };
-        let gated = self.effects.gates.run(order, self.stop.clone());
+        let settings = &self.charter.settings;
+        let order = GateOrder {
+            gate,
+            scope: scope.clone(),
+            tree,
+            cold,
+            base_tests,
+            grace_ms: settings.grace_ms,
+            pulse_ms: settings.pulse_ms(),
+            lease_ms: settings.lease_ms,
+        };
+        // Nobody holds a lease for these gates: their own timeout is their clock.
+        let (pulse, _unheard) = mpsc::unbounded_channel();
+        let gated = self.effects.gates.run(order, pulse, self.stop.clone());
         ctx.spawn(gated.into_actor(self).map(move |gated, actor, ctx| match gated {
             Ok(result) => actor.decide(None, ctx, |integrator| integrator.gated(&scope, result)),
             Err(fault) => actor.fail(&fault),

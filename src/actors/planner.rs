@@ -5,7 +5,8 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Recipient};
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::event::{Decided, Fact};
+use crate::domain::decided::Decided;
+use crate::domain::event::Fact;
 use crate::domain::goal::Charter;
 use crate::domain::task::AcceptedPlan;
 use crate::messages::goal::{MakePlan, PlanMade};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::change::Change;
-use crate::domain::event::{Decided, Fact};
+use crate::domain::decided::Decided;
+use crate::domain::event::Fact;
 use crate::domain::ids::Seq;
 use crate::domain::order::Fault;
 use crate::domain::review::{Review, Role};

@@ -8,7 +8,8 @@ use actix::{Actor, AsyncContext, Context, Handler, Recipient};
 use tokio::sync::oneshot;
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::event::{ActorName, Decided};
+use crate::domain::decided::Decided;
+use crate::domain::event::ActorName;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, Seq};
 use crate::domain::order::{AttemptEnd, LeaseOver};

@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::agent::{AgentEvent, AgentTask};
-use crate::domain::event::{Decided, Fact};
+use crate::domain::agent::{AgentEvent, AgentSign, AgentTask};
+use crate::domain::decided::Decided;
+use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
@@ -163,6 +164,8 @@ impl WorkerActor {
             worktree: worktree.clone(),
             timeout_ms: charter.settings.attempt_timeout_ms,
             grace_ms: charter.settings.grace_ms,
+            pulse_ms: charter.settings.pulse_ms(),
+            lease_ms: charter.settings.lease_ms,
         };
         let (events, received) = mpsc::unbounded_channel();
         self.watch(received, ctx);
@@ -176,12 +179,13 @@ impl WorkerActor {
     }
 
     /// Passes on what the agent lets us see: use counts, words are kept in its log.
-    fn watch(&self, mut received: mpsc::UnboundedReceiver<AgentEvent>, ctx: &mut Context<Self>) {
+    fn watch(&self, mut received: mpsc::UnboundedReceiver<AgentSign>, ctx: &mut Context<Self>) {
         let (budget, attempt) = (self.around.budget.clone(), self.attempt.clone());
         let watching = async move {
-            while let Some(event) = received.recv().await {
+            while let Some(sign) = received.recv().await {
+                let AgentSign::Event(event) = sign else { continue };
                 match event {
-                    AgentEvent::Usage { usage } => {
+                    AgentEvent::Usage { usage, .. } => {
                         let seen = UsageSeen { attempt: attempt.clone(), usage, cause: None };
                         if let Err(error) = tell(&budget, seen) {
                             tracing::warn!(%error, %attempt, "use was not recorded");
@@ -190,6 +194,8 @@ impl WorkerActor {
                     AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
                     AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
                     AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),
+                    AgentEvent::Tool { title, done, .. } => tracing::debug!(%attempt, title, done, "a tool call"),
+                    AgentEvent::Limited { detail, .. } => tracing::info!(%attempt, detail, "its provider refuses"),
                     AgentEvent::Done { summary } => tracing::debug!(%attempt, summary, "the agent says it is done"),
                 }
             }
@@ -245,8 +251,11 @@ impl WorkerActor {
             cold: false,
             base_tests: None,
             grace_ms: self.around.charter.settings.grace_ms,
+            pulse_ms: self.around.charter.settings.pulse_ms(),
+            lease_ms: self.around.charter.settings.lease_ms,
         };
-        let gated = self.around.effects.gates.run(order, self.stop.clone());
+        let (pulse, _unheard) = mpsc::unbounded_channel();
+        let gated = self.around.effects.gates.run(order, pulse, self.stop.clone());
         ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| match (gated, &mut actor.worker) {
             (Ok(result), Some(worker)) => {
                 let progress = worker.gated(result);

@@ -3,9 +3,9 @@
 //! Owns the reading of events: a line of standard output that is a JSON object of a known type is an event, every
 //! other line is narrative. All of it goes into the log, within bounds.
 
-use crate::domain::agent::{AgentEnd, AgentEvent};
+use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
-use crate::ports::AgentEvents;
+use crate::ports::AgentSigns;
 use crate::process::drive::{Driven, EndedBy, Stream};
 use crate::process::output::{Bounded, Lines};
 use crate::process::program::Exit;
@@ -29,7 +29,7 @@ pub(super) enum MissingProgram {
 
 /// The listening side.
 pub(super) struct Conversation {
-    events: AgentEvents,
+    events: AgentSigns,
     lines: Option<Lines>,
     log: Bounded,
     last_errors: Bounded,
@@ -42,7 +42,7 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Begins to listen; events go to `events` as they come.
-    pub(super) fn new(events: AgentEvents) -> Self {
+    pub(super) fn new(events: AgentSigns) -> Self {
         Self {
             events,
             lines: Some(Lines::new(LONGEST_EVENT)),
@@ -78,12 +78,15 @@ impl Conversation {
             AgentEvent::Ask { text } => self.question = Some(text.clone()),
             // Whoever is done no longer waits for an answer.
             AgentEvent::Done { .. } => self.question = None,
-            AgentEvent::Usage { usage } => self.usage = self.usage.plus(usage),
-            AgentEvent::Message { .. } | AgentEvent::Propose { .. } => {}
+            AgentEvent::Usage { usage, .. } => self.usage = self.usage.plus(usage),
+            AgentEvent::Message { .. }
+            | AgentEvent::Propose { .. }
+            | AgentEvent::Tool { .. }
+            | AgentEvent::Limited { .. } => {}
         }
         if self.passed_on < MOST_EVENTS {
             self.passed_on += 1;
-            let _nobody_listens = self.events.send(event);
+            let _nobody_listens = self.events.send(AgentSign::Event(event));
         }
     }
 
@@ -145,7 +148,11 @@ fn event(line: &[u8]) -> Option<AgentEvent> {
         }
         AgentEvent::Ask { text } => AgentEvent::Ask { text: clean(text) },
         AgentEvent::Done { summary } => AgentEvent::Done { summary: clean(summary) },
-        AgentEvent::Usage { usage } => AgentEvent::Usage { usage },
+        AgentEvent::Usage { usage, id, model } => AgentEvent::Usage { usage, id, model: model.map(clean) },
+        AgentEvent::Tool { id, title, done } => AgentEvent::Tool { id, title: clean(title), done },
+        AgentEvent::Limited { provider, until, detail } => {
+            AgentEvent::Limited { provider: provider.map(clean), until, detail: clean(detail) }
+        }
     })
 }
 
@@ -156,7 +163,10 @@ mod tests {
     #[test]
     fn a_line_is_an_event_only_if_it_is_whole_and_of_a_known_type() {
         let usage = Usage { input_tokens: 3, ..Usage::default() };
-        assert_eq!(event(br#"{"type":"usage","input_tokens":3,"more":1}"#), Some(AgentEvent::Usage { usage }));
+        assert_eq!(
+            event(br#"{"type":"usage","input_tokens":3,"more":1}"#),
+            Some(AgentEvent::Usage { usage, id: None, model: None })
+        );
         assert_eq!(event(br#" {"type":"done"}"#), Some(AgentEvent::Done { summary: String::new() }));
         let message = AgentEvent::Message { text: "a b".into() };
         assert_eq!(event(b"{\"type\":\"message\",\"text\":\"a \\u001b[1mb\"}"), Some(message));

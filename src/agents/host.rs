@@ -18,7 +18,7 @@ use super::script::SCRIPT_VERB;
 use super::task_document::{TaskDocument, TaskFile};
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
-use crate::ports::{AgentEvents, Agents, Artifacts, Effect};
+use crate::ports::{AgentSigns, Agents, Artifacts, Effect};
 use crate::process::drive::{Driven, Limits, drive};
 use crate::process::error::ProcessError;
 use crate::process::program::Program;
@@ -69,7 +69,7 @@ impl Agents for AgentHost {
         Box::pin(std::future::ready(probe_here(agent, &self.setup.cwd, &self.setup.environment)))
     }
 
-    fn run(&self, task: AgentTask, events: AgentEvents, stop: CancellationToken) -> Effect<AgentReport> {
+    fn run(&self, task: AgentTask, events: AgentSigns, stop: CancellationToken) -> Effect<AgentReport> {
         let setup = Arc::clone(&self.setup);
         Box::pin(async move { setup.run(&task, events, &stop).await })
     }
@@ -83,7 +83,7 @@ struct Heard {
 }
 
 impl AgentSetup {
-    async fn run(&self, task: &AgentTask, events: AgentEvents, stop: &CancellationToken) -> AgentReport {
+    async fn run(&self, task: &AgentTask, events: AgentSigns, stop: &CancellationToken) -> AgentReport {
         let started = Instant::now();
         let heard = self.converse(task, events, stop).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -107,7 +107,7 @@ impl AgentSetup {
     async fn converse(
         &self,
         task: &AgentTask,
-        events: AgentEvents,
+        events: AgentSigns,
         stop: &CancellationToken,
     ) -> Result<Heard, AgentEnd> {
         if stop.is_cancelled() {

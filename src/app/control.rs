@@ -57,7 +57,13 @@ impl Omk {
             Stop::Cancel => ControlRequest::Cancel { by },
         };
         match ask(&self.state.goal(id), &request, patience(&self.config.settings)) {
-            Ok(ControlReply::Settled { .. } | ControlReply::Pong { .. }) => self.settled(id),
+            Ok(
+                ControlReply::Settled { .. }
+                | ControlReply::Pong { .. }
+                | ControlReply::Done
+                | ControlReply::Limits { .. }
+                | ControlReply::Seen { .. },
+            ) => self.settled(id),
             Ok(ControlReply::Refused { reason }) => Err(infra(format!("the run refused: {reason}"))),
             // It ended between our look and our question.
             Err(StoreError::NotRunning { .. } | StoreError::Protocol { .. }) => self.settled(id),
@@ -161,17 +167,7 @@ impl Omk {
     /// Adds to what may be spent, and returns the new limits.
     pub fn add_budget(&self, id: &GoalId, more: Limits) -> Result<Limits, AppError> {
         let mut held = self.hold(id, Verb::Resume)?;
-        let sum = |have: Option<u64>, more: Option<u64>| match (have, more) {
-            (Some(have), Some(more)) => Some(have.saturating_add(more)),
-            (have, None) => have,
-            (None, Some(more)) => Some(more),
-        };
-        let have = held.state.budget.limits;
-        let limits = Limits {
-            time_ms: sum(have.time_ms, more.time_ms),
-            tokens: sum(have.tokens, more.tokens),
-            usd_micros: sum(have.usd_micros, more.usd_micros),
-        };
+        let limits = held.state.budget.limits.extended_by(&more);
         held.record(vec![Fact::LimitsSet { limits }], ActorName::Operator)?;
         drop(held);
         self.refresh(id);

@@ -1,5 +1,6 @@
 //! A new goal: every input is checked before anything is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapters::git::deliver::branches_taken;
@@ -55,8 +56,11 @@ impl Omk {
             criteria: criteria(draft.acceptance),
             repository,
             agent,
+            stand_ins: Vec::new(),
             max_agents: request.max_agents.or(self.config.max_agents).unwrap_or_else(processors).max(1),
             limits: request.limits,
+            role_limits: BTreeMap::new(),
+            prices: Vec::new(),
             policy: request.policy,
             merge_policy: request.merge_policy,
             sandbox: request.sandbox,

@@ -233,6 +233,13 @@ fn answer(
         }
         ControlRequest::Pause { by } => (Stop::Pause, by),
         ControlRequest::Cancel { by } => (Stop::Cancel, by),
+        ControlRequest::Answer { .. }
+        | ControlRequest::Retry { .. }
+        | ControlRequest::AddBudget { .. }
+        | ControlRequest::Look => {
+            drop(reply.send(ControlReply::Refused { reason: "this run does not take it".to_owned() }));
+            return;
+        }
     };
     match supervisor.try_send(StopRun { stop, by }) {
         Ok(()) => waiting.push(reply),

@@ -82,8 +82,12 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::SliceBlamed { slice, .. }
         | Fact::SliceIntegrated { slice, .. }
         | Fact::UsageRecorded { slice, .. }
+        | Fact::BudgetSettled { slice, .. }
         | Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, .. }
         | Fact::ReviewFinished { subject: Subject::Slice { slice, .. }, .. } => vec![slice],
+        Fact::BudgetReserved(reservation) => vec![&reservation.slice],
+        Fact::WorkerQuarantined(quarantine) => vec![&quarantine.slice],
+        Fact::AttemptQuiet(sighting) => vec![&sighting.attempt.slice],
         Fact::BatchFormed { slices, .. } => slices.iter().collect(),
         Fact::MergeConflicted { slice, with, .. } => std::iter::once(slice).chain(with).collect(),
         Fact::GoalCreated(_)
@@ -106,6 +110,12 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::BudgetExhausted { .. }
         | Fact::ActorRestarted { .. }
         | Fact::RestartsExceeded { .. }
+        | Fact::ProfileQuarantined(_)
+        | Fact::BreakerOpened(_)
+        | Fact::BreakerClosed { .. }
+        | Fact::BudgetCheckpointed(_)
+        | Fact::ClockMoved(_)
+        | Fact::LeftoversCleared(_)
         | Fact::TailCut { .. } => Vec::new(),
     }
 }

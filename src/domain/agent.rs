@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
-use crate::domain::ids::{AttemptRef, GoalId};
+use crate::domain::ids::{AttemptRef, GoalId, Timestamp};
 use crate::domain::task::Assignment;
+use crate::domain::vitals::Vitals;
 
 /// One attempt's order to an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,10 @@ pub struct AgentTask {
     pub timeout_ms: u64,
     /// Between SIGTERM and SIGKILL when it is stopped, in milliseconds.
     pub grace_ms: u64,
+    /// How often its keeper is asked after its processes, in milliseconds.
+    pub pulse_ms: u64,
+    /// How long its processes may live when the keeper is no longer asked, in milliseconds.
+    pub lease_ms: u64,
 }
 
 impl AgentTask {
@@ -53,6 +58,34 @@ pub enum AgentEvent {
         /// The increment.
         #[serde(flatten)]
         usage: Usage,
+        /// The message that it belongs to: a second report of the same one replaces the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The model, in the agent's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+    },
+    /// A tool call begins, or ends.
+    Tool {
+        /// Tells calls apart.
+        id: String,
+        /// What it does, one line.
+        title: String,
+        /// Whether it has ended.
+        #[serde(default)]
+        done: bool,
+    },
+    /// The provider of its model takes no requests for now; whether the agent itself waits is its affair.
+    Limited {
+        /// The provider.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
+        /// When it takes requests again, where that is stated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Its words.
+        #[serde(default)]
+        detail: String,
     },
     /// A further task that it proposes.
     Propose {
@@ -75,6 +108,17 @@ pub enum AgentEvent {
     },
 }
 
+/// A sign of an agent at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentSign {
+    /// Something that it lets us see.
+    Event(AgentEvent),
+    /// It printed something, whatever it was; said a few times a second at most.
+    Output,
+    /// Its keeper answered.
+    Vitals(Vitals),
+}
+
 /// How an agent's process ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -94,6 +138,15 @@ pub enum AgentEnd {
     /// Not installed, not executable, not logged in: no attempt can succeed.
     Unavailable {
         /// The cause.
+        detail: String,
+    },
+    /// It ended because the provider of its model takes no requests for now.
+    Limited {
+        /// The provider, where the agent names it.
+        provider: Option<String>,
+        /// When it takes requests again, where that is stated.
+        until: Option<Timestamp>,
+        /// Its words.
         detail: String,
     },
     /// Killed at its timeout.

@@ -1,9 +1,12 @@
-//! What a goal may spend and has spent: time, tokens, USD.
+//! What a goal may spend and has spent: time, tokens, USD; by whom, and on whose account.
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::ids::SliceId;
+use crate::domain::review::Role;
+
 /// What may be spent. `None` is without limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Wall-clock time of runs, pauses excluded, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,7 +19,127 @@ pub struct Limits {
     pub usd_micros: Option<u64>,
 }
 
-impl Eq for Limits {}
+impl Limits {
+    /// Whether nothing is limited.
+    pub fn is_unlimited(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// These limits with more of what is limited; what had no limit gets one.
+    #[must_use]
+    pub fn extended_by(&self, more: &Self) -> Self {
+        let sum = |have: Option<u64>, more: Option<u64>| match (have, more) {
+            (Some(have), Some(more)) => Some(have.saturating_add(more)),
+            (have, None) => have,
+            (None, Some(more)) => Some(more),
+        };
+        Self {
+            time_ms: sum(self.time_ms, more.time_ms),
+            tokens: sum(self.tokens, more.tokens),
+            usd_micros: sum(self.usd_micros, more.usd_micros),
+        }
+    }
+}
+
+/// In which role something was spent. Written as `executor`, `planner`, `integrator`, or a reviewer's role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spender {
+    /// Works on slices.
+    #[default]
+    Executor,
+    /// Makes the plan.
+    Planner,
+    /// Merges.
+    Integrator,
+    /// Looks at a change from one side.
+    #[serde(untagged)]
+    Reviewer(Role),
+}
+
+impl Spender {
+    /// Whether it is the one that old journals mean.
+    pub fn is_executor(&self) -> bool {
+        *self == Self::Executor
+    }
+
+    /// The role as scripts read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Executor => "executor",
+            Self::Planner => "planner",
+            Self::Integrator => "integrator",
+            Self::Reviewer(role) => role.as_str(),
+        }
+    }
+}
+
+/// Whose limit it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Account {
+    /// The goal's.
+    #[default]
+    Goal,
+    /// One slice's.
+    Slice(SliceId),
+    /// One role's.
+    Role(Spender),
+}
+
+impl Account {
+    /// Whether it is the one that old journals mean.
+    pub fn is_goal(&self) -> bool {
+        *self == Self::Goal
+    }
+}
+
+/// What an attempt may spend before it asks again. Zero of what has no limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// The slice.
+    pub slice: SliceId,
+    /// In which role.
+    #[serde(default, skip_serializing_if = "Spender::is_executor")]
+    pub role: Spender,
+    /// Tokens, input and output together, on top of what the attempt holds already.
+    #[serde(default)]
+    pub tokens: u64,
+    /// Money in millionths of a US dollar, on top of what the attempt holds already.
+    #[serde(default)]
+    pub usd_micros: u64,
+}
+
+/// The time of all runs of a goal, by a clock that neither sleeps nor jumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Milliseconds, pauses and the machine's sleep excluded.
+    pub time_ms: u64,
+}
+
+/// How the wall clock left the steady one behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockMove {
+    /// How long the machine slept, in milliseconds.
+    pub slept_ms: u64,
+    /// How far the clock was set forward (or back, below zero), in milliseconds.
+    pub jumped_ms: i64,
+}
+
+/// What a model costs, as the user's configuration says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// The model, as agents name it.
+    pub model: String,
+    /// Per million input tokens that came from no cache, in millionths of a US dollar.
+    pub input_micros: u64,
+    /// Per million input tokens that came from a cache.
+    pub cached_micros: u64,
+    /// Per million output tokens.
+    pub output_micros: u64,
+    /// The day of the price list, `2026-11-01`.
+    pub as_of: String,
+}
 
 /// What agents report to have used. Money stays `None` until somebody states a price: unknown is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::budget::Limits;
+use crate::domain::ids::SliceId;
+use crate::domain::vitals::Sighting;
+
 /// A request over the control socket, one JSON object a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
@@ -18,6 +22,29 @@ pub enum ControlRequest {
         /// Who asks, for the journal.
         by: String,
     },
+    /// Answer a question that a slice waits on; answered once that is durable.
+    Answer {
+        /// The question's id.
+        question: String,
+        /// The answer.
+        answer: String,
+    },
+    /// Give a slice attempts again; answered once that is durable.
+    Retry {
+        /// The slice.
+        slice: SliceId,
+        /// Whether earlier work is left aside.
+        fresh: bool,
+        /// What the operator tells the next attempt.
+        hint: Option<String>,
+    },
+    /// Add to what may be spent; answered once that is durable.
+    AddBudget {
+        /// How much more.
+        more: Limits,
+    },
+    /// What do the agents do?
+    Look,
 }
 
 /// The answer, one JSON object a line.
@@ -33,6 +60,18 @@ pub enum ControlReply {
     Settled {
         /// The status as scripts read it.
         status: String,
+    },
+    /// Done, and durable.
+    Done,
+    /// What may be spent from now on.
+    Limits {
+        /// In all.
+        limits: Limits,
+    },
+    /// What the agents do.
+    Seen {
+        /// By attempt.
+        sightings: Vec<Sighting>,
     },
     /// Not done.
     Refused {

@@ -1,6 +1,6 @@
 //! Every durable fact, and the envelope in which the journal keeps it.
 //!
-//! Owns the schema of the journal, version 1. Facts are in the past tense; each has one deciding actor. A variant
+//! Owns the schema of the journal, version 2 (version 1 lacks the facts of supervision and of reservations). Facts are in the past tense; each has one deciding actor. A variant
 //! that was ever released keeps its name and its fields: old journals must keep replaying.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::agent::AgentReport;
-use crate::domain::budget::{BudgetKind, Limits, Usage};
+use crate::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Limits, Reservation, Spender, Usage};
 use crate::domain::control::{Holder, Stop};
 use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
@@ -17,10 +17,12 @@ use crate::domain::ids::{
     Attempt, AttemptRef, Batch, CommitId, ContentHash, GateName, Seq, SliceId, Timestamp, TreeId,
 };
 use crate::domain::review::{Review, Role, Subject};
+use crate::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine};
 use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback, KeptLines};
+use crate::domain::vitals::Sighting;
 
 /// The version of the schema that this program writes.
-pub const JOURNAL_VERSION: u32 = 1;
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// Who decided a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,39 +141,6 @@ pub struct Event {
     pub prev_hash: ContentHash,
     /// SHA-256 over the exact bytes of the line without `hash`.
     pub hash: ContentHash,
-}
-
-/// What a decision comes to: facts to commit, and intents to start once they are durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decided<I> {
-    /// The facts, in order.
-    pub facts: Vec<Fact>,
-    /// The intents, in order.
-    pub intents: Vec<I>,
-}
-
-impl<I> Default for Decided<I> {
-    fn default() -> Self {
-        Self { facts: Vec::new(), intents: Vec::new() }
-    }
-}
-
-impl<I> Decided<I> {
-    /// A decision that only starts something.
-    pub fn intent(intent: I) -> Self {
-        Self { facts: Vec::new(), intents: vec![intent] }
-    }
-
-    /// A decision that records facts and then starts something.
-    pub fn new(facts: Vec<Fact>, intents: Vec<I>) -> Self {
-        Self { facts, intents }
-    }
-
-    /// This decision followed by another.
-    pub fn then(&mut self, other: Self) {
-        self.facts.extend(other.facts);
-        self.intents.extend(other.intents);
-    }
 }
 
 /// A branch in the user's repository.
@@ -313,7 +282,21 @@ pub enum Fact {
         answer: String,
     },
 
+    /// An agent's attempts at a slice went stale too often: it is not offered to that agent again.
+    WorkerQuarantined(Quarantine),
+    /// An agent failed on several slices in a row: the goal does not use it again.
+    ProfileQuarantined(ProfileQuarantine),
+    /// A provider takes no requests for now: nothing that needs it is started.
+    BreakerOpened(Breaker),
+    /// The provider takes requests again.
+    BreakerClosed {
+        /// The provider.
+        provider: String,
+    },
+
     // ---- worker ----
+    /// An attempt has been quiet for half of the time after which it is stale.
+    AttemptQuiet(Box<Sighting>),
     /// The attempt has its worktree.
     WorktreePrepared {
         /// Where, relative to the goal's directory.
@@ -432,11 +415,30 @@ pub enum Fact {
     },
     /// An agent reported use.
     UsageRecorded {
-        /// By whom.
+        /// For which slice.
         slice: SliceId,
         /// The increment.
         usage: Usage,
+        /// In which role.
+        #[serde(default, skip_serializing_if = "Spender::is_executor")]
+        role: Spender,
+        /// With which model, in the agent's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
+    /// An attempt may spend this much; until it is settled, nobody else may.
+    BudgetReserved(Reservation),
+    /// The attempt is over: what it did not use is free again.
+    BudgetSettled {
+        /// The slice.
+        slice: SliceId,
+        /// What the attempt used in all.
+        usage: Usage,
+    },
+    /// The time that runs have taken so far.
+    BudgetCheckpointed(Checkpoint),
+    /// The machine slept, or its clock was set.
+    ClockMoved(ClockMove),
     /// A limit is two thirds used.
     BudgetNoticed {
         /// Which.
@@ -445,6 +447,9 @@ pub enum Fact {
         spent: u64,
         /// Of how much.
         limit: u64,
+        /// Whose limit.
+        #[serde(default, skip_serializing_if = "Account::is_goal")]
+        account: Account,
     },
     /// A limit is used up.
     BudgetExhausted {
@@ -454,9 +459,14 @@ pub enum Fact {
         spent: u64,
         /// Of how much.
         limit: u64,
+        /// Whose limit.
+        #[serde(default, skip_serializing_if = "Account::is_goal")]
+        account: Account,
     },
 
     // ---- supervisor, journal ----
+    /// What an earlier run had left behind was cleared away.
+    LeftoversCleared(Leftovers),
     /// An actor ended where it should not have and was built anew.
     ActorRestarted {
         /// Which.

@@ -2,12 +2,13 @@
 //!
 //! Owns the outcomes that scripts rely on, their exit codes, and which verb may act on which status.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Limits, Price, Spender};
 use crate::domain::ids::{CommitId, GoalId, Timestamp, TreeId};
 use crate::domain::task::Proposal;
 
@@ -293,6 +294,41 @@ pub struct Settings {
     pub gate_timeout_ms: u64,
     /// The longest an attempt of an agent may take.
     pub attempt_timeout_ms: u64,
+    /// How long an agent may be quiet: no message, no output, no change in its worktree.
+    #[serde(default = "default_stall_ms")]
+    pub stall_ms: u64,
+    /// Slices in a row on which an agent may fail before the goal no longer uses it.
+    #[serde(default = "default_quarantine_after")]
+    pub quarantine_after: u32,
+    /// The first pause after a provider's refusal that states no time; it doubles with every further one.
+    #[serde(default = "default_backoff_ms")]
+    pub backoff_ms: u64,
+    /// Whether a run waits for a provider that refuses, or ends.
+    #[serde(default = "default_wait_for_quota")]
+    pub wait_for_quota: bool,
+}
+
+fn default_stall_ms() -> u64 {
+    10 * 60_000
+}
+
+fn default_quarantine_after() -> u32 {
+    3
+}
+
+fn default_backoff_ms() -> u64 {
+    30_000
+}
+
+fn default_wait_for_quota() -> bool {
+    true
+}
+
+impl Settings {
+    /// How often a keeper is asked after its processes, in milliseconds: a few times within a lease.
+    pub fn pulse_ms(&self) -> u64 {
+        (self.lease_ms / 4).clamp(10, 5_000)
+    }
 }
 
 impl Default for Settings {
@@ -305,6 +341,10 @@ impl Default for Settings {
             retries: 2,
             gate_timeout_ms: 30 * 60_000,
             attempt_timeout_ms: 4 * 3_600_000,
+            stall_ms: default_stall_ms(),
+            quarantine_after: default_quarantine_after(),
+            backoff_ms: default_backoff_ms(),
+            wait_for_quota: default_wait_for_quota(),
         }
     }
 }
@@ -330,10 +370,19 @@ pub struct Charter {
     pub repository: RepositoryFacts,
     /// The agent of slices without a `run` of their own; `None` where the user named none.
     pub agent: Option<String>,
+    /// Agents that stand in, in this order, for one that is in quarantine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stand_ins: Vec<String>,
     /// Slices that may be worked on at once.
     pub max_agents: u32,
     /// What may be spent.
     pub limits: Limits,
+    /// What each role may spend.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_limits: BTreeMap<Spender, Limits>,
+    /// What models cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<Price>,
     /// What happens to the result.
     pub policy: DeliveryPolicy,
     /// Who may merge it.

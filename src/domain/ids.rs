@@ -268,6 +268,24 @@ impl fmt::Display for AttemptRef {
     }
 }
 
+/// A moment of the steady clock: milliseconds since some fixed moment of this boot, the machine's sleep excluded. What
+/// leases and budgets are measured by; means nothing in another process's journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// Milliseconds from `earlier` to this moment.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The moment `ms` milliseconds later.
+    #[must_use]
+    pub fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
 /// A moment of the wall clock: milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 with milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);

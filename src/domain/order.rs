@@ -135,6 +135,10 @@ pub struct GateOrder {
     pub base_tests: Option<ArtifactRef>,
     /// Between SIGTERM and SIGKILL when it is stopped, in milliseconds.
     pub grace_ms: u64,
+    /// How often its keeper is asked after its processes, in milliseconds.
+    pub pulse_ms: u64,
+    /// How long its processes may live when the keeper is no longer asked, in milliseconds.
+    pub lease_ms: u64,
 }
 
 /// What an attempt came to: commits plus evidence, by value.

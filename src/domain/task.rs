@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::access::AccessSet;
+use crate::domain::budget::Limits;
 use crate::domain::ids::{Attempt, CommitId, Epoch, GateName, SliceId, Timestamp, TreeId};
 
 /// How much a slice can break, as its author judges it.
@@ -50,6 +51,9 @@ pub struct SliceSpec {
     /// The shell command that does the work; `None` leaves it to the goal's agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// What all its attempts together may spend.
+    #[serde(default, skip_serializing_if = "Limits::is_unlimited")]
+    pub budget: Limits,
 }
 
 impl SliceSpec {
@@ -211,6 +215,17 @@ pub enum AttemptOutcome {
         /// Which clock ended it.
         detail: String,
     },
+    /// The provider of its agent takes no requests for now; does not count against the retries.
+    Limited {
+        /// The provider, where the agent named it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
+        /// When it takes requests again, where that is stated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Its words.
+        detail: String,
+    },
     /// Our own machinery failed under it: a disk, a repository. Counts against the retries.
     Errored {
         /// What failed.
@@ -223,7 +238,7 @@ impl AttemptOutcome {
     pub fn counts(&self) -> bool {
         match self {
             Self::Passed | Self::Rejected { .. } | Self::Expired { .. } | Self::Errored { .. } => true,
-            Self::Asked { .. } | Self::Unavailable { .. } | Self::Interrupted { .. } => false,
+            Self::Asked { .. } | Self::Unavailable { .. } | Self::Interrupted { .. } | Self::Limited { .. } => false,
         }
     }
 }

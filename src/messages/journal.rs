@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 
 use actix::{Message, Recipient};
 
-use crate::domain::event::{ActorName, Decided, Draft, Event};
+use crate::domain::decided::Decided;
+use crate::domain::event::{ActorName, Draft, Event};
 use crate::domain::ids::{AttemptRef, Seq};
 use crate::messages::{Undelivered, tell};
 

@@ -1,6 +1,6 @@
 //! One record, one line.
 //!
-//! Owns the bytes of a journal line, version 1: the order of the keys, the split of a fact into `type` and `data`,
+//! Owns the bytes of a journal line, versions 1 and 2: the order of the keys, the split of a fact into `type` and `data`,
 //! and what `hash` covers. A line that was decoded has the hash that it names; whether it stands in its place is
 //! the chain's business (`replay`).
 
@@ -13,6 +13,8 @@ use crate::domain::event::{ActorName, Draft, Event, Fact, JOURNAL_VERSION};
 use crate::domain::evidence::JournalPosition;
 use crate::domain::ids::{AttemptRef, ContentHash, Seq, Timestamp};
 
+/// How a line of each known version begins.
+const KNOWN_HEADS: [&[u8]; JOURNAL_VERSION as usize] = [b"{\"v\":1,", b"{\"v\":2,"];
 const SEAL_HEAD: &[u8] = b",\"hash\":\"";
 const SEAL_TAIL: &[u8] = b"\"}";
 const HEX_DIGITS: usize = 64;
@@ -163,7 +165,7 @@ fn check_version(line: &[u8]) -> Result<(), BadRecord> {
     struct Versioned {
         v: u32,
     }
-    if line.starts_with(b"{\"v\":1,") {
+    if KNOWN_HEADS.iter().any(|head| line.starts_with(head)) {
         return Ok(());
     }
     let Versioned { v: version } = serde_json::from_slice(line).map_err(malformed)?;

@@ -82,11 +82,6 @@ impl FileJournal {
         Ok(Opened { journal, events: contents.events, torn })
     }
 
-    /// Whether the disk was full and the ballast had to go: little more can be written, so the run should end.
-    pub fn disk_full(&self) -> bool {
-        self.disk_full.load(Ordering::Acquire)
-    }
-
     /// The lock, which this journal holds.
     pub fn lock(&self) -> &GoalLock {
         &self.lock
@@ -145,6 +140,11 @@ impl Journal for FileJournal {
             let read = tokio::task::spawn_blocking(move || read_durable(&file, durable.load(Ordering::Acquire)));
             read.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.chain()))
         })
+    }
+
+    fn distress(&self) -> Option<String> {
+        let full = self.disk_full.load(Ordering::Acquire);
+        full.then(|| format!("the disk that holds {} is full", self.path.display()))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Time counts while a run is under way: from `RunStarted` to the run's last record. Pauses, and the time between a
 //! crash and the next run, do not count.
 
-use crate::domain::budget::{BudgetKind, Limits, Usage};
+use crate::domain::budget::{Account, BudgetKind, Limits, Usage};
 use crate::domain::event::Fact;
 use crate::domain::ids::Timestamp;
 
@@ -105,11 +105,11 @@ impl Ledger {
         for budget in [BudgetKind::Time, BudgetKind::Tokens, BudgetKind::Usd] {
             let Some((spent, limit)) = self.spent(budget, now) else { continue };
             if spent >= limit && self.exhausted.is_none() {
-                facts.push(Fact::BudgetExhausted { budget, spent, limit });
+                facts.push(Fact::BudgetExhausted { budget, spent, limit, account: Account::Goal });
                 return facts;
             }
             if spent.saturating_mul(3) >= limit.saturating_mul(2) && !self.noticed.contains(&budget) {
-                facts.push(Fact::BudgetNoticed { budget, spent, limit });
+                facts.push(Fact::BudgetNoticed { budget, spent, limit, account: Account::Goal });
             }
         }
         facts

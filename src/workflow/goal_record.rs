@@ -108,6 +108,16 @@ impl GoalRecord {
             | Fact::LimitsSet { .. }
             | Fact::UsageRecorded { .. }
             | Fact::BudgetNoticed { .. }
+            | Fact::WorkerQuarantined(_)
+            | Fact::ProfileQuarantined(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerClosed { .. }
+            | Fact::AttemptQuiet(_)
+            | Fact::BudgetReserved(_)
+            | Fact::BudgetSettled { .. }
+            | Fact::BudgetCheckpointed(_)
+            | Fact::ClockMoved(_)
+            | Fact::LeftoversCleared(_)
             | Fact::BudgetExhausted { .. } => {}
         }
     }

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::event::{Decided, Fact};
+use crate::domain::decided::Decided;
+use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::ids::{Batch, CommitId, SliceId, TreeId};
 use crate::domain::task::{AcceptedPlan, Feedback, FeedbackKind, GateSpec, KeptLines};

@@ -131,6 +131,16 @@ impl MergeQueue {
             | Fact::BudgetExhausted { .. }
             | Fact::ActorRestarted { .. }
             | Fact::RestartsExceeded { .. }
+            | Fact::WorkerQuarantined(_)
+            | Fact::ProfileQuarantined(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerClosed { .. }
+            | Fact::AttemptQuiet(_)
+            | Fact::BudgetReserved(_)
+            | Fact::BudgetSettled { .. }
+            | Fact::BudgetCheckpointed(_)
+            | Fact::ClockMoved(_)
+            | Fact::LeftoversCleared(_)
             | Fact::TailCut { .. } => {}
         }
     }

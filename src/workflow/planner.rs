@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::domain::access::{AccessSet, PathPattern};
+use crate::domain::budget::Limits;
 use crate::domain::goal::Settings;
 use crate::domain::ids::{GateName, InvalidId, SliceId};
 use crate::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Risk, SliceSpec};
@@ -59,6 +60,7 @@ fn whole_repository(id: SliceId, text: String, settings: &Settings) -> SliceSpec
         gates: Vec::new(),
         retries: settings.retries,
         run: None,
+        budget: Limits::default(),
     }
 }
 

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::event::{Decided, Fact};
+use crate::domain::decided::Decided;
+use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};

@@ -57,6 +57,7 @@ pub fn describe(outcome: &AttemptOutcome) -> &'static str {
         AttemptOutcome::Unavailable { .. } => "unavailable",
         AttemptOutcome::Interrupted { .. } => "interrupted",
         AttemptOutcome::Expired { .. } => "expired",
+        AttemptOutcome::Limited { .. } => "limited",
         AttemptOutcome::Errored { .. } => "errored",
     }
 }

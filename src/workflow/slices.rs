@@ -258,7 +258,7 @@ impl SliceTable {
             | Fact::SliceReopened { .. }
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. } => self.apply_operator(fact, at),
-            Fact::UsageRecorded { slice, usage } => {
+            Fact::UsageRecorded { slice, usage, .. } => {
                 if let Some(record) = self.record(slice) {
                     record.usage = record.usage.plus(usage);
                 }
@@ -280,6 +280,16 @@ impl SliceTable {
             | Fact::BudgetExhausted { .. }
             | Fact::ActorRestarted { .. }
             | Fact::RestartsExceeded { .. }
+            | Fact::WorkerQuarantined(_)
+            | Fact::ProfileQuarantined(_)
+            | Fact::BreakerOpened(_)
+            | Fact::BreakerClosed { .. }
+            | Fact::AttemptQuiet(_)
+            | Fact::BudgetReserved(_)
+            | Fact::BudgetSettled { .. }
+            | Fact::BudgetCheckpointed(_)
+            | Fact::ClockMoved(_)
+            | Fact::LeftoversCleared(_)
             | Fact::TailCut { .. } => {}
         }
     }
@@ -451,7 +461,9 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
             record.fail(detail);
             Stage::Waiting
         }
-        AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } => Stage::Waiting,
+        AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
+            Stage::Waiting
+        }
     };
     record.enter(stage, at);
 }

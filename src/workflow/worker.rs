@@ -92,6 +92,11 @@ impl Worker {
                 self.reject(FeedbackKind::Agent, first_line("the agent failed", detail), detail, Vec::new())
             }
             AgentEnd::Unavailable { detail } => self.finish(AttemptOutcome::Unavailable { detail: detail.clone() }),
+            AgentEnd::Limited { provider, until, detail } => self.finish(AttemptOutcome::Limited {
+                provider: provider.clone(),
+                until: *until,
+                detail: detail.clone(),
+            }),
             AgentEnd::TimedOut => {
                 let detail = format!("the agent did not end within {} ms", report.duration_ms);
                 self.finish(AttemptOutcome::Expired { detail })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use omk::agents::environment::AgentEnvironment;
 use omk::agents::host::{AgentHost, AgentSetup};
-use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentTask};
+use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
 use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
@@ -68,6 +68,8 @@ impl Bench {
             worktree: self.dir.path().join("worktree"),
             timeout_ms: 120_000,
             grace_ms: 60_000,
+            pulse_ms: 5_000,
+            lease_ms: 60_000,
         }
     }
 
@@ -75,8 +77,11 @@ impl Bench {
         let (events, mut heard) = unbounded_channel();
         let report = self.host.run(task, events, CancellationToken::new()).await;
         let mut all = Vec::new();
-        while let Some(event) = heard.recv().await {
-            all.push(event);
+        while let Some(sign) = heard.recv().await {
+            match sign {
+                AgentSign::Event(event) => all.push(event),
+                AgentSign::Output | AgentSign::Vitals(_) => {}
+            }
         }
         (report, all)
     }
@@ -135,8 +140,8 @@ async fn events_are_heard_as_they_come_and_everything_is_in_the_log() {
     assert_eq!((&report.end, report.usage), (&AgentEnd::Finished, usage(5, 2, Some(7))));
     let expected = vec![
         message("hi"),
-        AgentEvent::Usage { usage: usage(5, 0, Some(7)) },
-        AgentEvent::Usage { usage: usage(0, 2, None) },
+        AgentEvent::Usage { usage: usage(5, 0, Some(7)), id: None, model: None },
+        AgentEvent::Usage { usage: usage(0, 2, None), id: None, model: None },
         AgentEvent::Propose { title: "more".into(), description: String::new() },
         AgentEvent::Done { summary: "did it".into() },
     ];

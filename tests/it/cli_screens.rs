@@ -91,6 +91,8 @@ fn history() -> Vec<Event> {
             Fact::UsageRecorded {
                 slice: slice("schema"),
                 usage: Usage { usd_micros: Some(220_000), ..Usage::default() },
+                role: Default::default(),
+                model: None,
             },
         ),
         worker(Fact::AgentReported {
@@ -197,8 +199,24 @@ fn history() -> Vec<Event> {
         (Scheduler, Fact::SliceGivenUp { slice: slice("tokens"), reason: "3 of 3 attempts failed".to_owned() }),
         (Operator, Fact::SliceReopened { slice: slice("tokens"), fresh: true, hint: Some("use std".to_owned()) }),
         (Operator, Fact::LimitsSet { limits: charter().limits }),
-        (Budget, Fact::BudgetNoticed { budget: BudgetKind::Time, spent: 240_000, limit: 360_000 }),
-        (Budget, Fact::BudgetExhausted { budget: BudgetKind::Usd, spent: 25_100_000, limit: 25_000_000 }),
+        (
+            Budget,
+            Fact::BudgetNoticed {
+                budget: BudgetKind::Time,
+                spent: 240_000,
+                limit: 360_000,
+                account: Default::default(),
+            },
+        ),
+        (
+            Budget,
+            Fact::BudgetExhausted {
+                budget: BudgetKind::Usd,
+                spent: 25_100_000,
+                limit: 25_000_000,
+                account: Default::default(),
+            },
+        ),
         (Supervisor, Fact::ActorRestarted { child: Scheduler, cause: "panic: index out of bounds".to_owned() }),
         (Supervisor, Fact::RestartsExceeded { child: Scheduler, cause: "panic".to_owned() }),
         (Journal, Fact::TailCut { bytes: 17 }),

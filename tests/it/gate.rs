@@ -56,10 +56,24 @@ fn shell(command: &str) -> GateCommand {
     GateCommand::Shell(command.into())
 }
 
+/// Where a keeper speaks to nobody.
+fn unheard() -> omk::ports::Pulse {
+    tokio::sync::mpsc::unbounded_channel().0
+}
+
 fn order(command: GateCommand) -> GateOrder {
     let name = GateName::parse("test").expect("a name");
     let gate = GateSpec { name, command, kind: GateKind::Test, timeout_ms: 120_000, required: true };
-    GateOrder { gate, scope: GateScope::Base, tree: tree('a'), cold: false, base_tests: None, grace_ms: 60_000 }
+    GateOrder {
+        gate,
+        scope: GateScope::Base,
+        tree: tree('a'),
+        cold: false,
+        base_tests: None,
+        grace_ms: 60_000,
+        pulse_ms: 5_000,
+        lease_ms: 60_000,
+    }
 }
 
 impl Bench {
@@ -83,7 +97,7 @@ impl Bench {
     }
 
     async fn run(&self, order: GateOrder) -> GateResult {
-        self.runner.run(order, CancellationToken::new()).await.expect("a result")
+        self.runner.run(order, unheard(), CancellationToken::new()).await.expect("a result")
     }
 
     async fn shell(&self, command: &str) -> GateResult {
@@ -213,13 +227,13 @@ async fn a_timeout_a_stop_and_a_missing_program_are_outcomes_of_their_own() {
 
     let (stop, file) = (CancellationToken::new(), bench.dir.path().join("pid"));
     let command = format!("echo $$ > {0}; echo >> {0}; exec sleep 1000", file.display());
-    let (result, ()) = tokio::join!(bench.runner.run(order(shell(&command)), stop.clone()), async {
+    let (result, ()) = tokio::join!(bench.runner.run(order(shell(&command)), unheard(), stop.clone()), async {
         until("it runs", || std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with("\n\n"))).await;
         stop.cancel();
     });
     assert_eq!(result.expect("a result").outcome, GateOutcome::Stopped);
     assert!(!alive(std::fs::read_to_string(&file).expect("a pid").trim().parse().expect("a pid")));
-    let after = bench.runner.run(order(shell("true")), stop).await.expect("a result");
+    let after = bench.runner.run(order(shell("true")), unheard(), stop).await.expect("a result");
     assert_eq!(after.outcome, GateOutcome::Stopped);
     assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
 }
@@ -227,7 +241,10 @@ async fn a_timeout_a_stop_and_a_missing_program_are_outcomes_of_their_own() {
 #[tokio::test]
 async fn a_tree_that_cannot_be_had_is_a_fault_and_frees_its_slot() {
     let bench = Bench::new();
-    let fault = bench.runner.run(GateOrder { tree: tree('0'), ..order(shell("true")) }, CancellationToken::new()).await;
+    let fault = bench
+        .runner
+        .run(GateOrder { tree: tree('0'), ..order(shell("true")) }, unheard(), CancellationToken::new())
+        .await;
     assert_eq!(fault.expect_err("a fault").detail, "no such tree");
     assert_eq!(bench.shell("true").await.outcome, GateOutcome::Green);
     assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);

@@ -222,8 +222,8 @@ fn records_that_are_missing_or_forged_break_the_chain() {
 #[test]
 fn a_record_of_a_newer_schema_is_refused_as_such() {
     let (bytes, _) = encoded([note(1)]);
-    let newer = [&bytes[..], b"{\"v\":2,\"whatever\":true}\n"].concat();
-    assert!(matches!(refused(&newer), StoreError::Newer { line: 2, version: 2, .. }));
+    let newer = [&bytes[..], b"{\"v\":3,\"whatever\":true}\n"].concat();
+    assert!(matches!(refused(&newer), StoreError::Newer { line: 2, version: 3, .. }));
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn full() -> PlanDraft {
                 gates: vec![gate_name("unit")],
                 retries: 5,
                 run: Some("sh scripts/move-lexer.sh".into()),
+                budget: omk::domain::budget::Limits::default(),
             },
             SliceSpec {
                 id: slice_id("parser"),
@@ -91,6 +92,7 @@ fn full() -> PlanDraft {
                 gates: vec![],
                 retries: 2,
                 run: None,
+                budget: omk::domain::budget::Limits::default(),
             },
         ],
         gates: vec![
@@ -353,7 +355,7 @@ prop_compose! {
         retries in 0u32..=1000,
     ) -> SliceSpec {
         let access = AccessSet { reads, writes, merges };
-        SliceSpec { id: slice_id(&id), title, description, after, access, risk, acceptance, gates, retries, run }
+        SliceSpec { id: slice_id(&id), title, description, after, access, risk, acceptance, gates, retries, run, budget: omk::domain::budget::Limits::default() }
     }
 }
 

@@ -182,7 +182,12 @@ fn answering() -> mpsc::Sender<Ask> {
         while let Some((request, reply)) = requests.recv().await {
             match request {
                 ControlRequest::Ping => drop(reply.send(ControlReply::Pong { pid: 7 })),
-                ControlRequest::Pause { .. } | ControlRequest::Cancel { .. } => drop(reply),
+                ControlRequest::Pause { .. }
+                | ControlRequest::Cancel { .. }
+                | ControlRequest::Answer { .. }
+                | ControlRequest::Retry { .. }
+                | ControlRequest::AddBudget { .. }
+                | ControlRequest::Look => drop(reply),
             }
         }
     });

@@ -31,7 +31,7 @@ use crate::domain::goal::SandboxLevel;
 use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, GateOrder};
 use crate::domain::task::{GateCommand, GateKind};
-use crate::ports::{Artifacts, Effect, Gates};
+use crate::ports::{Artifacts, Effect, Gates, Pulse};
 use crate::process::drive::{Driven, EndedBy, Limits, drive};
 use crate::process::error::ProcessError;
 use crate::process::output::Bounded;
@@ -90,7 +90,7 @@ impl GateRunner {
 }
 
 impl Gates for GateRunner {
-    fn run(&self, order: GateOrder, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
+    fn run(&self, order: GateOrder, _pulse: Pulse, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move { inner.run(order, &stop).await })
     }

@@ -21,6 +21,7 @@ mod capture;
 mod change;
 mod checkout;
 mod edit;
+mod fingerprint;
 mod handles;
 mod harvest;
 mod history;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use git2::Repository;
 use tokio::sync::Semaphore;
 
+use super::fingerprint::fingerprint;
 use super::handles::Handles;
 use super::history;
 use super::identity::Identity;
@@ -89,6 +90,10 @@ impl Workspace for GitWorkspace {
 
     fn capture(&self, order: CaptureOrder) -> Effect<Result<Captured, Fault>> {
         self.run(move |shared, repo| shared.capture(repo, &order))
+    }
+
+    fn fingerprint(&self, worktree: PathBuf) -> Effect<Result<u64, Fault>> {
+        self.run(move |_, _| Ok(fingerprint(&worktree)))
     }
 
     fn discard(&self, worktree: PathBuf) -> Effect<Result<(), Fault>> {

@@ -2,10 +2,11 @@
 
 use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
 use crate::cli::output::{style, units};
-use crate::domain::budget::{BudgetKind, Limits};
+use crate::domain::budget::{BudgetKind, ClockMove, Limits};
 use crate::domain::control::{Holder, Stop};
 use crate::domain::event::{ActorName, Branch};
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
+use crate::domain::supervision::{Breaker, Leftovers, ProfileQuarantine};
 use crate::domain::task::AcceptedPlan;
 
 const CREATED: Act = act("Created", "create", style::LIVE);
@@ -106,4 +107,51 @@ pub(super) fn gave_up_on(child: ActorName, cause: &str) -> Line {
 
 pub(super) fn tail_cut(bytes: u64) -> Line {
     Line::main(REPAIRED, format!("the journal: an incomplete last line of {bytes} bytes was cut"))
+}
+
+pub(super) fn clock_moved(moved: &ClockMove) -> Line {
+    let slept = (moved.slept_ms > 0).then(|| format!("the machine slept for {}", units::duration(moved.slept_ms)));
+    let jumped = (moved.jumped_ms != 0).then(|| {
+        let way = if moved.jumped_ms > 0 { "forward" } else { "back" };
+        format!("the clock was set {way} by {}", units::duration(moved.jumped_ms.unsigned_abs()))
+    });
+    let said: Vec<_> = [slept, jumped].into_iter().flatten().collect();
+    Line::main(NOTED, format!("{}; leases and budgets do not count it", said.join(" and ")))
+}
+
+pub(super) fn leftovers(leftovers: &Leftovers) -> Line {
+    let counts = [
+        (leftovers.processes.len(), "process"),
+        (leftovers.worktrees.len(), "worktree"),
+        (leftovers.locks.len(), "lock"),
+        (leftovers.repairs.len(), "repair"),
+    ];
+    let parts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| units::counted(*n, what)).collect();
+    let text = match parts.as_slice() {
+        [] => "what an earlier run left: nothing of ours".to_owned(),
+        parts => format!("what an earlier run left: {}", parts.join(", ")),
+    };
+    let found = [&leftovers.processes, &leftovers.worktrees, &leftovers.locks, &leftovers.repairs];
+    let line = found.into_iter().flatten().fold(Line::main(REPAIRED, text), |line, one| line.see(one));
+    leftovers.left_alone.iter().fold(line, |line, one| line.see(format!("left alone: {one}")))
+}
+
+pub(super) fn breaker_opened(breaker: &Breaker) -> Line {
+    let how = if breaker.stated { "as it says" } else { "then one try" };
+    let Breaker { provider, until, detail, .. } = breaker;
+    Line::main(WARNED, format!("{provider} takes no requests until {until} ({how}): {detail}"))
+}
+
+pub(super) fn breaker_closed(provider: &str) -> Line {
+    Line::main(NOTED, format!("{provider} takes requests again"))
+}
+
+pub(super) fn profile_quarantined(quarantine: &ProfileQuarantine) -> Line {
+    let slices: Vec<_> = quarantine.slices.iter().map(|slice| slice.as_str()).collect();
+    let then = match &quarantine.successor {
+        Some(agent) => format!("{agent} takes over"),
+        None => "its slices are given up".to_owned(),
+    };
+    let ProfileQuarantine { agent, reason, .. } = quarantine;
+    Line::main(FAILED, format!("agent {agent} is in quarantine: {} in a row: {reason}; {then}", slices.join(", ")))
 }

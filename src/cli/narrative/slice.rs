@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, act};
+use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
 use crate::cli::output::{style, units};
 use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId};
+use crate::domain::supervision::Quarantine;
 use crate::domain::task::{AttemptOutcome, Capture, Feedback};
+use crate::domain::vitals::Sighting;
 
 const OFFERED: Act = act("Offered", "offer", style::DIM);
 const PASSED: Act = act("Passed", "pass", style::GOOD);
@@ -38,6 +40,9 @@ pub(super) fn finished(attempt: &AttemptRef, outcome: &AttemptOutcome) -> Line {
         AttemptOutcome::Unavailable { detail } => {
             Line::main(FAILED, format!("attempt {number}: the agent cannot be used: {detail}"))
         }
+        AttemptOutcome::Limited { detail, .. } => {
+            Line::detail(NOTED, format!("attempt {number} met a limit of its provider: {detail}"))
+        }
         AttemptOutcome::Interrupted { by } => Line::detail(NOTED, format!("attempt {number} was stopped by {by}")),
         AttemptOutcome::Expired { detail } => Line::main(FAILED, format!("attempt {number} expired: {detail}")),
         AttemptOutcome::Errored { detail } => {
@@ -62,6 +67,9 @@ pub(super) fn reported(report: &AgentReport) -> Line {
         AgentEnd::Asked { .. } => Line::detail(NOTED, format!("the agent asked something after {took}")),
         AgentEnd::Failed { detail } => Line::detail(FAILED, format!("the agent failed after {took}: {detail}")),
         AgentEnd::Unavailable { detail } => Line::detail(FAILED, format!("the agent cannot be used: {detail}")),
+        AgentEnd::Limited { detail, .. } => {
+            Line::detail(NOTED, format!("the agent met a limit after {took}: {detail}"))
+        }
         AgentEnd::TimedOut => Line::detail(FAILED, format!("the agent was killed at its timeout, after {took}")),
         AgentEnd::Stopped => Line::detail(NOTED, format!("the agent was stopped after {took}")),
     };
@@ -107,4 +115,30 @@ pub(super) fn asked(id: &str, slice: &SliceId, text: &str) -> Line {
 
 pub(super) fn answered(id: &str, answer: &str) -> Line {
     Line::main(ANSWERED, format!("{id}: {answer}"))
+}
+
+pub(super) fn quarantined(quarantine: &Quarantine) -> Line {
+    let then = match &quarantine.successor {
+        Some(agent) => format!("{agent} takes over"),
+        None => "the slice is given up".to_owned(),
+    };
+    let Quarantine { slice, agent, ends, reason, .. } = quarantine;
+    Line::main(FAILED, format!("agent {agent} is in quarantine here after {ends} stale attempts: {reason}; {then}"))
+        .of(slice)
+}
+
+pub(super) fn quiet(sighting: &Sighting) -> Line {
+    let doing = match (&sighting.tool_call, sighting.last_event.as_str()) {
+        (Some(call), _) => format!(", in {call}"),
+        (None, "") => String::new(),
+        (None, event) => format!(", last: {event}"),
+    };
+    let text = format!(
+        "attempt {} has been quiet for {}{doing}",
+        sighting.attempt.attempt,
+        units::duration(sighting.quiet_ms)
+    );
+    Line::main(WARNED, text)
+        .of(&sighting.attempt.slice)
+        .hint("see", format!("omk goal why {{id}} --slice {}", sighting.attempt.slice))
 }

@@ -229,6 +229,16 @@ fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
         | Fact::BudgetExhausted { .. }
         | Fact::ActorRestarted { .. }
         | Fact::RestartsExceeded { .. }
+        | Fact::ProfileQuarantined(_)
+        | Fact::BreakerOpened(_)
+        | Fact::BreakerClosed { .. }
+        | Fact::BudgetReserved(_)
+        | Fact::BudgetSettled { .. }
+        | Fact::BudgetCheckpointed(_)
+        | Fact::ClockMoved(_)
+        | Fact::LeftoversCleared(_)
+        | Fact::WorkerQuarantined(_)
+        | Fact::AttemptQuiet(_)
         | Fact::TailCut { .. } => None,
     }
 }
@@ -239,6 +249,7 @@ fn ended(outcome: &AttemptOutcome) -> Option<Activity> {
         AttemptOutcome::Rejected { feedback } => Some(Activity::Returned(feedback.summary.clone())),
         AttemptOutcome::Asked { .. } => None,
         AttemptOutcome::Unavailable { detail }
+        | AttemptOutcome::Limited { detail, .. }
         | AttemptOutcome::Expired { detail }
         | AttemptOutcome::Errored { detail } => Some(Activity::Returned(detail.clone())),
         AttemptOutcome::Interrupted { by } => Some(Activity::Returned(format!("stopped by {by}"))),

@@ -8,6 +8,7 @@ use super::syntax::{Node, Value};
 use super::table::{Table, texts, wrong_type};
 use super::{Found, PlanDraft, PlanProblem};
 use crate::domain::access::AccessSet;
+use crate::domain::budget::Limits;
 use crate::domain::goal::Settings;
 use crate::domain::ids::{GateName, SliceId};
 use crate::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
@@ -70,6 +71,7 @@ fn slice(table: &Table<'_, '_>, settings: &Settings) -> Result<SliceSpec, Found>
             Some(number) => u32::try_from(number).unwrap_or(u32::MAX),
             None => settings.retries,
         },
+        budget: Limits::default(),
         run: match table.text("run")? {
             Some((at, text)) => Some(program_text("run", at, text)?),
             None => None,

@@ -63,6 +63,7 @@ pub(crate) fn slice(id: &str, after: &[&str]) -> SliceSpec {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        budget: omk::domain::budget::Limits::default(),
     }
 }
 

@@ -11,12 +11,12 @@ use omk::domain::change::{Change, EntryKind, FileChange, Line};
 use omk::domain::event::{ActorName, Branch, Draft, Event, Fact};
 use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult};
 use omk::domain::goal::{Charter, RepositoryFacts, SandboxLevel, Settings};
-use omk::domain::ids::{AttemptRef, CommitId, ContentHash, GoalId, Seq, Timestamp, TreeId};
+use omk::domain::ids::{AttemptRef, CommitId, ContentHash, GoalId, Moment, Seq, Timestamp, TreeId};
 use omk::domain::order::{
     CaptureOrder, Captured, ConflictPath, Fault, GateOrder, JournalFailure, MergeInput, Merged, WorktreeOrder,
 };
 use omk::domain::task::{Capture, KeptLines, Proposal};
-use omk::ports::{AgentEvents, Agents, Artifacts, Clock, Effect, Effects, Gates, Journal, Workspace};
+use omk::ports::{AgentSigns, Agents, Artifacts, Clock, Effect, Effects, Gates, Journal, Pulse, Workspace};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +80,10 @@ impl World {
                 notes: Vec::new(),
             },
             agent: Some("cmd:sim".into()),
+            stand_ins: Vec::new(),
             max_agents: self.scenario.max_agents,
+            role_limits: Default::default(),
+            prices: Vec::new(),
             limits: Limits { time_ms: self.scenario.time_limit_ms, ..Limits::default() },
             policy: Default::default(),
             merge_policy: Default::default(),
@@ -187,6 +190,14 @@ impl Clock for Port {
     fn now(&self) -> Timestamp {
         self.0.now()
     }
+
+    fn moment(&self) -> Moment {
+        Moment(self.0.now().0)
+    }
+
+    fn slept_ms(&self) -> u64 {
+        0
+    }
 }
 
 impl Journal for Port {
@@ -216,6 +227,10 @@ impl Journal for Port {
         let events = self.0.events();
         Box::pin(async move { Ok(events) })
     }
+
+    fn distress(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Artifacts for Port {
@@ -235,7 +250,7 @@ impl Agents for Port {
         Box::pin(async { Ok(()) })
     }
 
-    fn run(&self, task: AgentTask, _events: AgentEvents, stop: CancellationToken) -> Effect<AgentReport> {
+    fn run(&self, task: AgentTask, _signs: AgentSigns, stop: CancellationToken) -> Effect<AgentReport> {
         let world = Arc::clone(&self.0);
         Box::pin(async move {
             let attempt = task.attempt();
@@ -331,6 +346,10 @@ impl Workspace for Port {
             ignored: Vec::new(),
         });
         Box::pin(async move { Ok(Captured { capture, refused: Vec::new() }) })
+    }
+
+    fn fingerprint(&self, _worktree: PathBuf) -> Effect<Result<u64, Fault>> {
+        Box::pin(async { Ok(0) })
     }
 
     fn discard(&self, worktree: PathBuf) -> Effect<Result<(), Fault>> {
@@ -430,7 +449,7 @@ impl Workspace for Port {
 }
 
 impl Gates for Port {
-    fn run(&self, order: GateOrder, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
+    fn run(&self, order: GateOrder, _pulse: Pulse, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
         let world = Arc::clone(&self.0);
         Box::pin(async move {
             let pause = world.pause(&format!("gate {} {}", order.gate.name, order.tree), 800);

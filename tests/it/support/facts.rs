@@ -92,7 +92,10 @@ pub(crate) fn charter() -> Charter {
             notes: vec!["2 changed files are left out".to_owned()],
         },
         agent: Some("cmd:./agent.sh".to_owned()),
+        stand_ins: Vec::new(),
         max_agents: 4,
+        role_limits: Default::default(),
+        prices: Vec::new(),
         limits: Limits { time_ms: Some(60_000), tokens: Some(1_000_000), usd_micros: None },
         policy: DeliveryPolicy::DraftPr,
         merge_policy: MergePolicy::Gated,
@@ -117,6 +120,7 @@ pub(crate) fn plan() -> AcceptedPlan {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        budget: omk::domain::budget::Limits::default(),
     };
     let full = SliceSpec {
         id: slice("b"),
@@ -131,6 +135,7 @@ pub(crate) fn plan() -> AcceptedPlan {
         acceptance: vec!["it works".to_owned()],
         gates: vec![gate("test")],
         run: Some("sh work.sh".to_owned()),
+        budget: omk::domain::budget::Limits::default(),
         ..bare.clone()
     };
     let test = GateSpec {
@@ -337,9 +342,9 @@ fn integrator() -> Vec<Draft> {
 fn budget() -> Vec<Draft> {
     let facts = [
         Fact::LimitsSet { limits: Limits { time_ms: None, tokens: Some(5), usd_micros: Some(2_500_000) } },
-        Fact::UsageRecorded { slice: slice("a"), usage: Usage::default() },
-        Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5 },
-        Fact::BudgetExhausted { budget: BudgetKind::Usd, spent: 5, limit: 5 },
+        Fact::UsageRecorded { slice: slice("a"), usage: Usage::default(), role: Default::default(), model: None },
+        Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5, account: Default::default() },
+        Fact::BudgetExhausted { budget: BudgetKind::Usd, spent: 5, limit: 5, account: Default::default() },
     ];
     facts.map(|fact| draft(ActorName::Budget, fact)).into()
 }
@@ -397,8 +402,18 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
         Fact::ActorRestarted { .. } => "actor_restarted",
         Fact::RestartsExceeded { .. } => "restarts_exceeded",
         Fact::TailCut { .. } => "tail_cut",
+        Fact::WorkerQuarantined(_) => "worker_quarantined",
+        Fact::ProfileQuarantined(_) => "profile_quarantined",
+        Fact::BreakerOpened(_) => "breaker_opened",
+        Fact::BreakerClosed { .. } => "breaker_closed",
+        Fact::AttemptQuiet(_) => "attempt_quiet",
+        Fact::BudgetReserved(_) => "budget_reserved",
+        Fact::BudgetSettled { .. } => "budget_settled",
+        Fact::BudgetCheckpointed(_) => "budget_checkpointed",
+        Fact::ClockMoved(_) => "clock_moved",
+        Fact::LeftoversCleared(_) => "leftovers_cleared",
     }
 }
 
 /// How many kinds `kind_of` knows.
-pub(crate) const KINDS: usize = 35;
+pub(crate) const KINDS: usize = 45;

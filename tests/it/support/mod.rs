@@ -1,6 +1,7 @@
 //! What several capabilities' tests build on: sample values, places on disk, real repositories, the real program.
 
 pub(crate) mod facts;
+pub(crate) mod facts_v2;
 pub(crate) mod git_goal;
 pub(crate) mod git_repo;
 pub(crate) mod journals;

@@ -98,7 +98,10 @@ pub(crate) fn charter() -> Charter {
             notes: Vec::new(),
         },
         agent: None,
+        stand_ins: Vec::new(),
         max_agents: 4,
+        role_limits: Default::default(),
+        prices: Vec::new(),
         limits: Limits { time_ms: Some(8 * 3_600_000), tokens: None, usd_micros: Some(25_000_000) },
         policy: DeliveryPolicy::Local,
         merge_policy: MergePolicy::Disabled,
@@ -127,6 +130,7 @@ pub(crate) fn spec(id: &str, after: &[&str]) -> SliceSpec {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        budget: omk::domain::budget::Limits::default(),
     }
 }
 

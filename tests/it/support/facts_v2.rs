@@ -1,0 +1,120 @@
+//! The facts that version 2 of the journal's schema added, every variant and every optional field both ways.
+
+use omk::domain::agent::{AgentEnd, AgentReport};
+use omk::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Reservation, Spender, Usage};
+use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::ids::Timestamp;
+use omk::domain::review::Role;
+use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine};
+use omk::domain::task::AttemptOutcome;
+use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
+
+use crate::support::facts::{attempt, draft, slice};
+
+/// When a provider says that it takes requests again.
+const LATER: Timestamp = Timestamp(1_763_703_600_000);
+
+/// Every fact that version 1 does not know.
+pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
+    [supervision(), limits(), budget()].concat()
+}
+
+fn supervision() -> Vec<Draft> {
+    let quarantine = Quarantine {
+        slice: slice("a"),
+        agent: "cmd:x".to_owned(),
+        ends: 2,
+        reason: "no message, output or change for 10m".to_owned(),
+        successor: None,
+    };
+    let profile = ProfileQuarantine {
+        agent: "cmd:x".to_owned(),
+        slices: vec![slice("a"), slice("b")],
+        reason: "its lease ran out".to_owned(),
+        successor: None,
+    };
+    let process = ProcessSeen { pid: 7, name: "sh".to_owned(), state: 'S', cpu_ms: 12 };
+    let sighting = Sighting {
+        attempt: attempt("a"),
+        agent: "cmd:x".to_owned(),
+        quiet_ms: 300_000,
+        last_event: "runs the tests".to_owned(),
+        tool_call: Some("shell: cargo test".to_owned()),
+        vitals: Vitals { alive: true, processes: vec![process] },
+    };
+    let bare = Sighting { tool_call: None, ..sighting.clone() };
+    let one = |text: &str| vec![text.to_owned()];
+    let leftovers = Leftovers {
+        processes: one("17 sh"),
+        worktrees: one("worktrees/a.1"),
+        locks: one("repo.git/packed-refs.lock"),
+        repairs: one("refs/omk/tip was made again"),
+        left_alone: one(".git/index.lock is not ours"),
+    };
+    let scheduler = [
+        Fact::WorkerQuarantined(quarantine.clone()),
+        Fact::WorkerQuarantined(Quarantine { successor: Some("cmd:y".to_owned()), ..quarantine }),
+        Fact::ProfileQuarantined(profile.clone()),
+        Fact::ProfileQuarantined(ProfileQuarantine { successor: Some("cmd:y".to_owned()), ..profile }),
+    ];
+    let worker = [Fact::AttemptQuiet(Box::new(sighting)), Fact::AttemptQuiet(Box::new(bare))];
+    let supervisor = [Fact::LeftoversCleared(leftovers), Fact::LeftoversCleared(Leftovers::default())];
+    [
+        scheduler.map(|fact| draft(ActorName::Scheduler, fact)).to_vec(),
+        worker.map(|fact| draft(ActorName::Worker, fact)).to_vec(),
+        supervisor.map(|fact| draft(ActorName::Supervisor, fact)).to_vec(),
+    ]
+    .concat()
+}
+
+fn limits() -> Vec<Draft> {
+    let of = attempt("a");
+    let breaker = Breaker {
+        provider: "kimi".to_owned(),
+        agent: "kimi".to_owned(),
+        until: LATER,
+        stated: true,
+        trips: 1,
+        detail: "429".to_owned(),
+    };
+    let limited =
+        AttemptOutcome::Limited { provider: Some("kimi".to_owned()), until: Some(LATER), detail: "429".to_owned() };
+    let unstated = AttemptOutcome::Limited { provider: None, until: None, detail: "429".to_owned() };
+    let report = AgentReport {
+        end: AgentEnd::Limited { provider: None, until: Some(LATER), detail: "429".to_owned() },
+        duration_ms: 5,
+        usage: Usage::default(),
+        log: None,
+        survivors: Vec::new(),
+    };
+    let facts = [
+        Fact::AgentReported { report },
+        Fact::AttemptFinished { attempt: of.clone(), outcome: limited },
+        Fact::AttemptFinished { attempt: of, outcome: unstated },
+        Fact::BreakerOpened(breaker.clone()),
+        Fact::BreakerOpened(Breaker { stated: false, trips: 2, ..breaker }),
+        Fact::BreakerClosed { provider: "kimi".to_owned() },
+    ];
+    facts.map(|fact| draft(ActorName::Scheduler, fact)).to_vec()
+}
+
+fn budget() -> Vec<Draft> {
+    let usage = Usage { input_tokens: 9, cached_tokens: 4, output_tokens: 2, usd_micros: Some(11) };
+    let reservation = Reservation { slice: slice("a"), role: Spender::Executor, tokens: 500, usd_micros: 0 };
+    let facts = [
+        Fact::BudgetReserved(reservation.clone()),
+        Fact::BudgetReserved(Reservation { role: Spender::Reviewer(Role::Security), ..reservation }),
+        Fact::BudgetSettled { slice: slice("a"), usage },
+        Fact::UsageRecorded { slice: slice("a"), usage, role: Spender::Planner, model: Some("m-1".to_owned()) },
+        Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5, account: Account::Slice(slice("a")) },
+        Fact::BudgetExhausted {
+            budget: BudgetKind::Usd,
+            spent: 5,
+            limit: 5,
+            account: Account::Role(Spender::Reviewer(Role::Code)),
+        },
+        Fact::BudgetCheckpointed(Checkpoint { time_ms: 61_000 }),
+        Fact::ClockMoved(ClockMove { slept_ms: 3_600_000, jumped_ms: -86_400_000 }),
+    ];
+    facts.map(|fact| draft(ActorName::Budget, fact)).to_vec()
+}
