@@ -29,11 +29,13 @@ use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
 use crate::domain::ids::AttemptRef;
+use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
 use crate::messages::journal::{Committed, JournalFailed, Outbox, ReadAll};
 use crate::messages::lifecycle::{
-    Child, ChildExited, Defect, Exit, RunOver, StartWorker, StopEffects, StopWorker, WorkerGone,
+    Child, ChildExited, Defect, Exit, RunOver, Sighted, StartWorker, StopEffects, StopWorker, WorkerGone,
 };
+use crate::messages::operator::Look;
 use crate::messages::review::{Reviewed, StartReviewers};
 use crate::messages::tell;
 use crate::ports::Effects;
@@ -80,6 +82,8 @@ pub struct Supervisor {
     number: u32,
     generation: Option<Generation>,
     attempts: BTreeMap<AttemptRef, CancellationToken>,
+    /// The newest sighting of each attempt under way.
+    sightings: BTreeMap<AttemptRef, Sighting>,
     reviewers: BTreeMap<u64, (StartReviewers, crate::domain::review::Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
@@ -103,6 +107,7 @@ impl Supervisor {
             number: 0,
             generation: None,
             attempts: BTreeMap::new(),
+            sightings: BTreeMap::new(),
             reviewers: BTreeMap::new(),
             reviewers_started: 0,
             stop_wanted: None,
@@ -134,7 +139,7 @@ impl Supervisor {
             controller: seats.controller.clone(),
             scheduler: seats.scheduler.clone(),
             budget: seats.budget.clone(),
-            around: self.surroundings(&state, &seats),
+            around: self.surroundings(&state, &seats, ctx),
             stop: stop.clone(),
         };
         self.generation = Some(generation);
@@ -227,6 +232,7 @@ impl Supervisor {
 
     fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit) {
         self.attempts.remove(&attempt);
+        self.sightings.remove(&attempt);
         let crash = match exit {
             Exit::Normal => None,
             Exit::Panic => Some("its worker panicked".to_owned()),
@@ -293,6 +299,24 @@ impl Handler<StopWorker> for Supervisor {
         if let Some(token) = self.attempts.get(&stop.attempt) {
             token.cancel();
         }
+    }
+}
+
+impl Handler<Sighted> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, sighted: Sighted, _ctx: &mut Context<Self>) {
+        let Sighted { sighting } = sighted;
+        if self.attempts.contains_key(&sighting.attempt) {
+            self.sightings.insert(sighting.attempt.clone(), sighting);
+        }
+    }
+}
+
+impl Handler<Look> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, look: Look, _ctx: &mut Context<Self>) {
+        // Whoever asked may have gone away again.
+        drop(look.reply_to.send(self.sightings.values().cloned().collect()));
     }
 }
 

@@ -22,6 +22,7 @@ use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver
 use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::messages::budget::UsageSeen;
 use crate::messages::journal::{Committed, Outbox};
+use crate::messages::lifecycle::Sighted;
 use crate::messages::tell;
 use crate::ports::{Effects, WorkPlane};
 use crate::workflow::worker::{Progress, Step, Worker};
@@ -39,6 +40,8 @@ pub struct Surroundings {
     pub plane: Arc<dyn WorkPlane>,
     /// Where use is reported.
     pub budget: Recipient<UsageSeen>,
+    /// Where it goes what is seen of an attempt.
+    pub sighted: Recipient<Sighted>,
 }
 
 /// The actor. It lives for one attempt.

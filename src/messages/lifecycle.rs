@@ -5,6 +5,7 @@ use actix::Message;
 use crate::domain::event::ActorName;
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{AttemptRef, Seq};
+use crate::domain::vitals::Sighting;
 
 /// Scheduler -> supervisor: start a worker for an offered attempt.
 #[derive(Clone, Debug, Message, PartialEq, Eq)]
@@ -37,6 +38,14 @@ pub struct WorkerGone {
     pub attempt: AttemptRef,
     /// How it ended, where it did not end by itself.
     pub crash: Option<String>,
+}
+
+/// Worker -> supervisor: what was just seen of an attempt.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Sighted {
+    /// What.
+    pub sighting: Sighting,
 }
 
 /// How an actor ended.

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod goal;
 pub mod journal;
 pub mod lifecycle;
+pub mod operator;
 pub mod review;
 pub mod slice;
 

@@ -32,7 +32,7 @@ pub(super) struct Seats {
 }
 
 impl Supervisor {
-    pub(super) fn surroundings(&self, state: &GoalState, seats: &Seats) -> Surroundings {
+    pub(super) fn surroundings(&self, state: &GoalState, seats: &Seats, ctx: &Context<Self>) -> Surroundings {
         let gates = match &state.goal.plan {
             Some(plan) => plan.gates.clone(),
             None => self.charter.proposal.gates.clone(),
@@ -47,6 +47,7 @@ impl Supervisor {
                 finish: seats.scheduler.clone().recipient(),
             }),
             budget: seats.budget.clone().recipient(),
+            sighted: ctx.address().recipient(),
         }
     }
 
