@@ -5,6 +5,8 @@
 //! told to whoever waits for them. Invariants: no state survives a restart but the journal's; the journal actor
 //! outlives every generation, and its failure ends the run.
 
+mod operator;
+mod pending;
 mod wiring;
 
 use std::collections::BTreeMap;

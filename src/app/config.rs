@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -169,9 +168,4 @@ fn override_by(variables: &Variables, config: &mut Config) -> Result<(), AppErro
     }
     config.agent = text("OMK_AGENT").or(config.agent.take());
     Ok(())
-}
-
-/// How long a command waits for the process that runs a goal to come to rest.
-pub fn patience(settings: &Settings) -> Duration {
-    Duration::from_millis(settings.grace_ms) + Duration::from_secs(20)
 }

@@ -14,11 +14,15 @@ mod control;
 mod create;
 mod drive;
 mod garbage;
+mod live;
 mod plan;
 mod projection;
 mod read;
+mod readers;
+mod serve;
 mod shutdown;
 mod system;
+mod watchdog;
 
 use std::path::PathBuf;
 

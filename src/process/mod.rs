@@ -13,6 +13,7 @@ pub mod detached;
 pub mod direct;
 pub mod drive;
 pub mod error;
+pub mod holder;
 pub mod keeper;
 mod keeper_channel;
 pub mod output;

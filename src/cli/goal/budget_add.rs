@@ -12,6 +12,7 @@ use crate::cli::goal::run::{parse_duration, parse_usd};
 use crate::cli::output::units;
 use crate::domain::budget::Limits;
 use crate::domain::ids::GoalId;
+use crate::domain::view::Liveness;
 
 /// `omk goal budget-add`.
 #[derive(Debug, Args)]
@@ -45,7 +46,10 @@ pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let more = Limits { time_ms: args.time, tokens: args.tokens, usd_micros: args.usd };
     let limits = context.omk.add_budget(&id, more)?;
-    let next = context.command(&format!("omk goal resume {id}"));
+    let next = match context.omk.liveness(&id)? {
+        Liveness::NoProcess => context.command(&format!("omk goal resume {id}")),
+        Liveness::Held { .. } => context.command(&format!("omk goal status {id}")),
+    };
     if context.output.json {
         context.output.document(&BudgetDocument { schema: "omk.budget-add/v1", id: &id, limits, next })?;
     } else {

@@ -62,6 +62,10 @@ pub enum Verb {
     Retry(retry::RetryArgs),
     /// Answer a question that a slice waits on
     Answer(answer::AnswerArgs),
+    /// Answer a question with yes
+    Approve(answer::VerdictArgs),
+    /// Answer a question with no
+    Deny(answer::VerdictArgs),
     /// Add to what a goal may spend
     BudgetAdd(budget_add::BudgetAddArgs),
     /// Remove worktrees, private repositories and branches that no goal needs
@@ -88,6 +92,8 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Cancel(goal) => stop::run(context, &goal, Stop::Cancel),
         Verb::Retry(args) => retry::run(context, &args),
         Verb::Answer(args) => answer::run(context, &args),
+        Verb::Approve(args) => answer::run(context, &args.into_answer(true)),
+        Verb::Deny(args) => answer::run(context, &args.into_answer(false)),
         Verb::BudgetAdd(args) => budget_add::run(context, &args),
         Verb::Gc(args) => gc::run(context, &args),
     }
