@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::budget::BudgetActor;
 use crate::actors::controller::ControllerActor;
 use crate::actors::exit_guard::ExitGuard;
-use crate::actors::journal::JournalActor;
+use crate::actors::journal::{JournalActor, Superiors};
 use crate::actors::reviewer::ReviewerActor;
 use crate::actors::scheduler::SchedulerActor;
 use crate::actors::seat::seat;
@@ -33,7 +33,7 @@ use crate::domain::goal::{Charter, Drive, GoalStatus};
 use crate::domain::ids::AttemptRef;
 use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
-use crate::messages::journal::{Committed, JournalFailed, Outbox, ReadAll};
+use crate::messages::journal::{Committed, JournalDistressed, JournalFailed, Outbox, ReadAll};
 use crate::messages::lifecycle::{
     Child, ChildExited, Defect, Exit, RunOver, Sighted, StartWorker, StopEffects, StopWorker, WorkerGone,
 };
@@ -89,6 +89,8 @@ pub struct Supervisor {
     reviewers: BTreeMap<u64, (StartReviewers, crate::domain::review::Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
+    /// Said to every generation: the disk does not get better while the run goes on.
+    distress: Option<JournalDistressed>,
     /// What is said once the journal has it: the end of the run after an escalation.
     escalation: Option<RunOver>,
 }
@@ -113,6 +115,7 @@ impl Supervisor {
             reviewers: BTreeMap::new(),
             reviewers_started: 0,
             stop_wanted: None,
+            distress: None,
             escalation: None,
         }
     }
@@ -170,6 +173,10 @@ impl Supervisor {
             .and_then(|()| tell(&generation.controller.clone().recipient(), Begin))
             .and_then(|()| match self.stop_wanted.clone() {
                 Some(stop) => tell(&generation.controller.clone().recipient(), stop),
+                None => Ok(()),
+            })
+            .and_then(|()| match self.distress.clone() {
+                Some(distress) => tell(&generation.controller.clone().recipient(), distress),
                 None => Ok(()),
             });
         if let Err(error) = begun {
@@ -270,7 +277,7 @@ impl Actor for Supervisor {
             Arc::clone(&self.effects.journal),
             Arc::clone(&self.effects.clock),
             self.observer.clone(),
-            ctx.address().recipient(),
+            Superiors { failed: ctx.address().recipient(), distressed: ctx.address().recipient() },
         );
         let seat = seat();
         self.journal = Some(seat.address());
@@ -388,6 +395,17 @@ impl Handler<JournalFailed> for Supervisor {
     type Result = ();
     fn handle(&mut self, journal: JournalFailed, ctx: &mut Context<Self>) {
         self.finish(failed(&journal.detail, &self.charter), ctx);
+    }
+}
+
+impl Handler<JournalDistressed> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, distress: JournalDistressed, _ctx: &mut Context<Self>) {
+        self.distress = Some(distress.clone());
+        let Some(generation) = &self.generation else { return };
+        if let Err(error) = tell(&generation.controller.clone().recipient(), distress) {
+            tracing::warn!(%error, "the controller is being rebuilt; it will hear of the distress then");
+        }
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Controller {
     settlement: Option<Settlement>,
     proof: Option<Proof>,
     exhausted: Option<BudgetKind>,
+    /// Why the journal takes little more.
+    distress: Option<String>,
     over: bool,
 }
 
@@ -103,6 +105,7 @@ impl Controller {
             settlement: None,
             proof: None,
             exhausted: None,
+            distress: None,
             over: false,
         }
     }
@@ -271,23 +274,24 @@ impl Controller {
         Ruling::new(GoalStatus::Planned, reason, vec![self.command("execute"), self.command("resume")])
     }
 
-    /// The status of a run that was told to stop, or ran out of budget.
+    /// The status of a run that was told to stop, or ran out of disk or budget.
     fn stopping(&self) -> Option<Ruling> {
-        match (self.record.stop, self.exhausted) {
-            (Some(Stop::Cancel), _) => {
-                Some(Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")]))
-            }
-            (Some(Stop::Pause), _) => {
-                Some(Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]))
-            }
-            (None, Some(budget)) => {
-                let name = budget.as_str();
-                let reason = format!("the budget of {name} is used up");
-                let add = format!("{} --{name} …", self.command("budget-add"));
-                Some(Ruling::new(GoalStatus::NeedsMoreBudget, reason, vec![add, self.command("resume")]))
-            }
-            (None, None) => None,
+        if let Some(stop) = self.record.stop {
+            return Some(match stop {
+                Stop::Cancel => {
+                    Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")])
+                }
+                Stop::Pause => Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]),
+            });
         }
+        if let Some(detail) = &self.distress {
+            let reason = format!("{detail}; all that was journalled is safe: make room, then resume");
+            return Some(Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")]));
+        }
+        let name = self.exhausted?.as_str();
+        let reason = format!("the budget of {name} is used up");
+        let add = format!("{} --{name} …", self.command("budget-add"));
+        Some(Ruling::new(GoalStatus::NeedsMoreBudget, reason, vec![add, self.command("resume")]))
     }
 
     fn obstructed(&self, settlement: &Settlement) -> Option<Ruling> {
@@ -424,6 +428,15 @@ impl Controller {
         }
         self.exhausted = Some(budget);
         Decided::intent(Intent::Halt("budget".to_owned()))
+    }
+
+    /// The journal takes little more: everything stops while the end of the run can still be written.
+    pub fn distressed(&mut self, detail: String) -> Decided<Intent> {
+        if self.over || self.distress.is_some() {
+            return Decided::default();
+        }
+        self.distress = Some(detail);
+        Decided::intent(Intent::Halt("disk".to_owned()))
     }
 
     /// Takes the slices as they were folded from the journal, for drives in which the scheduler does not run.
