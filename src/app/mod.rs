@@ -23,6 +23,7 @@ mod serve;
 mod shutdown;
 mod system;
 mod watchdog;
+mod why;
 
 use std::path::PathBuf;
 

@@ -22,4 +22,5 @@ pub mod slices;
 pub mod state;
 pub mod verdict;
 pub mod view;
+pub mod why;
 pub mod worker;

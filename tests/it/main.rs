@@ -32,6 +32,7 @@ mod run_ready;
 mod run_red;
 mod run_stops;
 mod run_verbs;
+mod run_why;
 mod simulation;
 mod store;
 mod support;

@@ -16,6 +16,7 @@ pub mod run;
 pub mod show;
 pub mod status;
 pub mod stop;
+pub mod why;
 
 use clap::Subcommand;
 
@@ -42,6 +43,8 @@ pub enum Verb {
     List(list::ListArgs),
     /// Show where a goal stands, what it waits for, and the next step
     Status(status::StatusArgs),
+    /// Show why a goal or a slice does not move, what happens next, and which command helps
+    Why(why::WhyArgs),
     /// Show the full state of a goal
     Show(show::ShowArgs),
     /// Show the proof of a goal, or check it again
@@ -82,6 +85,7 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Review(goal) => pass::run(context, &goal, Drive::Review),
         Verb::List(args) => list::run(context, &args),
         Verb::Status(args) => status::run(context, &args),
+        Verb::Why(args) => why::run(context, &args),
         Verb::Show(args) => show::run(context, &args),
         Verb::Proof(args) => proof::run(context, &args),
         Verb::Replay(args) => replay::run(context, &args),
