@@ -142,7 +142,7 @@ struct Parts {
 
 impl Parts {
     fn effects(&mut self) -> anyhow::Result<Effects> {
-        let launcher = Launcher::start(self.omk.clone())?;
+        let launcher = Launcher::start(self.omk.clone(), self.charter.id.as_str())?;
         let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
         let facts = &self.charter.repository;
         let git = Arc::new(SystemGit::default());
