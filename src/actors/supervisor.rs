@@ -67,6 +67,8 @@ struct Generation {
     budget: Addr<BudgetActor>,
     around: Surroundings,
     stop: CancellationToken,
+    /// Cancelled when the generation is to be replaced: its coordinators decide nothing more, and end.
+    retired: CancellationToken,
 }
 
 /// The actor.
@@ -87,6 +89,8 @@ pub struct Supervisor {
     reviewers: BTreeMap<u64, (StartReviewers, crate::domain::review::Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
+    /// Who ended where it should not have, and how: the next generation is built once every worker is gone.
+    broken: Option<(ActorName, String)>,
     /// What is said once the journal has it: the end of the run after an escalation.
     escalation: Option<RunOver>,
 }
@@ -111,6 +115,7 @@ impl Supervisor {
             reviewers: BTreeMap::new(),
             reviewers_started: 0,
             stop_wanted: None,
+            broken: None,
             escalation: None,
         }
     }
@@ -123,11 +128,16 @@ impl Supervisor {
         Some(Outbox::new(name, self.journal.clone()?.recipient(), reply_to))
     }
 
+    fn coordinator_outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
+        let retired = self.generation.as_ref()?.retired.clone();
+        Some(self.outbox(name, reply_to)?.until(retired))
+    }
+
     /// Builds every coordinator over the folded state and lets them begin.
     fn build(&mut self, state: GoalState, ctx: &mut Context<Self>) {
         let (controller, scheduler, integrator) = (seat(), seat(), seat());
         let (planner, budget) = (seat(), seat());
-        let stop = CancellationToken::new();
+        let (stop, retired) = (CancellationToken::new(), CancellationToken::new());
         let seats = Seats {
             controller: controller.address(),
             scheduler: scheduler.address(),
@@ -141,23 +151,24 @@ impl Supervisor {
             budget: seats.budget.clone(),
             around: self.surroundings(&state, &seats, ctx),
             stop: stop.clone(),
+            retired: retired.clone(),
         };
         self.generation = Some(generation);
         let begins_run = self.holder.is_some();
         if let Some(actor) = self.planner(&seats, ctx) {
-            planner.run(actor);
+            planner.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.budget(state.budget.clone(), begins_run, &seats, ctx) {
-            budget.run(actor);
+            budget.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.integrator(&state, &seats, stop, ctx) {
-            integrator.run(actor);
+            integrator.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.scheduler(&state, &seats, ctx) {
-            scheduler.run(actor);
+            scheduler.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.controller(state, &seats, ctx) {
-            controller.run(actor);
+            controller.run_until(retired, actor);
         }
         self.begin(ctx);
     }
@@ -175,14 +186,24 @@ impl Supervisor {
         }
     }
 
-    /// Rebuilds the coordinators from the journal, or gives up when that happened too often.
+    /// Retires the coordinators; they are rebuilt from the journal, or given up when that happened too often.
     fn restart(&mut self, child: ActorName, cause: &str, ctx: &mut Context<Self>) {
         let Some(generation) = self.generation.take() else { return };
         tracing::error!(actor = %child, cause, "an actor ended where it should not have");
         generation.stop.cancel();
+        generation.retired.cancel();
         self.number += 1;
-        let (child, cause) = (child, cause.to_owned());
-        let Some(journal) = self.journal.clone() else { return };
+        self.broken = Some((child, cause.to_owned()));
+        self.read_journal(ctx);
+    }
+
+    /// Reads what the next generation is built over, as soon as no worker of the one before adds to it and no process
+    /// of its attempts lives.
+    fn read_journal(&mut self, ctx: &mut Context<Self>) {
+        if !self.attempts.is_empty() {
+            return;
+        }
+        let (Some((child, cause)), Some(journal)) = (self.broken.take(), self.journal.clone()) else { return };
         let (reply_to, events) = oneshot::channel();
         if let Err(error) = tell(&journal.recipient(), ReadAll { reply_to }) {
             return self.finish(failed(&error.to_string(), &self.charter), ctx);
@@ -194,6 +215,9 @@ impl Supervisor {
     }
 
     fn rebuild(&mut self, child: ActorName, cause: String, events: &[Event], ctx: &mut Context<Self>) {
+        if let Some(over) = settled(events) {
+            return self.finish(over, ctx);
+        }
         let state = GoalState::replay(events);
         let settings = &self.charter.settings;
         let now = self.effects.clock.now();
@@ -222,6 +246,7 @@ impl Supervisor {
     fn finish(&mut self, over: RunOver, ctx: &mut Context<Self>) {
         if let Some(generation) = self.generation.take() {
             generation.stop.cancel();
+            generation.retired.cancel();
         }
         if let Some(sender) = self.over.take() {
             // Whoever started the run may be gone; then nobody asks how it ended.
@@ -230,9 +255,10 @@ impl Supervisor {
         ctx.stop();
     }
 
-    fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit) {
+    fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit, ctx: &mut Context<Self>) {
         self.attempts.remove(&attempt);
         self.sightings.remove(&attempt);
+        self.read_journal(ctx);
         let crash = match exit {
             Exit::Normal => None,
             Exit::Panic => Some("its worker panicked".to_owned()),
@@ -255,6 +281,17 @@ impl Supervisor {
     }
 }
 
+/// How the newest run has ended, where its end is durable already: then nothing is built anew.
+fn settled(events: &[Event]) -> Option<RunOver> {
+    let end = |event: &&Event| matches!(event.fact, Fact::RunStarted { .. } | Fact::GoalSettled { .. });
+    match &events.iter().rev().find(end)?.fact {
+        Fact::GoalSettled { status, reason, next } => {
+            Some(RunOver { status: *status, reason: reason.clone(), next: next.clone() })
+        }
+        _ => None,
+    }
+}
+
 fn failed(detail: &str, charter: &Charter) -> RunOver {
     let next = vec![format!("omk goal resume {}", charter.id)];
     RunOver { status: GoalStatus::FailedInfra, reason: detail.to_owned(), next }
@@ -269,6 +306,7 @@ impl Actor for Supervisor {
             Arc::clone(&self.effects.clock),
             self.observer.clone(),
             ctx.address().recipient(),
+            self.guard(Child::Coordinator(ActorName::Journal), ctx),
         );
         let seat = seat();
         self.journal = Some(seat.address());
@@ -350,8 +388,11 @@ impl Handler<ChildExited> for Supervisor {
     type Result = ();
     fn handle(&mut self, exited: ChildExited, ctx: &mut Context<Self>) {
         match exited.child {
-            Child::Worker(attempt) => self.worker_gone(attempt, exited.exit),
+            Child::Worker(attempt) => self.worker_gone(attempt, exited.exit, ctx),
             Child::Reviewer(number) => self.reviewer_gone(number, exited.exit),
+            Child::Coordinator(ActorName::Journal) if self.over.is_some() => {
+                self.finish(failed("the journal's actor panicked", &self.charter), ctx);
+            }
             Child::Coordinator(name) if exited.generation == self.number && self.over.is_some() => {
                 let cause = match exited.exit {
                     Exit::Normal => "it stopped by itself",
