@@ -8,6 +8,7 @@ mod clocks;
 mod deaths;
 mod fate;
 mod invariants;
+mod matrix;
 mod ports;
 mod repository;
 mod scenario;

@@ -243,6 +243,13 @@ impl World {
         written
     }
 
+    /// Copies what another world's journal has.
+    pub(crate) fn write_again(&self, events: &[Event]) {
+        for Event { ts, actor, cause, attempt, fact, .. } in events.iter().cloned() {
+            self.write(ts, vec![Draft { actor, cause, attempt, fact }]);
+        }
+    }
+
     /// What the operator says while nothing runs.
     pub(crate) fn say(&self, facts: Vec<Fact>) {
         let at = self.now();
