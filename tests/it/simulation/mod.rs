@@ -8,6 +8,8 @@ mod clocks;
 mod deaths;
 mod fate;
 mod invariants;
+mod journals;
+mod long;
 mod matrix;
 mod ports;
 mod repository;
@@ -71,11 +73,12 @@ async fn drive_once(world: Arc<World>, drive: Drive, acts: Vec<(usize, Act)>) ->
     let (observer, observed) = mpsc::unbounded_channel::<Event>();
     let (over, ended) = oneshot::channel();
     let died = world.begin_life();
+    let state = GoalState::replay(&world.events());
     let run = Run {
-        charter: world.charter(),
+        charter: state.goal.charter.clone().expect("the journal begins with the goal"),
         drive,
         holder: Holder { pid: 1, host: "sim".into(), boot_id: "sim".into(), version: "0".into() },
-        state: GoalState::replay(&world.events()),
+        state,
         effects: world.effects(),
         observer,
         over,

@@ -38,6 +38,12 @@ impl Repository {
         id
     }
 
+    /// A commit by the name that it had elsewhere.
+    pub(crate) fn put(&mut self, id: CommitId, tree: Tree, parents: Vec<CommitId>) {
+        self.add_tree(&tree);
+        self.commits.insert(id, Commit { tree, parents });
+    }
+
     pub(crate) fn tree(&self, id: &TreeId) -> &Tree {
         &self.trees[id]
     }

@@ -1,0 +1,48 @@
+//! A goal of a thousand slices over eight simulated hours: what it costs in memory and records.
+
+use std::collections::BTreeMap;
+
+use omk::domain::goal::{Drive, GoalStatus};
+
+use super::clocks::START;
+use super::scenario::slice;
+use super::tests::settle;
+use super::{Behaviour, Scenario, World};
+
+const SLICES: usize = 1_000;
+/// Chains of so many slices, each after the one before it.
+const CHAIN: usize = 20;
+const AGENTS: u32 = 8;
+
+/// A line of `/proc/self/status`, in KiB.
+fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn scenario() -> Scenario {
+    let ids: Vec<_> = (0..SLICES).map(|at| format!("s{at}")).collect();
+    let after = |at: usize| if at % CHAIN == 0 { Vec::new() } else { vec![ids[at - 1].as_str()] };
+    let slices: Vec<_> = (0..SLICES).map(|at| slice(&ids[at], &after(at))).collect();
+    // Turns of a second each: eight agents need a bit over eight hours for all of them.
+    let behaviours: BTreeMap<_, _> =
+        slices.iter().map(|slice| (slice.id.clone(), vec![Behaviour::Spend(225)])).collect();
+    Scenario { slices, behaviours, max_agents: AGENTS, ..Scenario::of(&[]) }
+}
+
+/// By hand: `cargo test --release --test it simulation::long -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes; prints figures and proves nothing but that it ends"]
+fn a_thousand_slices_over_eight_hours() {
+    let world = World::new(scenario());
+    let (before, began) = (memory("VmRSS"), std::time::Instant::now());
+    let over = settle(&world, Drive::UntilReady);
+    let (after, peak) = (memory("VmRSS"), memory("VmHWM"));
+    assert_eq!(over.status, GoalStatus::Ready, "{over:?}");
+    let hours = (world.now().0 - START) as f64 / 3_600_000.0;
+    let (records, bytes) = (world.records(), world.bytes().len());
+    println!("simulated hours: {hours:.1}; took {:.1} s", began.elapsed().as_secs_f64());
+    println!("records: {records}, as a journal {:.1} MB", bytes as f64 / 1e6);
+    println!("memory: {before} KiB before, {after} KiB after, {peak} KiB at most (journal and repository included)");
+}
