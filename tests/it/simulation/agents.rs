@@ -127,7 +127,7 @@ impl Agent<'_> {
     }
 
     fn own(&self) -> String {
-        format!("src/{}.txt", self.slice())
+        self.task.assignment.spec.access.writes[0].to_string()
     }
 
     fn write_own(&self, content: &str) {
@@ -151,7 +151,10 @@ impl Agent<'_> {
 
     async fn work(&mut self, behaviour: Behaviour) -> Result<AgentEnd, AgentEnd> {
         let label = format!("agent {} {}", self.slice(), self.task.assignment.attempt);
-        self.pass(self.world.pause(&label, 5_000).as_millis() as u64, true, true).await?;
+        let begun = self.pass(self.world.pause(&label, 5_000).as_millis() as u64, true, true).await;
+        if behaviour != Behaviour::Late {
+            begun?;
+        }
         let (own, timeout) = (format!("{} done\n", self.slice()), self.task.timeout_ms);
         match behaviour {
             Behaviour::Succeed => self.write_own(&own),

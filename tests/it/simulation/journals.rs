@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::repository::Tree;
-use super::seeds::converge;
+use super::seeds::{Agents, converge};
 use super::{Behaviour, Scenario, World};
 
 const JOURNAL: &str = include_str!("../golden/run-v1.jsonl");
@@ -93,7 +93,7 @@ fn a_run_goes_on_from_every_prefix_of_a_journal_of_version_1_and_converges() {
     let wanted = whole.tree(&whole.branches()[0].commit);
     for records in 1..=events.len() {
         let world = world_after(&events[..records]);
-        converge(&world);
+        converge(&world, Agents::AsScripted);
         assert_eq!(world.folded().goal.status, Some(GoalStatus::Ready), "from {records} records");
         assert_eq!(world.tree(&world.branches()[0].commit), wanted, "from {records} records");
     }

@@ -44,6 +44,13 @@ impl Repository {
         self.commits.insert(id, Commit { tree, parents });
     }
 
+    /// About how many bytes it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let entry = |(path, content): (&String, &String)| 64 + path.capacity() + content.capacity();
+        let trees = self.trees.values().chain(self.commits.values().map(|commit| &commit.tree));
+        trees.map(|tree| tree.iter().map(entry).sum::<usize>()).sum()
+    }
+
     pub(crate) fn tree(&self, id: &TreeId) -> &Tree {
         &self.trees[id]
     }

@@ -32,6 +32,15 @@ const LIVENESS_MS: u64 = 2 * DAY as u64;
 const COORDINATORS: [ActorName; 5] =
     [ActorName::Controller, ActorName::Planner, ActorName::Scheduler, ActorName::Integrator, ActorName::Budget];
 
+/// What agents do in a liveness phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agents {
+    /// Each succeeds at once.
+    Succeed,
+    /// What the scenario says.
+    AsScripted,
+}
+
 /// One goal and what is done to it.
 struct Campaign {
     world: Arc<World>,
@@ -150,9 +159,9 @@ impl Campaign {
     }
 
     /// Nothing goes wrong any more: the goal has to converge.
-    fn liveness(&mut self) {
+    fn liveness(&mut self, agents: Agents) {
         let began = self.world.lock().clocks.steady_ms();
-        self.world.lock().healed = true;
+        self.world.lock().healed = agents == Agents::Succeed;
         for resume in 1..=RESUMES {
             if self.is_final() {
                 break;
@@ -201,15 +210,15 @@ impl Campaign {
 }
 
 /// Goes on with a goal until it is done, while nothing goes wrong.
-pub(crate) fn converge(world: &Arc<World>) {
-    Campaign { world: Arc::clone(world), dice: Dice(1) }.liveness();
+pub(crate) fn converge(world: &Arc<World>, agents: Agents) {
+    Campaign { world: Arc::clone(world), dice: Dice(1) }.liveness(agents);
 }
 
 /// The journal of one seed's goal, when it is over.
 fn campaign(seed: u64) -> Arc<World> {
     let mut campaign = Campaign::new(seed);
     campaign.safety();
-    campaign.liveness();
+    campaign.liveness(Agents::Succeed);
     campaign.world
 }
 

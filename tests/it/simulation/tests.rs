@@ -10,7 +10,9 @@ use omk::messages::lifecycle::RunOver;
 use omk::workflow::slices::Stage;
 use omk::workflow::state::GoalState;
 
+use super::clocks::{DAY, Move};
 use super::invariants::check;
+use super::scenario::CLOCKS_MOVE;
 use super::{Act, Behaviour, Ended, Scenario, World, run, run_with};
 
 pub(crate) fn settle(world: &Arc<World>, drive: Drive) -> RunOver {
@@ -210,4 +212,48 @@ fn verifying_a_ready_goal_changes_nothing_but_the_evidence() {
     let before = world.branches();
     assert_eq!(settle(&world, Drive::Verify).status, GoalStatus::Ready);
     assert_eq!(world.branches(), before);
+}
+
+#[test]
+fn a_clock_that_jumps_and_a_machine_that_sleeps_end_no_attempt_and_spend_no_time() {
+    if !CLOCKS_MOVE {
+        return;
+    }
+    for at in [500, 12_000, 25_000] {
+        for what in [Move::Set(DAY), Move::Set(-DAY), Move::Sleep(DAY as u64)] {
+            let mut scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &[Behaviour::Spend(30)]);
+            scenario.time_limit_ms = Some(300_000);
+            scenario.moves = vec![(at, what)];
+            let world = World::new(scenario);
+            let over = settle(&world, Drive::UntilReady);
+            assert_eq!(over.status, GoalStatus::Ready, "{what:?} at {at}: {over:?}");
+            assert_eq!(count(&world, |fact| matches!(fact, Fact::AttemptOffered { .. })), 2, "{what:?} at {at}");
+            let spent = world.folded().budget.time_ms();
+            assert!((30_000..90_000).contains(&spent), "{what:?} at {at}: {spent} ms");
+        }
+    }
+}
+
+#[test]
+fn a_pause_waits_for_an_agent_that_comes_late_and_drops_what_it_says() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Late, Behaviour::Succeed]);
+    scenario.max_agents = 1;
+    let world = World::new(scenario);
+    let acts = vec![(11, Act::Stop(Stop::Pause))];
+    let Ended::Settled(over) = run_with(&world, Drive::UntilReady, acts) else { panic!("died") };
+    check(&world);
+    assert_eq!(over.status, GoalStatus::Paused);
+    assert!(world.lock().working.is_empty());
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceCaptured { .. })), 0, "{}", world.narrative());
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+}
+
+#[test]
+fn an_agent_that_comes_late_holds_its_permit_until_it_is_gone() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Late, Behaviour::Succeed]);
+    scenario.max_agents = 1;
+    let world = World::new(scenario);
+    // That nothing is offered while its process lives is checked at every record.
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+    assert_eq!(world.most_working(), 1);
 }
