@@ -23,7 +23,7 @@ fn memory(name: &str) -> u64 {
 
 fn scenario() -> Scenario {
     let ids: Vec<_> = (0..SLICES).map(|at| format!("s{at}")).collect();
-    let after = |at: usize| if at % CHAIN == 0 { Vec::new() } else { vec![ids[at - 1].as_str()] };
+    let after = |at: usize| if at.is_multiple_of(CHAIN) { Vec::new() } else { vec![ids[at - 1].as_str()] };
     let mut slices: Vec<_> = (0..SLICES).map(|at| slice(&ids[at], &after(at))).collect();
     for (at, slice) in slices.iter_mut().enumerate() {
         // One file for each chain: trees stay small, and with them the repository in memory.

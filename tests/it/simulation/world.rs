@@ -157,11 +157,6 @@ impl World {
         }
     }
 
-    /// Lets the program die once its journal has `records` records.
-    pub(crate) fn die_after(&self, records: Option<usize>) {
-        self.lock().fate.die_after = records;
-    }
-
     /// Plans the next life.
     pub(crate) fn plan(&self, fate: Fate) {
         self.lock().fate = fate;
