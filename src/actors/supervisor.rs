@@ -29,6 +29,7 @@ use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
 use crate::domain::ids::AttemptRef;
+use crate::domain::review::Role;
 use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
 use crate::messages::journal::{Committed, JournalFailed, Outbox, ReadAll};
@@ -36,10 +37,10 @@ use crate::messages::lifecycle::{
     Child, ChildExited, Defect, Exit, RunOver, Sighted, StartWorker, StopEffects, StopWorker, WorkerGone,
 };
 use crate::messages::operator::Look;
-use crate::messages::review::{Reviewed, StartReviewers};
+use crate::messages::review::StartReviewers;
 use crate::messages::tell;
 use crate::ports::Effects;
-use crate::workflow::restart::RestartDecision;
+use crate::workflow::restart::{RestartDecision, RestartHistory};
 use crate::workflow::state::GoalState;
 
 /// What a run is to do, and where its result goes.
@@ -86,13 +87,24 @@ pub struct Supervisor {
     attempts: BTreeMap<AttemptRef, CancellationToken>,
     /// The newest sighting of each attempt under way.
     sightings: BTreeMap<AttemptRef, Sighting>,
-    reviewers: BTreeMap<u64, (StartReviewers, crate::domain::review::Role)>,
+    reviewers: BTreeMap<u64, (StartReviewers, Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
     /// Who ended where it should not have, and how: the next generation is built once every worker is gone.
     broken: Option<(ActorName, String)>,
-    /// What is said once the journal has it: the end of the run after an escalation.
-    escalation: Option<RunOver>,
+    /// The restarts so far, as the journal has them.
+    restarts: RestartHistory,
+    outbox: Option<Outbox<Intent>>,
+}
+
+/// What follows once the journal has it.
+enum Intent {
+    /// The next generation, over this state.
+    Build(Box<GoalState>),
+    /// A review is begun anew.
+    Review(StartReviewers, Role),
+    /// The run ends: something ended too often.
+    End(RunOver),
 }
 
 impl Supervisor {
@@ -116,7 +128,8 @@ impl Supervisor {
             reviewers_started: 0,
             stop_wanted: None,
             broken: None,
-            escalation: None,
+            restarts: RestartHistory::default(),
+            outbox: None,
         }
     }
 
@@ -192,6 +205,8 @@ impl Supervisor {
         tracing::error!(actor = %child, cause, "an actor ended where it should not have");
         generation.stop.cancel();
         generation.retired.cancel();
+        // Nobody waits for them any more; the next generation asks for what is missing.
+        self.reviewers.clear();
         self.number += 1;
         self.broken = Some((child, cause.to_owned()));
         self.read_journal(ctx);
@@ -219,25 +234,29 @@ impl Supervisor {
             return self.finish(over, ctx);
         }
         let state = GoalState::replay(events);
-        let settings = &self.charter.settings;
-        let now = self.effects.clock.now();
-        let decision = state.restarts.decide(now, settings.restart_intensity, settings.restart_period_ms);
-        let reason = format!("actor {child} ended too often: {cause}");
-        let (facts, escalation) = match decision {
+        self.restarts = state.restarts.clone();
+        let decided = match self.may_restart() {
             RestartDecision::Restart => {
-                self.state = Some(state);
-                (vec![Fact::ActorRestarted { child, cause }], None)
+                let restarted = Fact::ActorRestarted { child, cause };
+                Decided::new(vec![restarted], vec![Intent::Build(Box::new(state))])
             }
             RestartDecision::Escalate => {
-                let over = failed(&reason, &self.charter);
+                let over = failed(&format!("actor {child} ended too often: {cause}"), &self.charter);
                 let RunOver { status, reason, next } = over.clone();
                 let settled = Fact::GoalSettled { status, reason, next };
-                (vec![Fact::RestartsExceeded { child, cause }, settled], Some(over))
+                Decided::new(vec![Fact::RestartsExceeded { child, cause }, settled], vec![Intent::End(over)])
             }
         };
-        self.escalation = escalation;
-        let outbox = self.outbox::<()>(ActorName::Supervisor, ctx.address().recipient());
-        let committed = outbox.map(|mut outbox| outbox.commit(Decided::new(facts, Vec::new()), None, None));
+        self.commit(decided, ctx);
+    }
+
+    fn may_restart(&self) -> RestartDecision {
+        let settings = &self.charter.settings;
+        self.restarts.decide(self.effects.clock.now(), settings.restart_intensity, settings.restart_period_ms)
+    }
+
+    fn commit(&mut self, decided: Decided<Intent>, ctx: &mut Context<Self>) {
+        let committed = self.outbox.as_mut().map(|outbox| outbox.commit(decided, None, None));
         if let Some(Err(error)) = committed {
             self.finish(failed(&error.to_string(), &self.charter), ctx);
         }
@@ -269,15 +288,31 @@ impl Supervisor {
         }
     }
 
-    fn reviewer_gone(&mut self, number: u64, exit: Exit) {
-        let Some((order, role)) = self.reviewers.remove(&number) else { return };
-        if exit == Exit::Panic {
-            let result = Err(format!("reviewer {role} panicked"));
-            let reviewed = Reviewed { subject: order.order.subject, result, cause: None };
-            if let Err(error) = tell(&order.reply_to, reviewed) {
-                tracing::warn!(%error, "nobody hears of a reviewer's end");
+    /// A reviewer that panics is begun anew, within the same intensity as every other actor.
+    fn reviewer_gone(&mut self, number: u64, exit: Exit, ctx: &mut Context<Self>) {
+        let Some((order, role)) = self.reviewers.remove(&number).filter(|_| exit == Exit::Panic) else { return };
+        let (child, cause) = (ActorName::Reviewer(role), "it panicked");
+        match self.may_restart() {
+            RestartDecision::Restart => {
+                let restarted = Fact::ActorRestarted { child, cause: cause.to_owned() };
+                self.restarts.apply(&restarted, self.effects.clock.now());
+                self.commit(Decided::new(vec![restarted], vec![Intent::Review(order, role)]), ctx);
             }
+            RestartDecision::Escalate => self.restart(child, cause, ctx),
         }
+    }
+
+    fn start_reviewer(&mut self, start: StartReviewers, role: Role, ctx: &mut Context<Self>) {
+        let seat = seat::<ReviewerActor>();
+        let Some(outbox) = self.outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
+        self.reviewers_started += 1;
+        let number = self.reviewers_started;
+        let guard = self.guard(Child::Reviewer(number), ctx);
+        let reviewed = (role, start.order.clone());
+        let reply = (start.reply_to.clone(), start.cause);
+        self.reviewers.insert(number, (start, role));
+        let workspace = Arc::clone(&self.effects.workspace);
+        seat.run(ReviewerActor::new(reviewed, workspace, outbox, reply, guard));
     }
 }
 
@@ -311,7 +346,9 @@ impl Actor for Supervisor {
         let seat = seat();
         self.journal = Some(seat.address());
         seat.run(journal);
+        self.outbox = self.outbox(ActorName::Supervisor, ctx.address().recipient());
         if let Some(state) = self.state.take() {
+            self.restarts = state.restarts.clone();
             self.build(state, ctx);
         }
     }
@@ -371,15 +408,7 @@ impl Handler<StartReviewers> for Supervisor {
     type Result = ();
     fn handle(&mut self, start: StartReviewers, ctx: &mut Context<Self>) {
         for role in start.roles.clone() {
-            let seat = seat::<ReviewerActor>();
-            let Some(outbox) = self.outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
-            self.reviewers_started += 1;
-            let number = self.reviewers_started;
-            let guard = self.guard(Child::Reviewer(number), ctx);
-            self.reviewers.insert(number, (start.clone(), role));
-            let workspace = Arc::clone(&self.effects.workspace);
-            let reply = (start.reply_to.clone(), start.cause);
-            seat.run(ReviewerActor::new((role, start.order.clone()), workspace, outbox, reply, guard));
+            self.start_reviewer(start.clone(), role, ctx);
         }
     }
 }
@@ -389,7 +418,7 @@ impl Handler<ChildExited> for Supervisor {
     fn handle(&mut self, exited: ChildExited, ctx: &mut Context<Self>) {
         match exited.child {
             Child::Worker(attempt) => self.worker_gone(attempt, exited.exit, ctx),
-            Child::Reviewer(number) => self.reviewer_gone(number, exited.exit),
+            Child::Reviewer(number) => self.reviewer_gone(number, exited.exit, ctx),
             Child::Coordinator(ActorName::Journal) if self.over.is_some() => {
                 self.finish(failed("the journal's actor panicked", &self.charter), ctx);
             }
@@ -414,11 +443,14 @@ impl Handler<Defect> for Supervisor {
 
 impl Handler<Committed> for Supervisor {
     type Result = ();
-    fn handle(&mut self, _: Committed, ctx: &mut Context<Self>) {
-        match (self.escalation.take(), self.state.take()) {
-            (Some(over), _) => self.finish(over, ctx),
-            (None, Some(state)) => self.build(state, ctx),
-            (None, None) => {}
+    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
+        let Some(outbox) = &mut self.outbox else { return };
+        for intent in outbox.acknowledge(committed).intents {
+            match intent {
+                Intent::Build(state) => self.build(*state, ctx),
+                Intent::Review(order, role) => self.start_reviewer(order, role, ctx),
+                Intent::End(over) => self.finish(over, ctx),
+            }
         }
     }
 }

@@ -228,16 +228,28 @@ fn a_journal_actor_that_panics_ends_the_run_at_once_and_the_goal_can_be_resumed(
 }
 
 #[test]
-fn a_reviewer_that_panics_ends_the_run_at_worst_and_the_goal_can_be_resumed() {
+fn a_reviewer_that_panics_within_the_intensity_is_begun_anew() {
     for skip in [0, 3, 20] {
         let world = lone();
-        world.plan(panicking("actors::reviewer", skip, 1));
+        world.plan(panicking("actors::reviewer", skip, 2));
         let over = settle(&world, Drive::UntilReady);
-        if over.status != GoalStatus::Ready {
-            assert_eq!(over.status, GoalStatus::FailedInfra, "after {skip} calls: {over:?}");
-            goes_on(&world, "after a reviewer's panic");
-        }
+        assert_eq!(over.status, GoalStatus::Ready, "after {skip} calls: {over:?}");
+        let reviewer = |child: ActorName| matches!(child, ActorName::Reviewer(_));
+        let reported = |fact: &Fact| matches!(fact, Fact::ActorRestarted { child, .. } if reviewer(*child));
+        assert!(count(&world, reported) > 0, "after {skip} calls");
+        assert_eq!(integrations(&world), 3, "after {skip} calls");
     }
+}
+
+#[test]
+fn a_reviewer_that_panics_beyond_the_intensity_ends_the_run_and_the_goal_can_be_resumed() {
+    let world = lone();
+    world.plan(panicking("actors::reviewer", 0, u32::MAX));
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::FailedInfra, "{over:?}");
+    assert!(over.reason.starts_with("actor reviewer."), "{}", over.reason);
+    assert_eq!(restarts(&world), INTENSITY as usize);
+    goes_on(&world, "after the reviewers' panics");
 }
 
 #[test]
