@@ -137,13 +137,15 @@ impl Supervisor {
         ExitGuard::new(child, self.number, ctx.address().recipient())
     }
 
-    fn outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
+    /// An outbox that no restart shuts: what a worker and a reviewer record is theirs whatever becomes of the rest.
+    fn lasting_outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
         Some(Outbox::new(name, self.journal.clone()?.recipient(), reply_to))
     }
 
-    fn coordinator_outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
+    /// The outbox of a coordinator: shut when its generation is retired.
+    fn outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
         let retired = self.generation.as_ref()?.retired.clone();
-        Some(self.outbox(name, reply_to)?.until(retired))
+        Some(self.lasting_outbox(name, reply_to)?.until(retired))
     }
 
     /// Builds every coordinator over the folded state and lets them begin.
@@ -304,7 +306,7 @@ impl Supervisor {
 
     fn start_reviewer(&mut self, start: StartReviewers, role: Role, ctx: &mut Context<Self>) {
         let seat = seat::<ReviewerActor>();
-        let Some(outbox) = self.outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
+        let Some(outbox) = self.lasting_outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
         self.reviewers_started += 1;
         let number = self.reviewers_started;
         let guard = self.guard(Child::Reviewer(number), ctx);
@@ -346,7 +348,7 @@ impl Actor for Supervisor {
         let seat = seat();
         self.journal = Some(seat.address());
         seat.run(journal);
-        self.outbox = self.outbox(ActorName::Supervisor, ctx.address().recipient());
+        self.outbox = self.lasting_outbox(ActorName::Supervisor, ctx.address().recipient());
         if let Some(state) = self.state.take() {
             self.restarts = state.restarts.clone();
             self.build(state, ctx);
@@ -361,7 +363,7 @@ impl Handler<StartWorker> for Supervisor {
         let (around, token) = (generation.around.clone(), generation.stop.child_token());
         let attempt = start.attempt;
         let seat = seat::<WorkerActor>();
-        let Some(outbox) = self.outbox(ActorName::Worker, seat.address().recipient()) else { return };
+        let Some(outbox) = self.lasting_outbox(ActorName::Worker, seat.address().recipient()) else { return };
         let guard = self.guard(Child::Worker(attempt.clone()), ctx);
         self.attempts.insert(attempt.clone(), token.clone());
         seat.run(WorkerActor::new(attempt, around, token, outbox, guard));

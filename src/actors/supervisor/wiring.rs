@@ -52,7 +52,7 @@ impl Supervisor {
     }
 
     pub(super) fn planner(&self, seats: &Seats, ctx: &Context<Self>) -> Option<PlannerActor> {
-        let outbox = self.coordinator_outbox(ActorName::Planner, seats.planner.clone().recipient())?;
+        let outbox = self.outbox(ActorName::Planner, seats.planner.clone().recipient())?;
         let wires =
             planner::Wires { controller: seats.controller.clone().recipient(), supervisor: ctx.address().recipient() };
         let guard = self.guard(Child::Coordinator(ActorName::Planner), ctx);
@@ -66,7 +66,7 @@ impl Supervisor {
         seats: &Seats,
         ctx: &Context<Self>,
     ) -> Option<BudgetActor> {
-        let outbox = self.coordinator_outbox(ActorName::Budget, seats.budget.clone().recipient())?;
+        let outbox = self.outbox(ActorName::Budget, seats.budget.clone().recipient())?;
         let wires =
             budget::Wires { controller: seats.controller.clone().recipient(), supervisor: ctx.address().recipient() };
         let guard = self.guard(Child::Coordinator(ActorName::Budget), ctx);
@@ -80,7 +80,7 @@ impl Supervisor {
         stop: CancellationToken,
         ctx: &Context<Self>,
     ) -> Option<IntegratorActor> {
-        let outbox = self.coordinator_outbox(ActorName::Integrator, seats.integrator.clone().recipient())?;
+        let outbox = self.outbox(ActorName::Integrator, seats.integrator.clone().recipient())?;
         let wires = integrator::Wires {
             landed: seats.scheduler.clone().recipient(),
             queue_failed: seats.scheduler.clone().recipient(),
@@ -95,7 +95,7 @@ impl Supervisor {
     }
 
     pub(super) fn scheduler(&self, state: &GoalState, seats: &Seats, ctx: &Context<Self>) -> Option<SchedulerActor> {
-        let outbox = self.coordinator_outbox(ActorName::Scheduler, seats.scheduler.clone().recipient())?;
+        let outbox = self.outbox(ActorName::Scheduler, seats.scheduler.clone().recipient())?;
         let wires = scheduler::Wires {
             start_worker: ctx.address().recipient(),
             stop_worker: ctx.address().recipient(),
@@ -116,7 +116,7 @@ impl Supervisor {
         seats: &Seats,
         ctx: &Context<Self>,
     ) -> Option<ControllerActor> {
-        let outbox = self.coordinator_outbox(ActorName::Controller, seats.controller.clone().recipient())?;
+        let outbox = self.outbox(ActorName::Controller, seats.controller.clone().recipient())?;
         let wires = controller::Wires {
             planner: seats.planner.clone().recipient(),
             execute: seats.scheduler.clone().recipient(),
