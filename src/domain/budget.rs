@@ -63,6 +63,18 @@ impl Spender {
         *self == Self::Executor
     }
 
+    /// Every role, reviewers last.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Executor, Self::Planner, Self::Integrator].into_iter().chain(Role::ALL.into_iter().map(Self::Reviewer))
+    }
+
+    /// The role that a text names; `Err` names all that there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let known = || Self::all().map(Self::as_str).collect::<Vec<_>>().join(", ");
+        let found = Self::all().find(|role| role.as_str() == text);
+        found.ok_or_else(|| format!("`{text}` is no role; there are {}", known()))
+    }
+
     /// The role as scripts read it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -200,4 +212,16 @@ impl BudgetKind {
             Self::Usd => "usd",
         }
     }
+}
+
+/// An amount of US dollars such as `25`, `0.50` or `$1.10`, in millionths; `None` where it is none, is below zero, or
+/// is finer than a millionth.
+pub fn usd_micros(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('$').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || fraction.len() > 6 || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    format!("{whole}{fraction:0<6}").parse().ok()
 }
