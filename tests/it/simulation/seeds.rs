@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use omk::domain::budget::Limits;
+use omk::domain::budget::{Account, Limits};
 use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
@@ -155,7 +155,7 @@ impl Campaign {
     fn add_budget(&self, tokens: u64) {
         let more = Limits { tokens: Some(tokens), time_ms: None, usd_micros: None };
         let limits = self.state().budget.limits.extended_by(&more);
-        self.world.say(vec![Fact::LimitsSet { limits }]);
+        self.world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
     }
 
     /// Nothing goes wrong any more: the goal has to converge.
