@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
+use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
 use crate::process::drive::{Driven, EndedBy, Heard, Stream};
 use crate::process::output::{Bounded, Lines};
@@ -48,7 +49,7 @@ pub(super) struct Conversation {
     spoke: bool,
     passed_on: usize,
     question: Option<String>,
-    usage: Usage,
+    usage: Reports,
 }
 
 impl Conversation {
@@ -64,7 +65,7 @@ impl Conversation {
             spoke: false,
             passed_on: 0,
             question: None,
-            usage: Usage::default(),
+            usage: Reports::default(),
         }
     }
 
@@ -106,7 +107,7 @@ impl Conversation {
             AgentEvent::Ask { text } => self.question = Some(text.clone()),
             // Whoever is done no longer waits for an answer.
             AgentEvent::Done { .. } => self.question = None,
-            AgentEvent::Usage { usage, .. } => self.usage = self.usage.plus(usage),
+            AgentEvent::Usage { usage, id, .. } => self.usage.take(id.as_deref(), usage),
             AgentEvent::Message { .. }
             | AgentEvent::Propose { .. }
             | AgentEvent::Tool { .. }
@@ -140,7 +141,7 @@ impl Conversation {
                 }
             }
         };
-        (end, self.usage, log)
+        (end, self.usage.total(), log)
     }
 }
 

@@ -191,6 +191,11 @@ impl Worker {
         self.finish(stopped())
     }
 
+    /// Its agent may not start.
+    pub fn denied(&self, by: String) -> Step {
+        self.finish(AttemptOutcome::Interrupted { by })
+    }
+
     fn next_gate(&self) -> Step {
         match (self.gates.get(self.passed), &self.capture) {
             (Some(gate), Some(capture)) => Step::RunGate { gate: Box::new(gate.clone()), capture: capture.clone() },
@@ -207,6 +212,21 @@ impl Worker {
     fn finish(&self, outcome: AttemptOutcome) -> Step {
         Step::Finish { outcome, capture: self.capture.clone(), gates: self.results.clone() }
     }
+}
+
+/// `keep` without the lines that are `gone` already, counting repeats.
+pub fn still_there(keep: Vec<KeptLines>, gone: &[KeptLines]) -> Vec<KeptLines> {
+    let there = keep.into_iter().map(|mut kept| {
+        for lost in gone.iter().filter(|lost| lost.path == kept.path && lost.from == kept.from) {
+            for line in &lost.lines {
+                if let Some(place) = kept.lines.iter().position(|known| known == line) {
+                    kept.lines.remove(place);
+                }
+            }
+        }
+        kept
+    });
+    there.filter(|kept| !kept.lines.is_empty()).collect()
 }
 
 fn stopped() -> AttemptOutcome {
