@@ -83,10 +83,11 @@ fn accounts((slice, role): &Work) -> [Account; 3] {
 impl Ledger {
     /// Takes in the next record of the journal.
     pub fn follow(&mut self, event: &Event) {
-        match event.actor {
-            // Said between runs as well as within them: no sign that a run was alive.
-            ActorName::Operator | ActorName::Journal => {}
-            _ => self.time.touch(event.ts),
+        // What is said between runs as well as within them is no sign that a run was alive.
+        let outside = matches!(event.actor, ActorName::Operator | ActorName::Journal)
+            || matches!(event.fact, Fact::RunStarted { .. } | Fact::LeftoversCleared(_));
+        if !outside {
+            self.time.touch(event.ts);
         }
         self.apply(&event.fact, event.attempt.as_ref(), event.ts);
     }

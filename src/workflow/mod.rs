@@ -20,6 +20,7 @@ pub mod restart;
 pub mod scheduler;
 pub mod settling;
 pub mod slices;
+pub mod spending;
 pub mod state;
 pub mod verdict;
 pub mod view;

@@ -4,7 +4,10 @@
 
 mod agents;
 mod architecture;
+mod budget;
+mod budget_actor;
 mod cli;
+mod cli_budget;
 mod cli_screens;
 mod config;
 mod demo;
