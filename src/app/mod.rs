@@ -17,6 +17,7 @@ mod garbage;
 mod plan;
 mod projection;
 mod read;
+mod recovery;
 mod shutdown;
 mod system;
 

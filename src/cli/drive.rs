@@ -31,10 +31,11 @@ impl<'a> SettledDocument<'a> {
 
 /// Drives a goal until it settles, showing it; says on stderr first where it works and under which conditions.
 pub fn drive(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Result<Settled, Failure> {
-    let view = context.omk.view(id, None)?;
+    let taken = context.omk.take_up(id, how)?;
+    let view = taken.view()?;
     context.output.note(&opening(context, &view, notes));
     let progress = Progress::start(context.output, context.typist(id), &view);
-    let settled = context.omk.drive(id, how, progress.sink());
+    let settled = taken.drive(progress.sink());
     progress.finish();
     Ok(with_way_on(settled?))
 }
