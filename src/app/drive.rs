@@ -124,6 +124,10 @@ fn watch(
 ) -> Result<std::thread::JoinHandle<()>, AppError> {
     let watching = move || {
         let mut projector = Projector::new(dir, state);
+        // What was lost or damaged while nobody looked after it.
+        if let Err(error) = projector.rebuild() {
+            tracing::warn!(%error, "the derived files were not written; the journal has everything");
+        }
         while let Some(event) = observed.blocking_recv() {
             sink(&event);
             projector.follow(&event);

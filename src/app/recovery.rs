@@ -75,7 +75,10 @@ fn elsewhere(state: &GoalState) -> Option<String> {
     let holder = state.goal.holder.as_ref()?;
     let host = this_process().host;
     (holder.host != host).then(|| {
-        format!("the run before was process {} on host {}: what it left running there is not seen here", holder.pid, holder.host)
+        format!(
+            "the run before was process {} on host {}: what it left running there is not seen here",
+            holder.pid, holder.host
+        )
     })
 }
 
@@ -141,8 +144,11 @@ pub(super) async fn losses(workspace: &GitWorkspace, state: &GoalState, charter:
 
 fn work_gone(charter: &Charter, state: &GoalState, lost: &[(&SliceId, &CommitId, &str)]) -> Halt {
     const SHOWN: usize = 3;
-    let named: Vec<_> =
-        lost.iter().take(SHOWN).map(|(slice, commit, kind)| format!("the {kind} of `{slice}` ({})", commit.short())).collect();
+    let named: Vec<_> = lost
+        .iter()
+        .take(SHOWN)
+        .map(|(slice, commit, kind)| format!("the {kind} of `{slice}` ({})", commit.short()))
+        .collect();
     let more = lost.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let delivered = match state.goal.branches.is_empty() {

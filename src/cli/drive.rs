@@ -49,6 +49,11 @@ pub fn drive_and_conclude(context: &Context, id: &GoalId, how: Drive, notes: &[S
 /// Shows how a goal came back; returns the exit code.
 pub fn conclude(context: &Context, settled: &Settled) -> Result<u8, Failure> {
     let exit = exit_code(settled);
+    if settled.status == GoalStatus::Ready
+        && let Some(moved) = context.omk.base_moved(&settled.id)
+    {
+        context.output.note(&format!("{} {}\n", style::paint(style::WARN, "note:"), safe::line(&moved)));
+    }
     if context.output.json {
         context.output.document(&SettledDocument::of(settled, exit))?;
         return Ok(exit);
