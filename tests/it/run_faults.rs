@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::git_repo::git;
+use crate::support::omk::Ran;
 use crate::support::orphan::{
     assert_nobody_left, assert_resumes, assert_stops, assert_whole, kill, leftovers, names, orphaned, paused,
     plan_with, resume,
@@ -341,4 +342,126 @@ fn every_orphan_is_taken_up_also_behind_one_that_cannot_go_on() {
     assert!(adopted.stderr().contains("worktrees/one.1"), "{}", adopted.stderr());
     assert_eq!(git(&scene.repo.root, &["show", &format!("omk/{second}/integration:one.txt")]), "1");
     until("nobody is left", || crate::support::scene::processes_at(&goals).is_empty());
+}
+
+// ---- the file system refuses ----
+
+/// Whether this user may mount file systems of its own; said where not.
+fn may_mount() -> bool {
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", "mount -t tmpfs -o size=64k omk-test /mnt"])
+        .output();
+    let may = output.is_ok_and(|output| output.status.success());
+    if !may {
+        eprintln!("SKIPPED: this user may not mount a file system, so a full disk and a read-only one are not tried");
+    }
+    may
+}
+
+/// Runs `omk` after `before` was done, in a mount namespace of its own.
+fn omk_in_mounts(scene: &Scene, before: &str, words: &[&str]) -> Ran {
+    let like = scene.command(words);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-m", "sh", "-c", &format!("{before} && exec \"$@\""), "sh"]);
+    command.arg(like.get_program()).args(like.get_args()).current_dir(&scene.repo.root).env_clear();
+    command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Ran(command.output().unwrap())
+}
+
+#[test]
+fn a_state_directory_that_turned_read_only_is_read_and_not_taken_up() {
+    if !may_mount() {
+        return;
+    }
+    let scene = orphaned();
+    let state = scene.place.state();
+    let read_only =
+        format!("mount --bind {state} {state} && mount -o remount,ro,bind {state}", state = state.display());
+    let omk = |words: &[&str]| omk_in_mounts(&scene, &read_only, words);
+    for verb in ["status", "show", "logs", "replay", "list", "diff"] {
+        let ran = omk(&["goal", verb]);
+        assert_eq!(ran.code(), Some(0), "{verb}: {}", ran.stderr());
+    }
+    let refused = omk(&["goal", "resume"]);
+    assert_eq!(refused.code(), Some(70), "{}", refused.stderr());
+    assert!(refused.stderr().contains("cannot be written; nothing was changed"), "{}", refused.stderr());
+    let plan = scene.plan(&plan_with("true"));
+    let refused = omk(&["goal", "run", "Do it", "--plan", &plan]);
+    assert_eq!(refused.code(), Some(2), "{}", refused.stderr());
+    assert!(refused.stderr().contains("the state directory"), "{}", refused.stderr());
+    assert_nobody_left(&scene);
+    assert_resumes(&scene);
+}
+
+#[test]
+fn a_full_disk_ends_the_run_in_words_and_with_room_the_goal_goes_on() {
+    if !may_mount() {
+        return;
+    }
+    let scene = Scene::new();
+    let state = scene.place.state();
+    fs::create_dir_all(&state).unwrap();
+    let kept = scene.place.path("kept");
+    let fill = "head -c 20000000 /dev/zero > $OMK_STATE_DIR/fill 2>/dev/null; echo slow > slow.txt";
+    let plan = scene.plan(&plan_with(&fill.replace("$OMK_STATE_DIR", state.to_str().unwrap())));
+    // What was on the full disk is kept, and goes on on one with room.
+    let small = format!("mount -t tmpfs -o size=6m omk-test {}", state.display());
+    let script = format!(
+        "{small} && {{ \"$@\"; code=$?; rm -f {state}/fill; cp -a {state} {kept}; exit $code; }}; exit 99; true",
+        state = state.display(),
+        kept = kept.display()
+    );
+    let like = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-m", "sh", "-c", &script, "sh"]);
+    command.arg(like.get_program()).args(like.get_args()).current_dir(&scene.repo.root).env_clear();
+    command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = Ran(command.output().unwrap());
+    // Whether the agent is blamed or the journal hits the end of the disk first is a matter of pages.
+    assert!(matches!(ran.code(), Some(5 | 70)), "{}{}", ran.stdout(), ran.stderr());
+    let said = ran.stdout() + &ran.stderr();
+    assert!(said.to_lowercase().contains("full") || said.contains("No space left"), "{said}");
+    fs::remove_dir(&state).unwrap();
+    fs::rename(&kept, &state).unwrap();
+    let journal = fs::read_to_string(scene.goal().join("events.jsonl")).unwrap();
+    assert!(journal.contains("\"type\":\"slice_integrated\""), "{journal}");
+    let fixed = scene.omk(&["goal", "resume"]);
+    drop(fs::remove_file(state.join("fill")));
+    assert_eq!(fixed.code(), Some(0), "{}{}", fixed.stdout(), fixed.stderr());
+    assert_whole(&scene);
+}
+
+/// Runs `omk` with its `when`-th call of this kind failing with EIO; `None` without strace.
+fn with_bad_disk(scene: &Scene, inject: &str, words: &[&str]) -> Option<Ran> {
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIPPED: there is no strace, so a disk with errors is not tried");
+        return None;
+    }
+    let like = scene.command(words);
+    let mut command = std::process::Command::new("strace");
+    let trace = format!("inject={inject}");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace]);
+    command.arg(like.get_program()).args(like.get_args()).current_dir(&scene.repo.root).env_clear();
+    command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Some(Ran(command.output().unwrap()))
+}
+
+#[test]
+fn a_disk_with_errors_ends_the_run_in_words_and_the_goal_goes_on_afterwards() {
+    for inject in ["fdatasync:error=EIO:when=12", "fsync:error=EIO:when=2+", "renameat,renameat2:error=EIO:when=3+"] {
+        let scene = Scene::new();
+        let plan = scene.plan(&plan_with("echo slow > slow.txt"));
+        let words = ["goal", "run", "Do it", "--until-ready", "--plan", &plan];
+        let Some(ran) = with_bad_disk(&scene, inject, &words) else { return };
+        let said = ran.stdout() + &ran.stderr();
+        assert!(matches!(ran.code(), Some(0 | 2 | 70)), "{inject}: {:?} {said}", ran.code());
+        assert!(ran.code() == Some(0) || said.contains("Input/output error"), "{inject}: {said}");
+        if names(&scene.place.state().join("goals")).is_empty() {
+            assert_eq!(scene.omk(&words).code(), Some(0));
+        } else if ran.code() != Some(0) {
+            assert_nobody_left(&scene);
+            assert_resumes(&scene);
+        }
+        assert_whole(&scene);
+    }
 }
