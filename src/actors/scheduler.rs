@@ -16,6 +16,7 @@ use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::review::Subject;
 use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::graph::task_graph::TaskGraph;
+use crate::messages::budget::SliceExhausted;
 use crate::messages::goal::{Execute, ExecutionSettled, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, StartWorker, StopWorker, WorkerGone};
@@ -338,5 +339,14 @@ async fn awaited<T>(
     match (sent, answer.await) {
         (Ok(()), Ok(result)) => result,
         (Err(_), _) | (_, Err(_)) => Err(LeaseOver { attempt }),
+    }
+}
+
+impl Handler<SliceExhausted> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, exhausted: SliceExhausted, _ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let SliceExhausted { slice, reason, cause } = exhausted;
+        self.decide(cause, None, |scheduler| scheduler.budget_used_up(&slice, &reason, now));
     }
 }

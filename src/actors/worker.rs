@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use actix::fut::ready;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::agent::{AgentEvent, AgentSign, AgentTask};
+use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
@@ -20,7 +21,7 @@ use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec};
-use crate::messages::budget::UsageSeen;
+use crate::messages::budget::{Purse, Reserve, Settle, UsageSeen};
 use crate::messages::journal::{Committed, Outbox};
 use crate::messages::lifecycle::Sighted;
 use crate::messages::tell;
@@ -38,8 +39,8 @@ pub struct Surroundings {
     pub effects: Effects,
     /// The scheduler.
     pub plane: Arc<dyn WorkPlane>,
-    /// Where use is reported.
-    pub budget: Recipient<UsageSeen>,
+    /// Where money is asked for, and use is reported.
+    pub budget: Purse,
     /// Where it goes what is seen of an attempt.
     pub sighted: Recipient<Sighted>,
 }
@@ -121,7 +122,7 @@ impl WorkerActor {
     fn perform(&mut self, step: Step, ctx: &mut Context<Self>) {
         match step {
             Step::Prepare => self.prepare(ctx),
-            Step::RunAgent => self.run_agent(ctx),
+            Step::RunAgent => self.reserve(ctx),
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
@@ -157,6 +158,27 @@ impl WorkerActor {
         self.advance(Progress { fact, step: Step::RunAgent }, ctx);
     }
 
+    /// Has something of the budget set aside, then lets the agent work.
+    fn reserve(&mut self, ctx: &mut Context<Self>) {
+        let (reply_to, answer) = oneshot::channel();
+        let reserve = Reserve { attempt: self.attempt.clone(), role: Spender::Executor, reply_to };
+        if let Err(error) = tell(&self.around.budget.reserve, reserve) {
+            tracing::debug!(%error, attempt = %self.attempt, "nobody sets anything aside");
+        }
+        ctx.spawn(answer.into_actor(self).map(|answer, actor, ctx| {
+            let refused = match answer {
+                // What is set aside is given back by the agent's end, also where that comes at once.
+                Ok(Ok(())) => return actor.run_agent(ctx),
+                Ok(Err(reason)) => reason,
+                Err(_) => "a stop of the run".to_owned(),
+            };
+            if let Some(worker) = &actor.worker {
+                let step = worker.denied(refused);
+                actor.perform(step, ctx);
+            }
+        }));
+    }
+
     fn run_agent(&mut self, ctx: &mut Context<Self>) {
         let (Some(worker), Some(worktree)) = (&self.worker, &self.worktree) else { return };
         let charter = &self.around.charter;
@@ -174,6 +196,10 @@ impl WorkerActor {
         self.watch(received, ctx);
         let report = self.around.effects.agents.run(task, events, self.stop.clone());
         ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
+            let (attempt, role) = (actor.attempt.clone(), Spender::Executor);
+            if let Err(error) = tell(&actor.around.budget.settle, Settle { attempt, role, report: report.clone() }) {
+                tracing::debug!(%error, attempt = %actor.attempt, "nobody settles");
+            }
             if let Some(worker) = &actor.worker {
                 let progress = worker.agent_reported(report);
                 actor.advance(progress, ctx);
@@ -183,13 +209,14 @@ impl WorkerActor {
 
     /// Passes on what the agent lets us see: use counts, words are kept in its log.
     fn watch(&self, mut received: mpsc::UnboundedReceiver<AgentSign>, ctx: &mut Context<Self>) {
-        let (budget, attempt) = (self.around.budget.clone(), self.attempt.clone());
+        let (budget, attempt) = (self.around.budget.used.clone(), self.attempt.clone());
         let watching = async move {
             while let Some(sign) = received.recv().await {
                 let AgentSign::Event(event) = sign else { continue };
                 match event {
-                    AgentEvent::Usage { usage, .. } => {
-                        let seen = UsageSeen { attempt: attempt.clone(), usage, cause: None };
+                    AgentEvent::Usage { usage, id, model } => {
+                        let (attempt, role) = (attempt.clone(), Spender::Executor);
+                        let seen = UsageSeen { attempt: attempt.clone(), role, id, model, usage, cause: None };
                         if let Err(error) = tell(&budget, seen) {
                             tracing::warn!(%error, %attempt, "use was not recorded");
                         }

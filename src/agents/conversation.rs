@@ -5,6 +5,7 @@
 
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
+use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
 use crate::process::drive::{Driven, EndedBy, Stream};
 use crate::process::output::{Bounded, Lines};
@@ -37,7 +38,7 @@ pub(super) struct Conversation {
     spoke: bool,
     passed_on: usize,
     question: Option<String>,
-    usage: Usage,
+    usage: Reports,
 }
 
 impl Conversation {
@@ -52,7 +53,7 @@ impl Conversation {
             spoke: false,
             passed_on: 0,
             question: None,
-            usage: Usage::default(),
+            usage: Reports::default(),
         }
     }
 
@@ -78,7 +79,7 @@ impl Conversation {
             AgentEvent::Ask { text } => self.question = Some(text.clone()),
             // Whoever is done no longer waits for an answer.
             AgentEvent::Done { .. } => self.question = None,
-            AgentEvent::Usage { usage, .. } => self.usage = self.usage.plus(usage),
+            AgentEvent::Usage { usage, id, .. } => self.usage.take(id.as_deref(), usage),
             AgentEvent::Message { .. }
             | AgentEvent::Propose { .. }
             | AgentEvent::Tool { .. }
@@ -109,7 +110,7 @@ impl Conversation {
                 ended_by_itself(driven.ended.exit, self.question, unheard, excerpt)
             }
         };
-        (end, self.usage, log)
+        (end, self.usage.total(), log)
     }
 }
 

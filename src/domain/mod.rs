@@ -12,6 +12,7 @@ pub mod event;
 pub mod evidence;
 pub mod goal;
 pub mod ids;
+pub mod metering;
 pub mod order;
 pub mod review;
 pub mod settlement;

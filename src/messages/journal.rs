@@ -78,11 +78,22 @@ impl<I> Outbox<I> {
         cause: Option<Seq>,
         attempt: Option<&AttemptRef>,
     ) -> Result<Released<I>, Undelivered> {
+        self.commit_as(self.actor, decided, cause, attempt)
+    }
+
+    /// The same for facts that somebody else decided and this actor writes down.
+    pub fn commit_as(
+        &mut self,
+        actor: ActorName,
+        decided: Decided<I>,
+        cause: Option<Seq>,
+        attempt: Option<&AttemptRef>,
+    ) -> Result<Released<I>, Undelivered> {
         let Decided { facts, intents } = decided;
         if facts.is_empty() {
             return Ok(self.hold_or_release(intents, cause));
         }
-        let draft = |fact| Draft { actor: self.actor, cause, attempt: attempt.cloned(), fact };
+        let draft = |fact| Draft { actor, cause, attempt: attempt.cloned(), fact };
         let drafts = facts.into_iter().map(draft).collect();
         tell(&self.journal, Append { drafts, reply_to: self.reply_to.clone() })?;
         self.waiting.push_back(intents);

@@ -72,6 +72,8 @@ pub struct Scheduler {
     live: BTreeSet<AttemptRef>,
     leases: BTreeMap<AttemptRef, Timestamp>,
     obstruction: Option<Obstruction>,
+    /// Slices that are given up as soon as nothing works on them, and why.
+    doomed: BTreeMap<SliceId, String>,
     /// The slices of this pass; `None` without such a limit.
     pass: Option<BTreeSet<SliceId>>,
     begun: bool,
@@ -95,6 +97,7 @@ impl Scheduler {
             live: BTreeSet::new(),
             leases: BTreeMap::new(),
             obstruction: None,
+            doomed: BTreeMap::new(),
             pass: None,
             begun: false,
             reported: false,
@@ -328,6 +331,7 @@ impl Scheduler {
             return;
         }
         self.give_up_exhausted(decided, now);
+        self.give_up_doomed(decided, now);
         if self.obstruction.is_none() {
             self.offer_ready(decided, now);
         }
@@ -441,5 +445,25 @@ impl Scheduler {
 
     fn settlement(&self) -> Settlement {
         Settlement { obstacle: self.obstruction.clone(), ..settlement_of(&self.table) }
+    }
+
+    /// A slice has spent all that it may: what works on it is killed, and it is given up. Work that is done already
+    /// goes on to its reviews and its merge.
+    pub fn budget_used_up(&mut self, slice: &SliceId, reason: &str, now: Timestamp) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        self.doomed.insert(slice.clone(), reason.to_owned());
+        decided.intents.extend(self.live.iter().filter(|it| it.slice == *slice).cloned().map(Intent::StopWorker));
+        self.dispatch(&mut decided, now);
+        decided
+    }
+
+    fn give_up_doomed(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
+        let waits = |slice: &SliceId| self.table.slice(slice).is_some_and(|record| record.stage == Stage::Waiting);
+        let due: Vec<_> = self.doomed.keys().filter(|slice| waits(slice)).cloned().collect();
+        for slice in due {
+            if let Some(reason) = self.doomed.remove(&slice) {
+                self.record(decided, Fact::SliceGivenUp { slice, reason }, now);
+            }
+        }
     }
 }

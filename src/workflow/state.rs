@@ -52,7 +52,7 @@ impl GoalState {
             queue.apply(fact, attempt.as_ref().map(|of| (&of.slice, of.attempt)));
         }
         self.gates.apply(fact);
-        self.budget.apply(fact, *ts);
+        self.budget.follow(event);
         self.restarts.apply(fact, *ts);
         self.last = Some((event.seq, event.hash.clone(), *ts));
     }

@@ -1,5 +1,6 @@
 //! From the folded state to the read model that commands show.
 
+use crate::domain::budget::Account;
 use crate::domain::event::Branch;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::{GoalStatus, Phase};
@@ -38,8 +39,9 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
         budget: BudgetView {
             limits: state.budget.limits,
             time_ms: state.budget.time_ms(),
-            usage: state.budget.usage,
-            exhausted: state.budget.exhausted,
+            usage: state.budget.usage(),
+            usd_complete: state.budget.is_priced(),
+            exhausted: state.budget.exhausted(&Account::Goal),
         },
         questions: state.slices.iter().filter_map(question).collect(),
         branches: state.goal.branches.clone(),

@@ -191,6 +191,11 @@ impl Worker {
         self.finish(stopped())
     }
 
+    /// Its agent may not start.
+    pub fn denied(&self, by: String) -> Step {
+        self.finish(AttemptOutcome::Interrupted { by })
+    }
+
     fn next_gate(&self) -> Step {
         match (self.gates.get(self.passed), &self.capture) {
             (Some(gate), Some(capture)) => Step::RunGate { gate: Box::new(gate.clone()), capture: capture.clone() },

@@ -6,6 +6,7 @@ mod agents;
 mod architecture;
 mod cli;
 mod cli_screens;
+mod config;
 mod demo;
 mod gate;
 mod git_capture;

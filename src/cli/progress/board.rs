@@ -2,7 +2,7 @@
 //!
 //! Ephemeral: begun from the goal's view, carried on by its records, never written down.
 
-use crate::domain::budget::{Limits, Usage};
+use crate::domain::budget::{Account, Limits, Usage};
 use crate::domain::event::{Event, Fact};
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Phase;
@@ -124,7 +124,7 @@ impl Board {
             self.phase = *phase;
         } else if let Fact::PlanAccepted(plan) = &event.fact {
             self.rows = plan.slices.iter().map(|spec| Row::planned(spec, event.ts)).collect();
-        } else if let Fact::LimitsSet { limits } = &event.fact {
+        } else if let Fact::LimitsSet { limits, account: Account::Goal } = &event.fact {
             self.limits = *limits;
         } else if let Fact::UsageRecorded { usage, .. } = &event.fact {
             self.usage = self.usage.plus(usage);
