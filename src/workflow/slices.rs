@@ -166,6 +166,10 @@ impl SliceRecord {
         AttemptRef { slice: self.spec.id.clone(), attempt: self.attempt, epoch: self.epoch }
     }
 
+    fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running { .. })
+    }
+
     fn enter(&mut self, stage: Stage, at: Timestamp) {
         self.stage = stage;
         self.since = at;
@@ -241,7 +245,9 @@ impl SliceTable {
                 }
             }
             Fact::GateFinished { scope: GateScope::Attempt { slice, attempt }, result } => {
-                if let Some(record) = self.record(slice).filter(|record| record.attempt == *attempt) {
+                // A verdict that comes after the attempt is over no longer counts.
+                let counts = |record: &&mut SliceRecord| record.attempt == *attempt && record.is_running();
+                if let Some(record) = self.record(slice).filter(counts) {
                     record.gate_results.retain(|known| known.gate != result.gate);
                     record.gate_results.push((**result).clone());
                 }
@@ -324,7 +330,8 @@ impl SliceTable {
     }
 
     fn apply_progress(&mut self, fact: &Fact, attempt: &AttemptRef) {
-        let Some(record) = self.record(&attempt.slice).filter(|r| r.epoch == attempt.epoch) else { return };
+        let counts = |record: &&mut SliceRecord| record.epoch == attempt.epoch && record.is_running();
+        let Some(record) = self.record(&attempt.slice).filter(counts) else { return };
         let now_doing = match fact {
             Fact::WorktreePrepared { path } => {
                 record.worktree = Some(path.clone());
