@@ -136,6 +136,10 @@ impl SliceTable {
     ) {
         let Some(attempt) = attempt else { return };
         self.change(attempt, |record| {
+            // What comes after the attempt is over no longer counts.
+            if !record.is_running() {
+                return;
+            }
             change(record);
             if let Stage::Running { step, .. } = &mut record.stage {
                 *step = now_doing;
@@ -148,7 +152,8 @@ impl SliceTable {
             GateScope::Attempt { slice, attempt } => (slice, *attempt),
             GateScope::Base | GateScope::Batch { .. } | GateScope::Tip => return,
         };
-        if let Some(record) = self.record(slice).filter(|record| record.attempt == attempt) {
+        let counts = |record: &&mut SliceRecord| record.attempt == attempt && record.is_running();
+        if let Some(record) = self.record(slice).filter(counts) {
             record.gate_results.retain(|known| known.gate != result.gate);
             record.gate_results.push(result.clone());
         }
