@@ -20,13 +20,13 @@ use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
-use crate::domain::task::{Assignment, Capture, GateSpec};
+use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::messages::budget::{Purse, Reserve, Settle, UsageSeen};
 use crate::messages::journal::{Committed, Outbox};
 use crate::messages::lifecycle::Sighted;
 use crate::messages::tell;
-use crate::ports::{Effects, WorkPlane};
-use crate::workflow::worker::{Progress, Step, Worker};
+use crate::ports::{Effect, Effects, WorkPlane};
+use crate::workflow::worker::{Progress, Step, Worker, still_there};
 
 /// What every worker of a run knows.
 #[derive(Clone)]
@@ -262,7 +262,7 @@ impl WorkerActor {
             let step = worker.kept_checked(&[]);
             return self.take(step, ctx);
         }
-        let missing = self.around.effects.workspace.missing_lines(commit, keep);
+        let missing = missing_lines(&self.around.effects, worker.assignment().start.clone(), commit, keep);
         ctx.spawn(missing.into_actor(self).map(|missing, actor, ctx| match (missing, &actor.worker) {
             (Ok(missing), Some(worker)) => {
                 let step = worker.kept_checked(&missing);
@@ -319,6 +319,21 @@ impl WorkerActor {
             ctx.stop();
         }));
     }
+}
+
+/// The lines that an attempt dropped, of those that it found at its start: what another slice has rightly removed
+/// since they were added is not asked for.
+fn missing_lines(
+    effects: &Effects,
+    start: CommitId,
+    commit: CommitId,
+    keep: Vec<KeptLines>,
+) -> Effect<Result<Vec<KeptLines>, Fault>> {
+    let workspace = Arc::clone(&effects.workspace);
+    Box::pin(async move {
+        let gone = workspace.missing_lines(start, keep.clone()).await?;
+        workspace.missing_lines(commit, still_there(keep, &gone)).await
+    })
 }
 
 /// The message of the commit of a slice, with its trailers.

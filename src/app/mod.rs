@@ -18,6 +18,7 @@ mod garbage;
 mod plan;
 mod projection;
 mod read;
+mod recovery;
 mod shutdown;
 mod system;
 

@@ -95,6 +95,12 @@ impl Projector {
         write_derived(self.dir.path(), name, bytes, Durability::Cached)
     }
 
+    /// Writes every derived file and planning artifact from the state.
+    pub(super) fn rebuild(&mut self) -> Result<(), StoreError> {
+        self.write_documents()?;
+        self.write()
+    }
+
     /// Writes every derived file from the state.
     pub(super) fn write(&mut self) -> Result<(), StoreError> {
         self.written = Some(Instant::now());

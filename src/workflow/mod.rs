@@ -10,6 +10,7 @@ pub mod gate_detection;
 pub mod gates;
 pub mod goal_record;
 pub mod integrator;
+pub mod judgement;
 pub mod merge_queue;
 pub mod plan_documents;
 pub mod plan_file;

@@ -119,6 +119,7 @@ impl Scheduler {
         let mut decided = Decided::default();
         self.begun = true;
         self.close_interrupted(&mut decided, now);
+        self.reopen_faulted(&mut decided, now);
         self.take_up_reviews(&mut decided, now);
         if drive == Drive::Pass {
             self.pass = Some(self.frontier.ready().cloned().collect());
@@ -133,6 +134,16 @@ impl Scheduler {
         for attempt in attempts {
             let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
             self.record(decided, Fact::AttemptFinished { attempt, outcome }, now);
+        }
+    }
+
+    /// A slice whose attempts our own machinery has used up is tried again by the next run: whoever resumes the goal
+    /// has seen to it.
+    fn reopen_faulted(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
+        let faulted = |r: &&SliceRecord| r.faulted && is_exhausted(r);
+        let slices: Vec<_> = self.table.iter().filter(faulted).map(|r| r.spec.id.clone()).collect();
+        for slice in slices {
+            self.record(decided, Fact::SliceReopened { slice, fresh: false, hint: None }, now);
         }
     }
 

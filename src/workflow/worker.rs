@@ -214,6 +214,21 @@ impl Worker {
     }
 }
 
+/// `keep` without the lines that are `gone` already, counting repeats.
+pub fn still_there(keep: Vec<KeptLines>, gone: &[KeptLines]) -> Vec<KeptLines> {
+    let there = keep.into_iter().map(|mut kept| {
+        for lost in gone.iter().filter(|lost| lost.path == kept.path && lost.from == kept.from) {
+            for line in &lost.lines {
+                if let Some(place) = kept.lines.iter().position(|known| known == line) {
+                    kept.lines.remove(place);
+                }
+            }
+        }
+        kept
+    });
+    there.filter(|kept| !kept.lines.is_empty()).collect()
+}
+
 fn stopped() -> AttemptOutcome {
     AttemptOutcome::Interrupted { by: "a stop of the run".to_owned() }
 }
