@@ -9,6 +9,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Wr
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use crate::actors::exit_guard::ExitGuard;
 use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::domain::order::JournalFailure;
@@ -43,6 +44,7 @@ pub struct JournalActor {
     /// Whether the supervisor was told that little more can be written.
     distressed: bool,
     failed: bool,
+    _guard: ExitGuard,
 }
 
 impl JournalActor {
@@ -52,10 +54,11 @@ impl JournalActor {
         clock: Arc<dyn Clock>,
         observer: UnboundedSender<Event>,
         supervisor: Superiors,
+        guard: ExitGuard,
     ) -> Self {
         let (waiting, readers) = (VecDeque::new(), Vec::new());
         let (writing, distressed, failed) = (false, false, false);
-        Self { journal, clock, observer, supervisor, waiting, readers, writing, distressed, failed }
+        Self { journal, clock, observer, supervisor, waiting, readers, writing, distressed, failed, _guard: guard }
     }
 
     /// Writes all that waits as one group.

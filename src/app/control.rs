@@ -8,13 +8,15 @@ use crate::app::error::AppError;
 use crate::app::live::Asked;
 use crate::app::request::{RetryRequest, TakenBy};
 use crate::app::system::record;
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest, Stop};
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{GoalStatus, Verb};
-use crate::domain::ids::GoalId;
+use crate::domain::ids::{GoalId, SliceId};
+use crate::domain::supervision::Leftovers;
 use crate::domain::view::{Liveness, Settled};
 use crate::ports::Journal;
+use crate::process::sweep::kill_leftovers;
 use crate::store::journal::{FileJournal, Opened};
 use crate::store::lock::{GoalLock, this_process};
 use crate::workflow::slices::Stage;
@@ -62,7 +64,7 @@ impl Omk {
         self.stop_resting(id, stop, ended)
     }
 
-    /// Stops a goal on its journal. `ended` says of which process it was taken, where it was.
+    /// Stops a goal on its journal, and ends what still runs of it. `ended` says of which process it was taken, where it was.
     fn stop_resting(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
         let verb = match stop {
             Stop::Pause => Verb::Pause,
@@ -83,7 +85,9 @@ impl Omk {
                 next: vec![format!("omk goal show {id}")],
             },
         };
-        held.record(vec![settled], ActorName::Operator)?;
+        let left = Leftovers { processes: kill_leftovers(id.as_str()), ..Leftovers::default() };
+        let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
+        held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         drop(held);
         self.refresh(id);
         self.settled(id)
@@ -181,7 +185,7 @@ impl Omk {
         }
         let mut held = self.hold(id, Verb::Resume)?;
         let limits = held.state.budget.limits.extended_by(&more);
-        held.record(vec![Fact::LimitsSet { limits }], ActorName::Operator)?;
+        held.record(vec![Fact::LimitsSet { limits, account: Account::Goal }], ActorName::Operator)?;
         drop(held);
         self.refresh(id);
         Ok(limits)
@@ -204,11 +208,19 @@ fn unforeseen(reply: &ControlReply) -> AppError {
     infra(format!("the process that runs the goal answered something else: {reply:?}"))
 }
 
-/// The facts by which `resume` takes up what an earlier run gave up.
+/// The facts by which `resume` takes up what an earlier run gave up: all of it, or what was given up for a budget that
+/// has been raised since.
 pub(super) fn reopened(state: &GoalState) -> Vec<Fact> {
-    if state.goal.status != Some(GoalStatus::NotReady) {
-        return Vec::new();
-    }
+    let raised = |slice: &SliceId| {
+        let account = Account::Slice(slice.clone());
+        state.goal.over_budget.contains_key(slice) && state.budget.exhausted(&account).is_none()
+    };
+    let wanted = |slice: &SliceId| match state.goal.status {
+        Some(GoalStatus::NotReady) => true,
+        Some(GoalStatus::NeedsMoreBudget) => raised(slice),
+        _ => false,
+    };
     let given_up = state.slices.iter().filter(|record| matches!(record.stage, Stage::GivenUp { .. }));
-    given_up.map(|record| Fact::SliceReopened { slice: record.spec.id.clone(), fresh: false, hint: None }).collect()
+    let slices = given_up.map(|record| record.spec.id.clone()).filter(wanted);
+    slices.map(|slice| Fact::SliceReopened { slice, fresh: false, hint: None }).collect()
 }

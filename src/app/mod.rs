@@ -9,6 +9,7 @@ pub mod error;
 pub mod hidden;
 pub mod request;
 
+mod budget;
 mod check;
 mod control;
 mod create;
@@ -19,6 +20,7 @@ mod plan;
 mod projection;
 mod read;
 mod readers;
+mod recovery;
 mod serve;
 mod shutdown;
 mod system;

@@ -4,8 +4,12 @@
 
 mod agents;
 mod architecture;
+mod budget;
+mod budget_actor;
 mod cli;
+mod cli_budget;
 mod cli_screens;
+mod config;
 mod demo;
 mod gate;
 mod git_capture;
@@ -27,6 +31,8 @@ mod run_agents;
 mod run_bad_input;
 mod run_budget;
 mod run_control;
+mod run_crash;
+mod run_faults;
 mod run_meanwhile;
 mod run_ready;
 mod run_red;

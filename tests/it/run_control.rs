@@ -179,7 +179,6 @@ fn asking(scene: &Scene) -> String {
 }
 
 #[test]
-#[ignore = "the scheduler does not take answers yet"]
 fn an_answer_reaches_a_run_which_goes_on_with_it() {
     let scene = Scene::new();
     let slow = format!("{}; echo slow > slow.txt", scene.wait_for("on", "go"));
@@ -196,7 +195,6 @@ fn an_answer_reaches_a_run_which_goes_on_with_it() {
 }
 
 #[test]
-#[ignore = "the scheduler does not take retries yet"]
 fn a_retry_reaches_a_run_which_goes_on_with_it() {
     let scene = Scene::new();
     let slow = format!("{}; echo slow > slow.txt", scene.wait_for("on", "go"));
@@ -214,7 +212,6 @@ fn a_retry_reaches_a_run_which_goes_on_with_it() {
 }
 
 #[test]
-#[ignore = "the budget does not take more yet"]
 fn more_budget_reaches_a_run() {
     let (scene, mut session) = running("");
     let added = scene.omk(&["goal", "budget-add", "--tokens", "1000", "--json"]);

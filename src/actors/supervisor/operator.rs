@@ -1,11 +1,14 @@
 //! What the operator says to a run under way, on its way to whoever decides it.
 //!
-//! Forwards, and refuses while there is nobody to forward to: between two generations of coordinators.
+//! Forwards, and refuses while there is nobody to forward to: between two generations of coordinators. A stop is kept
+//! and said to every generation.
 
 use actix::{Actor, Addr, Context, Handler, Message};
 
 use crate::actors::supervisor::Supervisor;
-use crate::messages::operator::{AddBudget, AnswerQuestion, RetrySlice};
+use crate::messages::goal::StopRun;
+use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice};
+use crate::messages::tell;
 
 /// Said while the coordinators are being rebuilt.
 const REBUILDING: &str = "the run is being rebuilt after a fault; try again in a moment";
@@ -46,6 +49,25 @@ impl Handler<AddBudget> for Supervisor {
     fn handle(&mut self, add: AddBudget, _ctx: &mut Context<Self>) {
         if let Err(add) = forward(self.generation.as_ref().map(|generation| &generation.budget), add) {
             drop(add.reply_to.send(Err(REBUILDING.to_owned())));
+        }
+    }
+}
+
+impl Handler<Look> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, look: Look, _ctx: &mut Context<Self>) {
+        // Whoever asked may have gone away again.
+        drop(look.reply_to.send(self.sightings.values().cloned().collect()));
+    }
+}
+
+impl Handler<StopRun> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, stop: StopRun, _ctx: &mut Context<Self>) {
+        self.stop_wanted = Some(stop.clone());
+        let Some(generation) = &self.generation else { return };
+        if let Err(error) = tell(&generation.controller.clone().recipient(), stop) {
+            tracing::warn!(%error, "the controller is being rebuilt; it will hear of the stop then");
         }
     }
 }

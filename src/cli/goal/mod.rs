@@ -1,6 +1,7 @@
 //! `omk goal`: one file per verb.
 
 pub mod answer;
+pub mod budget;
 pub mod budget_add;
 pub mod diff;
 pub mod gc;
@@ -69,6 +70,8 @@ pub enum Verb {
     Approve(answer::VerdictArgs),
     /// Answer a question with no
     Deny(answer::VerdictArgs),
+    /// Show what a goal may spend and has spent, per slice and role
+    Budget(budget::BudgetArgs),
     /// Add to what a goal may spend
     BudgetAdd(budget_add::BudgetAddArgs),
     /// Remove worktrees, private repositories and branches that no goal needs
@@ -98,6 +101,7 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Answer(args) => answer::run(context, &args),
         Verb::Approve(args) => answer::run(context, &args.into_answer(true)),
         Verb::Deny(args) => answer::run(context, &args.into_answer(false)),
+        Verb::Budget(args) => budget::run(context, &args),
         Verb::BudgetAdd(args) => budget_add::run(context, &args),
         Verb::Gc(args) => gc::run(context, &args),
     }
