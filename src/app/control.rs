@@ -44,6 +44,8 @@ impl Omk {
             return self.stop_resting(id, stop, "");
         }
         match self.ask_to_stop(id, stop)? {
+            // It was about to come to rest otherwise when it was told; a pause is content with any rest.
+            Asked::Obeyed if stop == Stop::Cancel && !self.settled(id)?.status.is_final() => self.stop(id, stop),
             Asked::Obeyed => self.settled(id),
             Asked::Gone => self.stop_left(id, stop, ""),
             Asked::Deaf(why) => {
@@ -56,8 +58,8 @@ impl Omk {
     /// Stops a goal whose process has just ended, where that left anything to stop.
     fn stop_left(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
         let mut settled = self.settled(id)?;
-        if settled.status.is_terminal() {
-            // What it was about to do was no matter of the goal's status: a look at one that is `ready`, say.
+        if !settled.status.allows(verb_of(stop)) {
+            // It had come to rest already, or its work was no matter of the status: a look at a `ready` goal, say.
             settled.reason = with_ending(&settled.reason, ended);
             return Ok(settled);
         }
@@ -66,11 +68,7 @@ impl Omk {
 
     /// Stops a goal on its journal, and ends what still runs of it. `ended` says of which process it was taken, where it was.
     fn stop_resting(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
-        let verb = match stop {
-            Stop::Pause => Verb::Pause,
-            Stop::Cancel => Verb::Cancel,
-        };
-        let mut held = self.hold(id, verb)?;
+        let mut held = self.hold(id, verb_of(stop))?;
         let status = held.state.goal.status.unwrap_or(GoalStatus::Planned);
         let settled = match stop {
             Stop::Pause if status == GoalStatus::Paused => return self.settled(id),
@@ -195,6 +193,13 @@ impl Omk {
     pub fn orphans(&self) -> Result<Vec<GoalId>, AppError> {
         let goals = self.list()?;
         Ok(goals.into_iter().rev().filter(|goal| goal.orphaned).map(|goal| goal.id).collect())
+    }
+}
+
+fn verb_of(stop: Stop) -> Verb {
+    match stop {
+        Stop::Pause => Verb::Pause,
+        Stop::Cancel => Verb::Cancel,
     }
 }
 

@@ -184,6 +184,7 @@ fn an_answer_reaches_a_run_which_goes_on_with_it() {
     let slow = format!("{}; echo slow > slow.txt", scene.wait_for("on", "go"));
     let plan = slice("slow", "writes = [\"slow.txt\"]", &slow) + &asking(&scene) + GATE;
     let mut session = scene.start_plan(&plan, &[]);
+    scene.see("on");
     until("it is asked", || !scene.records_of("question_asked").is_empty());
     let unknown = scene.omk(&["goal", "answer", "latest.a7", "--yes"]);
     assert_eq!(unknown.code(), Some(2), "{}", unknown.stderr());
@@ -201,6 +202,7 @@ fn a_retry_reaches_a_run_which_goes_on_with_it() {
     let bad = format!("test -e {} && echo bad > bad.txt", scene.mark("mended").display());
     let bad = slice("bad", "writes = [\"bad.txt\"]\nretries = 0", &bad);
     let mut session = scene.start_plan(&(slice("slow", "writes = [\"slow.txt\"]", &slow) + &bad + GATE), &[]);
+    scene.see("on");
     until("it is given up", || !scene.records_of("slice_given_up").is_empty());
     scene.make("mended");
     let retried = scene.omk(&["goal", "retry", "--slice", "bad", "--json"]);

@@ -1,5 +1,18 @@
 //! `omk goal why` on a goal that runs, rests, or has lost its process.
 
+use omk::cli::context::Typist;
+use omk::cli::goal::why::Screen;
+use omk::cli::output::stripped;
+use omk::cli::output::style::Glyphs;
+use omk::domain::control::Holder;
+use omk::domain::event::Event;
+use omk::domain::ids::{AttemptRef, SliceId};
+use omk::domain::view::{Health, Liveness};
+use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
+use omk::domain::why::WhyView;
+use omk::store::reader::read_events;
+use omk::workflow::state::GoalState;
+use omk::workflow::why::{Seen, why};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -67,4 +80,67 @@ fn why_of_a_slice_that_is_not_there_is_refused() {
     let ran = scene.omk(&["goal", "why", "--slice", "nobody"]);
     assert_eq!(ran.code(), Some(2), "{}", ran.stderr());
     assert!(ran.stderr().contains("has no slice `nobody`"), "{}", ran.stderr());
+}
+
+fn quiet(events: &[Event], minutes: u64) -> Sighting {
+    let state = GoalState::replay(events);
+    let work = state.slices.slice(&SliceId::parse("work").unwrap()).unwrap();
+    let process = |pid, name: &str, state, cpu_ms| ProcessSeen { pid, name: name.to_owned(), state, cpu_ms };
+    Sighting {
+        attempt: work.attempt_ref(),
+        agent: "script".to_owned(),
+        quiet_ms: minutes * 60_000,
+        last_event: "edit src/\u{1b}[31mlib.rs".to_owned(),
+        tool_call: Some("cargo test".to_owned()),
+        vitals: Vitals { alive: true, processes: vec![process(41, "sh", 'S', 20), process(42, "cargo", 'R', 61_000)] },
+    }
+}
+
+/// What `why` says of a goal whose attempt was seen so.
+fn asked(events: &[Event], sightings: Vec<Sighting>) -> WhyView {
+    let holder = Holder { pid: 7, host: "here".into(), boot_id: "b".into(), version: "0".into() };
+    let seen = Seen { process: Liveness::Held { holder, health: Health::Well }, sightings };
+    why(&GoalState::replay(events), events, &seen, Some(&SliceId::parse("work").unwrap())).unwrap()
+}
+
+#[test]
+fn why_shows_what_is_seen_of_an_attempt_and_warns_half_way_to_its_end() {
+    let (scene, _session) = running();
+    let events = read_events(&scene.goal().join("events.jsonl")).unwrap().events;
+    let told = |minutes| asked(&events, vec![quiet(&events, minutes)]).slices.remove(0);
+    assert_eq!((told(4).suspicious, told(5).suspicious), (false, true));
+    assert_eq!(told(5).commands.last().unwrap(), &format!("omk goal pause {}", scene.id()));
+
+    let view = asked(&events, vec![quiet(&events, 5)]);
+    let typist = Typist { id: view.id.clone(), tail: String::new() };
+    let screen = Screen { why: &view, events: &events, typist: &typist, now: events.last().unwrap().ts };
+    let text = stripped(&screen.text(Glyphs::ASCII), false);
+    for line in [
+        "  quiet   5m00s (a warning after 5m00s, ended after 10m00s)\n",
+        "  last    edit src/\\u{1b}[31mlib.rs\n",
+        "  tool    cargo test\n",
+        "  runs    41 sh   sleeping   cpu 20ms\n",
+        "  runs    42 cargo   running   cpu 1m01s\n",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn why_does_not_take_what_was_seen_of_another_attempt() {
+    let (scene, _session) = running();
+    let events = read_events(&scene.goal().join("events.jsonl")).unwrap().events;
+    let other = quiet(&events, 9);
+    let attempt = AttemptRef { epoch: omk::domain::ids::Epoch(99), ..other.attempt.clone() };
+    let told = asked(&events, vec![Sighting { attempt, ..other }]).slices.remove(0);
+    assert_eq!((told.seen, told.suspicious, told.live), (None, false, false));
+}
+
+#[test]
+fn why_sees_the_processes_of_an_agent_at_work() {
+    let (scene, _session) = running();
+    until("it is seen", || scene.json("why")["slices"][0]["live"] == true);
+    let seen = scene.json("why")["slices"][0]["seen"].clone();
+    let names: Vec<_> = seen["vitals"]["processes"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert_eq!(names[0], "sh", "{seen}");
 }
