@@ -168,6 +168,10 @@ impl SliceRecord {
         AttemptRef { slice: self.spec.id.clone(), attempt: self.attempt, epoch: self.epoch }
     }
 
+    fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running { .. })
+    }
+
     fn enter(&mut self, stage: Stage, at: Timestamp) {
         self.stage = stage;
         self.since = at;
