@@ -9,7 +9,7 @@ use omk::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
 use super::clocks::{DAY, Move};
 
 /// Whether leases and budgets are measured by the steady clock.
-pub(crate) const CLOCKS_MOVE: bool = false;
+pub(crate) const CLOCKS_MOVE: bool = true;
 
 /// What one attempt of an agent does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
