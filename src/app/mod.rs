@@ -9,6 +9,7 @@ pub mod error;
 pub mod hidden;
 pub mod request;
 
+mod budget;
 mod check;
 mod control;
 mod create;

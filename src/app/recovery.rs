@@ -14,6 +14,7 @@ use crate::domain::ids::{CommitId, SliceId};
 use crate::domain::order::Fault;
 use crate::domain::supervision::Leftovers;
 use crate::domain::task::AttemptOutcome;
+use crate::process::sweep::kill_leftovers;
 use crate::store::atomic::sweep;
 use crate::store::layout::GoalDir;
 use crate::store::lock::this_process;
@@ -39,8 +40,14 @@ impl Halt {
 /// Kills and removes what the run before left, and mends what is ours.
 pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Result<Leftovers, Halt> {
     let before = before(state);
+    // First of all: what still runs could write into what is mended below.
+    let processes = match before {
+        Before::Nothing => Vec::new(),
+        Before::Death | Before::Failure | Before::Rest => kill_leftovers(charter.id.as_str()),
+    };
     let halt = |fault: Fault| Halt::passing(charter, &format!("{fault}; nothing of the goal was changed"));
     let mut found = leftovers::clear(dir.path(), &charter.id, &charter.repository, before).map_err(halt)?;
+    found.processes = processes;
     sweep(dir.path());
     let gates = clear_gates(dir);
     if gates > 0 {

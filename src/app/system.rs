@@ -205,7 +205,7 @@ impl Parts {
     }
 
     fn effects(&self, workspace: GitWorkspace) -> anyhow::Result<Effects> {
-        let launcher = Launcher::start(self.omk.clone())?;
+        let launcher = Launcher::start(self.omk.clone(), self.charter.id.as_str())?;
         let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
         let gates = GateRunner::new(GateSetup {
             launcher: launcher.clone(),

@@ -4,8 +4,12 @@
 
 mod agents;
 mod architecture;
+mod budget;
+mod budget_actor;
 mod cli;
+mod cli_budget;
 mod cli_screens;
+mod config;
 mod demo;
 mod gate;
 mod git_capture;

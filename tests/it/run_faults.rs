@@ -62,7 +62,6 @@ fn a_goal_goes_on_after_omk_and_all_its_keepers_were_killed_at_once() {
 }
 
 #[test]
-#[ignore = "an agent that outlived its keeper is only found where nothing but its environment tells whose it is"]
 fn an_agent_that_outlived_its_keeper_is_found_and_killed_and_said() {
     let (scene, session) = running();
     kill_with_keepers(session);
