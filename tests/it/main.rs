@@ -32,6 +32,7 @@ mod run_bad_input;
 mod run_budget;
 mod run_crash;
 mod run_faults;
+mod run_faults_disk;
 mod run_meanwhile;
 mod run_ready;
 mod run_red;
