@@ -63,7 +63,7 @@ impl Omk {
     fn wait_for_holder(&self, id: &GoalId, pid: u32) -> Result<u32, AppError> {
         use crate::domain::view::Liveness;
         for _ in 0..500 {
-            if let Liveness::Held { holder } = self.liveness(id)?
+            if let Liveness::Held { holder, .. } = self.liveness(id)?
                 && holder.pid == pid
             {
                 return Ok(pid);
