@@ -3,11 +3,15 @@
 //! Owns the reading of events: a line of standard output that is a JSON object of a known type is an event, every
 //! other line is narrative. All of it goes into the log, within bounds.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
-use crate::process::drive::{Driven, EndedBy, Stream};
+use crate::process::drive::{Driven, EndedBy, Heard, Stream};
 use crate::process::output::{Bounded, Lines};
 use crate::process::program::Exit;
 use crate::process::sanitise::{sanitise, tail_lines};
@@ -16,8 +20,13 @@ use crate::process::sanitise::{sanitise, tail_lines};
 const LONGEST_EVENT: usize = 256 * 1024;
 /// The most events of one run that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
+/// How often it is said at most that there is output.
+const SAYS: Duration = Duration::from_millis(250);
 /// How much of what an agent printed last is quoted, in bytes.
 const EXCERPT: usize = 4096;
+
+/// What is said of an agent that its keeper ended.
+const LAPSED: &str = "omk stood still for longer than its lease, so its keeper ended it";
 
 /// Who answers for exit statuses 126 and 127, with which a shell says that there is no such program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +40,8 @@ pub(super) enum MissingProgram {
 /// The listening side.
 pub(super) struct Conversation {
     events: AgentSigns,
+    /// When it was last said that there is output.
+    said: Option<Instant>,
     lines: Option<Lines>,
     log: Bounded,
     last_errors: Bounded,
@@ -46,6 +57,7 @@ impl Conversation {
     pub(super) fn new(events: AgentSigns) -> Self {
         Self {
             events,
+            said: None,
             lines: Some(Lines::new(LONGEST_EVENT)),
             log: Bounded::default(),
             last_errors: Bounded::new(0, EXCERPT),
@@ -57,9 +69,25 @@ impl Conversation {
         }
     }
 
+    /// Takes what is heard next.
+    pub(super) fn hear(&mut self, heard: Heard<'_>) {
+        match heard {
+            Heard::Bytes(stream, bytes) => self.listen(stream, bytes),
+            Heard::Vitals(vitals) => self.sign(AgentSign::Vitals(vitals)),
+        }
+    }
+
+    fn sign(&self, sign: AgentSign) {
+        let _nobody_listens = self.events.send(sign);
+    }
+
     /// Takes the next piece of output.
-    pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8]) {
+    fn listen(&mut self, stream: Stream, bytes: &[u8]) {
         self.log.push(bytes);
+        if self.said.is_none_or(|at| at.elapsed() >= SAYS) {
+            self.said = Some(Instant::now());
+            self.sign(AgentSign::Output);
+        }
         match stream {
             Stream::Errors => self.last_errors.push(bytes),
             Stream::Output => {
@@ -87,7 +115,7 @@ impl Conversation {
         }
         if self.passed_on < MOST_EVENTS {
             self.passed_on += 1;
-            let _nobody_listens = self.events.send(AgentSign::Event(event));
+            self.sign(AgentSign::Event(event));
         }
     }
 
@@ -107,7 +135,10 @@ impl Conversation {
             EndedBy::Stop => AgentEnd::Stopped,
             EndedBy::Itself => {
                 let unheard = missing == MissingProgram::IsTheAgent && !self.spoke;
-                ended_by_itself(driven.ended.exit, self.question, unheard, excerpt)
+                match driven.ended.lapsed {
+                    true => AgentEnd::Failed { detail: LAPSED.to_owned() },
+                    false => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
+                }
             }
         };
         (end, self.usage.total(), log)

@@ -16,6 +16,7 @@ pub mod metering;
 pub mod order;
 pub mod review;
 pub mod settlement;
+pub mod spending;
 pub mod supervision;
 pub mod task;
 pub mod view;

@@ -257,6 +257,9 @@ pub struct GoalSummary {
     pub tokens: u64,
     /// Money used, in millionths of a US dollar, where it is known.
     pub usd_micros: Option<u64>,
+    /// Whether that is the price of every token.
+    #[serde(default = "is_complete")]
+    pub usd_complete: bool,
     /// What it needs from a person, one phrase; empty where nothing.
     pub needs: String,
 }

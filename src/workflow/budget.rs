@@ -83,11 +83,10 @@ fn accounts((slice, role): &Work) -> [Account; 3] {
 impl Ledger {
     /// Takes in the next record of the journal.
     pub fn follow(&mut self, event: &Event) {
-        // Said between runs as well as within them: no sign that a run was alive.
-        let outside = matches!(event.actor, ActorName::Operator | ActorName::Journal);
-        // What lies between a crash and the next run was nobody's time.
-        let begins = matches!(event.fact, Fact::RunStarted { .. });
-        if !outside && !begins {
+        // What is said between runs as well as within them is no sign that a run was alive.
+        let outside = matches!(event.actor, ActorName::Operator | ActorName::Journal)
+            || matches!(event.fact, Fact::RunStarted { .. } | Fact::LeftoversCleared(_));
+        if !outside {
             self.time.touch(event.ts);
         }
         self.apply(&event.fact, event.attempt.as_ref(), event.ts);

@@ -75,6 +75,8 @@ pub struct Controller {
     base_measured: bool,
     settlement: Option<Settlement>,
     proof: Option<Proof>,
+    /// Who has not reported on the whole change in this run. An earlier run's reports on the same tree do not count.
+    awaited: Vec<Role>,
     exhausted: Option<(BudgetKind, Account)>,
     over: bool,
 }
@@ -102,6 +104,7 @@ impl Controller {
             base_measured: false,
             settlement: None,
             proof: None,
+            awaited: Vec::new(),
             exhausted: None,
             over: false,
         }
@@ -319,6 +322,7 @@ impl Controller {
             return decided;
         }
         self.proof = Some(proof.clone());
+        self.awaited = Role::ALL.to_vec();
         self.enter(&mut decided, Phase::Review);
         let Proof { tip, tree, results, .. } = proof;
         decided.intents.push(Intent::ReviewGoal { tip, tree, roles: Role::ALL.to_vec(), results });
@@ -337,9 +341,10 @@ impl Controller {
                 return decided;
             }
         };
+        let last = self.awaited == [review.role];
+        self.awaited.retain(|role| *role != review.role);
         self.record.apply(&Fact::ReviewFinished { subject: subject.clone(), review });
-        let complete = self.record.wall.as_ref().is_some_and(|(_, reviews)| reviews.len() == Role::ALL.len());
-        if complete {
+        if last {
             self.conclude(&mut decided);
         }
         decided

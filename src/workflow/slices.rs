@@ -479,6 +479,8 @@ fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
     record.failures = 0;
     record.faulted = false;
     record.ended = None;
+    // What an interrupted attempt captured is earlier work too.
+    record.take_up &= !fresh;
     if !record.conflicts.is_empty() {
         record.next_start = NextStart::Tip;
     } else if fresh {

@@ -354,6 +354,7 @@ fn summaries() -> Vec<GoalSummary> {
         slices: 9,
         tokens: 0,
         usd_micros: (!orphaned).then_some(6_120_000),
+        usd_complete: true,
         needs: needs.to_owned(),
     };
     vec![

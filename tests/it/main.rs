@@ -4,7 +4,10 @@
 
 mod agents;
 mod architecture;
+mod budget;
+mod budget_actor;
 mod cli;
+mod cli_budget;
 mod cli_screens;
 mod config;
 mod demo;
@@ -27,6 +30,8 @@ mod review;
 mod run_agents;
 mod run_bad_input;
 mod run_budget;
+mod run_crash;
+mod run_faults;
 mod run_meanwhile;
 mod run_ready;
 mod run_red;
