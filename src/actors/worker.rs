@@ -2,9 +2,10 @@
 //!
 //! Talks to the scheduler through the `WorkPlane` only. It ends after every process of its attempt has ended.
 
+mod watch;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::fut::ready;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::agent::{AgentEvent, AgentSign, AgentTask};
+use crate::domain::agent::AgentTask;
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
@@ -21,11 +22,13 @@ use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
-use crate::messages::budget::{Purse, Reserve, Settle, UsageSeen};
+use crate::messages::budget::{Purse, Reserve, Settle};
 use crate::messages::journal::{Committed, Outbox};
 use crate::messages::lifecycle::Sighted;
 use crate::messages::tell;
 use crate::ports::{Effect, Effects, WorkPlane};
+use crate::workflow::heartbeat::Heartbeat;
+use crate::workflow::vigil::Vigil;
 use crate::workflow::worker::{Progress, Step, Worker, still_there};
 
 /// What every worker of a run knows.
@@ -53,6 +56,11 @@ pub struct WorkerActor {
     outbox: Outbox<Step>,
     worker: Option<Worker>,
     worktree: Option<PathBuf>,
+    heartbeat: Heartbeat,
+    /// The watch over the agent, while it works.
+    vigil: Option<Vigil>,
+    /// Ends the agent, and nothing else of the attempt.
+    agent_stop: CancellationToken,
     guard: Option<ExitGuard>,
 }
 
@@ -65,7 +73,18 @@ impl WorkerActor {
         outbox: Outbox<Step>,
         guard: ExitGuard,
     ) -> Self {
-        Self { attempt, around, stop, outbox, worker: None, worktree: None, guard: Some(guard) }
+        Self {
+            attempt,
+            around,
+            agent_stop: stop.child_token(),
+            stop,
+            outbox,
+            worker: None,
+            worktree: None,
+            heartbeat: Heartbeat::default(),
+            vigil: None,
+            guard: Some(guard),
+        }
     }
 
     fn claimed(&mut self, claimed: Result<Assignment, LeaseOver>, ctx: &mut Context<Self>) {
@@ -82,18 +101,6 @@ impl WorkerActor {
                 ctx.stop();
             }
         }
-    }
-
-    /// Keeps the lease while the actor lives. A lease that is over kills what runs under it.
-    fn renew_later(&self, ctx: &mut Context<Self>) {
-        let period = Duration::from_millis((self.around.charter.settings.lease_ms / 3).max(10));
-        ctx.run_later(period, |actor, ctx| {
-            let renewal = actor.around.plane.renew(actor.attempt.clone());
-            ctx.spawn(renewal.into_actor(actor).map(|renewed, actor, ctx| match renewed {
-                Ok(()) => actor.renew_later(ctx),
-                Err(_) => actor.stop.cancel(),
-            }));
-        });
     }
 
     /// Records what happened, then goes on.
@@ -187,15 +194,16 @@ impl WorkerActor {
             goal_text: charter.goal.clone(),
             assignment: worker.assignment().clone(),
             worktree: worktree.clone(),
-            timeout_ms: charter.settings.attempt_timeout_ms,
+            timeout_ms: deadline_ms(charter, worker.assignment()),
             grace_ms: charter.settings.grace_ms,
             pulse_ms: charter.settings.pulse_ms(),
             lease_ms: charter.settings.lease_ms,
         };
         let (events, received) = mpsc::unbounded_channel();
         self.watch(received, ctx);
-        let report = self.around.effects.agents.run(task, events, self.stop.clone());
+        let report = self.around.effects.agents.run(task, events, self.agent_stop.clone());
         ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
+            actor.unwatch();
             let (attempt, role) = (actor.attempt.clone(), Spender::Executor);
             if let Err(error) = tell(&actor.around.budget.settle, Settle { attempt, role, report: report.clone() }) {
                 tracing::debug!(%error, attempt = %actor.attempt, "nobody settles");
@@ -205,32 +213,6 @@ impl WorkerActor {
                 actor.advance(progress, ctx);
             }
         }));
-    }
-
-    /// Passes on what the agent lets us see: use counts, words are kept in its log.
-    fn watch(&self, mut received: mpsc::UnboundedReceiver<AgentSign>, ctx: &mut Context<Self>) {
-        let (budget, attempt) = (self.around.budget.used.clone(), self.attempt.clone());
-        let watching = async move {
-            while let Some(sign) = received.recv().await {
-                let AgentSign::Event(event) = sign else { continue };
-                match event {
-                    AgentEvent::Usage { usage, id, model } => {
-                        let (attempt, role) = (attempt.clone(), Spender::Executor);
-                        let seen = UsageSeen { attempt: attempt.clone(), role, id, model, usage, cause: None };
-                        if let Err(error) = tell(&budget, seen) {
-                            tracing::warn!(%error, %attempt, "use was not recorded");
-                        }
-                    }
-                    AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
-                    AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
-                    AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),
-                    AgentEvent::Tool { title, done, .. } => tracing::debug!(%attempt, title, done, "a tool call"),
-                    AgentEvent::Limited { detail, .. } => tracing::info!(%attempt, detail, "its provider refuses"),
-                    AgentEvent::Done { summary } => tracing::debug!(%attempt, summary, "the agent says it is done"),
-                }
-            }
-        };
-        ctx.spawn(watching.into_actor(self));
     }
 
     fn capture(&mut self, ctx: &mut Context<Self>) {
@@ -284,15 +266,19 @@ impl WorkerActor {
             pulse_ms: self.around.charter.settings.pulse_ms(),
             lease_ms: self.around.charter.settings.lease_ms,
         };
-        let (pulse, _unheard) = mpsc::unbounded_channel();
+        let (pulse, heard) = mpsc::unbounded_channel();
+        self.listen(heard, ctx);
         let gated = self.around.effects.gates.run(order, pulse, self.stop.clone());
-        ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| match (gated, &mut actor.worker) {
-            (Ok(result), Some(worker)) => {
-                let progress = worker.gated(result);
-                actor.advance(progress, ctx);
+        ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| {
+            actor.unwatch();
+            match (gated, &mut actor.worker) {
+                (Ok(result), Some(worker)) => {
+                    let progress = worker.gated(result);
+                    actor.advance(progress, ctx);
+                }
+                (Err(fault), _) => actor.fail(&fault, ctx),
+                (Ok(_), None) => {}
             }
-            (Err(fault), _) => actor.fail(&fault, ctx),
-            (Ok(_), None) => {}
         }));
     }
 
@@ -334,6 +320,12 @@ fn missing_lines(
         let gone = workspace.missing_lines(start, keep.clone()).await?;
         workspace.missing_lines(commit, still_there(keep, &gone)).await
     })
+}
+
+/// The longest that an attempt's agent may take: what the goal gives every attempt, or less where the slice has less.
+fn deadline_ms(charter: &Charter, assignment: &Assignment) -> u64 {
+    let most = charter.settings.attempt_timeout_ms;
+    assignment.spec.budget.time_ms.map_or(most, |slice| slice.min(most))
 }
 
 /// The message of the commit of a slice, with its trailers.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
+use crate::domain::ids::Timestamp;
 use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
 use crate::process::drive::{Driven, EndedBy, Heard, Stream};
@@ -49,8 +50,13 @@ pub(super) struct Conversation {
     spoke: bool,
     passed_on: usize,
     question: Option<String>,
+    /// The refusal of its provider, while that is its last word.
+    refusal: Option<Refusal>,
     usage: Reports,
 }
+
+/// The provider, when it takes requests again, and its words.
+type Refusal = (Option<String>, Option<Timestamp>, String);
 
 impl Conversation {
     /// Begins to listen; events go to `events` as they come.
@@ -65,6 +71,7 @@ impl Conversation {
             spoke: false,
             passed_on: 0,
             question: None,
+            refusal: None,
             usage: Reports::default(),
         }
     }
@@ -104,14 +111,15 @@ impl Conversation {
 
     fn take(&mut self, event: AgentEvent) {
         match &event {
-            AgentEvent::Ask { text } => self.question = Some(text.clone()),
+            AgentEvent::Ask { text } => (self.question, self.refusal) = (Some(text.clone()), None),
             // Whoever is done no longer waits for an answer.
-            AgentEvent::Done { .. } => self.question = None,
+            AgentEvent::Done { .. } => (self.question, self.refusal) = (None, None),
             AgentEvent::Usage { usage, id, .. } => self.usage.take(id.as_deref(), usage),
-            AgentEvent::Message { .. }
-            | AgentEvent::Propose { .. }
-            | AgentEvent::Tool { .. }
-            | AgentEvent::Limited { .. } => {}
+            // Whoever goes on was not stopped by it.
+            AgentEvent::Message { .. } | AgentEvent::Propose { .. } | AgentEvent::Tool { .. } => self.refusal = None,
+            AgentEvent::Limited { provider, until, detail } => {
+                self.refusal = Some((provider.clone(), *until, detail.clone()));
+            }
         }
         if self.passed_on < MOST_EVENTS {
             self.passed_on += 1;
@@ -135,9 +143,10 @@ impl Conversation {
             EndedBy::Stop => AgentEnd::Stopped,
             EndedBy::Itself => {
                 let unheard = missing == MissingProgram::IsTheAgent && !self.spoke;
-                match driven.ended.lapsed {
-                    true => AgentEnd::Failed { detail: LAPSED.to_owned() },
-                    false => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
+                match (driven.ended.lapsed, self.refusal) {
+                    (true, _) => AgentEnd::Failed { detail: LAPSED.to_owned() },
+                    (false, Some((provider, until, detail))) => AgentEnd::Limited { provider, until, detail },
+                    (false, None) => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
                 }
             }
         };

@@ -23,11 +23,11 @@ use crate::store::error::StoreError;
 use crate::store::journal::FileJournal;
 use crate::store::layout::GoalDir;
 use crate::store::lock::{GoalLock, this_process};
-use crate::workflow::assignment::SCRIPT;
 use crate::workflow::controller::branch_names;
 use crate::workflow::gate_detection::{BaseRoot, READS, detect};
 use crate::workflow::plan_file::{PlanDraft, parse};
 use crate::workflow::planner::{GateSources, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
+use crate::workflow::profiles::SCRIPT;
 
 impl Omk {
     /// Checks the request whole and creates the goal with its plan; on any error nothing was written.

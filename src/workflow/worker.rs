@@ -59,6 +59,8 @@ pub struct Worker {
     passed: usize,
     capture: Option<Capture>,
     results: Vec<GateResult>,
+    /// How its agent went stale, where it did.
+    stale: Option<String>,
 }
 
 impl Worker {
@@ -67,7 +69,7 @@ impl Worker {
         let own = &assignment.spec.gates;
         let applies = |gate: &&GateSpec| if own.is_empty() { gate.required } else { own.contains(&gate.name) };
         let gates = plan_gates.iter().filter(applies).cloned().collect();
-        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0, results: Vec::new() }
+        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0, results: Vec::new(), stale: None }
     }
 
     /// What it works on.
@@ -81,6 +83,11 @@ impl Worker {
             Some(capture) => Step::CheckKept { capture: capture.clone() },
             None => Step::Prepare,
         }
+    }
+
+    /// The agent has been quiet for too long and is being stopped.
+    pub fn went_stale(&mut self, how: String) {
+        self.stale.get_or_insert(how);
     }
 
     /// The agent's process ended.
@@ -101,7 +108,10 @@ impl Worker {
                 let detail = format!("the agent did not end within {} ms", report.duration_ms);
                 self.finish(AttemptOutcome::Expired { detail })
             }
-            AgentEnd::Stopped => self.finish(stopped()),
+            AgentEnd::Stopped => self.finish(match &self.stale {
+                Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
+                None => stopped(),
+            }),
         };
         Progress { fact: Some(Fact::AgentReported { report }), step }
     }
