@@ -33,6 +33,7 @@ mod run_budget;
 mod run_control;
 mod run_crash;
 mod run_faults;
+mod run_faults_disk;
 mod run_meanwhile;
 mod run_ready;
 mod run_red;
