@@ -66,8 +66,8 @@ impl Omk {
     /// Puts a request to the process that runs a goal; `None` where none does.
     pub(super) fn ask_run(&self, id: &GoalId, request: &ControlRequest) -> Result<Option<ControlReply>, AppError> {
         match self.liveness(id)? {
-            Liveness::NoProcess => return Ok(None),
-            Liveness::Held { holder, health: Health::Stopped } => return Err(deaf(id, &holder, "is stopped")),
+            Liveness::NoProcess => Ok(None),
+            Liveness::Held { holder, health: Health::Stopped } => Err(deaf(id, &holder, "is stopped")),
             Liveness::Held { holder, health: Health::Well | Health::Silent } => {
                 match ask(&self.state.goal(id), request, DURABLE_WITHIN) {
                     Ok(ControlReply::Refused { reason }) => Err(usage(format!("refused: {reason}"), &[])),
