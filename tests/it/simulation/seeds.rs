@@ -155,7 +155,7 @@ impl Campaign {
     fn add_budget(&self, tokens: u64) {
         let more = Limits { tokens: Some(tokens), time_ms: None, usd_micros: None };
         let limits = self.state().budget.limits.extended_by(&more);
-        self.world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
+        self.world.say(vec![Fact::LimitsSet { limits, account: Default::default() }]);
     }
 
     /// Nothing goes wrong any more: the goal has to converge.
