@@ -143,10 +143,10 @@ impl Conversation {
             EndedBy::Stop => AgentEnd::Stopped,
             EndedBy::Itself => {
                 let unheard = missing == MissingProgram::IsTheAgent && !self.spoke;
-                match (driven.ended.lapsed, self.refusal) {
-                    (true, _) => AgentEnd::Failed { detail: LAPSED.to_owned() },
-                    (false, Some((provider, until, detail))) => AgentEnd::Limited { provider, until, detail },
-                    (false, None) => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
+                match (self.refusal, driven.ended.lapsed) {
+                    (_, true) => AgentEnd::Failed { detail: LAPSED.to_owned() },
+                    (Some((provider, until, detail)), false) => AgentEnd::Limited { provider, until, detail },
+                    (None, false) => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
                 }
             }
         };

@@ -374,8 +374,8 @@ fn a_slice_lasts_as_long_as_its_agents_work() {
     let mut life = Life::new(charter);
     let a = try_of("a", 1);
     life.pass(5_000);
+    assert_eq!(life.cashier.look_again_ms(), 333, "it may begin before the next look");
     life.reserve(&a);
-    assert_eq!(life.cashier.look_again_ms(), 333);
     life.moment += 600;
     life.settle(&a, Usage::default(), 600);
     assert_eq!(life.spent(&Account::Slice(slice("a")), BudgetKind::Time), 600);
@@ -384,6 +384,7 @@ fn a_slice_lasts_as_long_as_its_agents_work() {
     life.moment += 400;
     let stop = Short { account: Account::Slice(slice("a")), budget: BudgetKind::Time, spent: 1_000, limit: 1_000 };
     assert_eq!(life.act(None, Cashier::tick), [Intent::Stop(stop)]);
+    assert_eq!(life.cashier.look_again_ms(), 5_000, "there is nothing more to look for");
 }
 
 /// Something that happens.
