@@ -104,7 +104,7 @@ enum Intent {
     /// The next generation, over this state.
     Build(Box<GoalState>),
     /// A review is begun anew.
-    Review(StartReviewers, Role),
+    Review(Box<StartReviewers>, Role),
     /// The run ends: something ended too often.
     End(RunOver),
 }
@@ -306,7 +306,7 @@ impl Supervisor {
             RestartDecision::Restart => {
                 let restarted = Fact::ActorRestarted { child, cause: cause.to_owned() };
                 self.restarts.apply(&restarted, self.effects.clock.now());
-                self.commit(Decided::new(vec![restarted], vec![Intent::Review(order, role)]), ctx);
+                self.commit(Decided::new(vec![restarted], vec![Intent::Review(Box::new(order), role)]), ctx);
             }
             RestartDecision::Escalate => self.restart(child, cause, ctx),
         }
@@ -450,7 +450,7 @@ impl Handler<Committed> for Supervisor {
         for intent in outbox.acknowledge(committed).intents {
             match intent {
                 Intent::Build(state) => self.build(*state, ctx),
-                Intent::Review(order, role) => self.start_reviewer(order, role, ctx),
+                Intent::Review(order, role) => self.start_reviewer(*order, role, ctx),
                 Intent::End(over) => self.finish(over, ctx),
             }
         }
