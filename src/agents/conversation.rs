@@ -19,7 +19,7 @@ use crate::process::sanitise::{sanitise, tail_lines};
 
 /// The longest line that can be an event, in bytes.
 const LONGEST_EVENT: usize = 256 * 1024;
-/// The most events of one run that are passed on; the log has the rest.
+/// The most reports of use, and the most other events, of one run that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
 /// How often it is said at most that there is output.
 const SAYS: Duration = Duration::from_millis(250);
@@ -48,6 +48,8 @@ pub(super) struct Conversation {
     last_errors: Bounded,
     last_output: Bounded,
     spoke: bool,
+    /// How many reports of use were passed on; a flood of words does not drown them.
+    metered: usize,
     passed_on: usize,
     question: Option<String>,
     /// The refusal of its provider, while that is its last word.
@@ -69,6 +71,7 @@ impl Conversation {
             last_errors: Bounded::new(0, EXCERPT),
             last_output: Bounded::new(0, EXCERPT),
             spoke: false,
+            metered: 0,
             passed_on: 0,
             question: None,
             refusal: None,
@@ -121,8 +124,17 @@ impl Conversation {
                 self.refusal = Some((provider.clone(), *until, detail.clone()));
             }
         }
-        if self.passed_on < MOST_EVENTS {
-            self.passed_on += 1;
+        let count = match &event {
+            AgentEvent::Usage { .. } => &mut self.metered,
+            AgentEvent::Message { .. }
+            | AgentEvent::Propose { .. }
+            | AgentEvent::Tool { .. }
+            | AgentEvent::Ask { .. }
+            | AgentEvent::Done { .. }
+            | AgentEvent::Limited { .. } => &mut self.passed_on,
+        };
+        if *count < MOST_EVENTS {
+            *count += 1;
             self.sign(AgentSign::Event(event));
         }
     }
@@ -143,11 +155,15 @@ impl Conversation {
             EndedBy::Stop => AgentEnd::Stopped,
             EndedBy::Itself => {
                 let unheard = missing == MissingProgram::IsTheAgent && !self.spoke;
-                match (self.refusal, driven.ended.lapsed) {
-                    (_, true) => AgentEnd::Failed { detail: LAPSED.to_owned() },
-                    (Some((provider, until, detail)), false) => AgentEnd::Limited { provider, until, detail },
-                    (None, false) => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
+                match self.refusal {
+                    Some((provider, until, detail)) => AgentEnd::Limited { provider, until, detail },
+                    None => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
                 }
+            }
+            EndedBy::Lease => AgentEnd::Failed { detail: LAPSED.to_owned() },
+            EndedBy::KeeperLost => {
+                let killed = driven.ended.survivors.len();
+                AgentEnd::Failed { detail: format!("its keeper died; {killed} of its processes were killed") }
             }
         };
         (end, self.usage.total(), log)

@@ -130,7 +130,7 @@ impl AgentSetup {
             pulse: Duration::from_millis(task.pulse_ms),
         };
         let driven = drive(running, limits, stop, &mut |heard| conversation.hear(heard)).await;
-        Ok(Heard { driven: driven.map_err(end_of)?, conversation, missing })
+        Ok(Heard { driven, conversation, missing })
     }
 
     /// The command line of the task's agent.

@@ -20,6 +20,8 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(super) const PREFIX: &str = "omk.";
 /// How long a group may take to become empty after SIGKILL.
 const RESISTS: Duration = Duration::from_secs(5);
+/// The most groups within one that are looked at.
+const MOST: usize = 1000;
 /// Hierarchies of version 1, the best first: any of them tells members; none limits what it is not told to limit.
 const FIRST: [&str; 3] = ["freezer", "pids", "cpuacct"];
 
@@ -62,10 +64,19 @@ impl Group {
         }
     }
 
-    /// The processes in it.
+    /// The processes in it and in the groups that they made within it.
     pub(super) fn members(&self) -> Vec<Pid> {
-        let text = fs::read_to_string(self.dir.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| Pid::from_raw(line.trim().parse().ok()?)).collect()
+        let texts = within(&self.dir).into_iter().map(|dir| listed(&dir));
+        texts
+            .flat_map(|text| {
+                text.lines().filter_map(|line| Pid::from_raw(line.trim().parse().ok()?)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// Whether somebody in it cannot be named here: it belongs to another container, whatever its own name says.
+    pub(super) fn is_foreign(&self) -> bool {
+        within(&self.dir).iter().any(|dir| listed(dir).lines().any(|line| line.trim() == "0"))
     }
 
     /// Kills what is in it, until it is empty or resists too long; says whether it is empty.
@@ -86,10 +97,12 @@ impl Group {
         }
     }
 
-    /// Removes it, empty as it should be. A zombie that nobody has reaped yet keeps it for a moment.
+    /// Removes it with all within it, empty as they should be. A zombie that nobody has reaped yet keeps it for a moment.
     pub(super) fn remove(&self) -> io::Result<()> {
         let mut tries = 0;
         loop {
+            let inner = within(&self.dir).into_iter().skip(1).rev();
+            inner.for_each(|dir| drop(fs::remove_dir(dir)));
             match fs::remove_dir(&self.dir) {
                 Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) && tries < 20 => {
                     tries += 1;
@@ -99,6 +112,22 @@ impl Group {
             }
         }
     }
+}
+
+fn listed(dir: &Path) -> String {
+    fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default()
+}
+
+/// A directory and all below it, the outer ones first; bounded.
+fn within(dir: &Path) -> Vec<PathBuf> {
+    let mut found = vec![dir.to_owned()];
+    let mut next = 0;
+    while next < found.len() && found.len() < MOST {
+        let entries = fs::read_dir(&found[next]).into_iter().flatten().flatten();
+        found.extend(entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()));
+        next += 1;
+    }
+    found
 }
 
 /// Where groups of this process can be made; looked up once.

@@ -1,6 +1,7 @@
 //! Takes a running program to its end: reads what it prints, ends it at its timeout or when asked to stop.
 //!
-//! Owns the clocks of one program. Never keeps output: whoever calls decides what to keep of it.
+//! Owns the clocks of one program. Never keeps output: whoever calls decides what to keep of it. Invariant: when a drive
+//! is over, nothing of the program's tree is left, whether its keeper did its work, hung or died.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ProcessError;
-use super::program::Ended;
+use super::program::{Ended, Exit};
 use super::running::{News, Running};
 use crate::domain::vitals::Vitals;
 
@@ -22,6 +23,8 @@ const LAST: usize = 1 << 20;
 /// How long a keeper may take for its work beyond the grace, before it counts as hung: it takes ten seconds itself to
 /// say that a process resists SIGKILL.
 const DAWDLES: Duration = Duration::from_secs(12);
+/// The shortest time between two questions.
+const BRIEFEST: Duration = Duration::from_millis(10);
 /// The longest timeout that is kept; beyond it there is none.
 const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 
@@ -63,6 +66,10 @@ pub enum EndedBy {
     Timeout,
     /// The stop token.
     Stop,
+    /// Its keeper, which had no word of this process for the whole lease.
+    Lease,
+    /// The death of its keeper; the survivors are those who were killed then.
+    KeeperLost,
 }
 
 /// How it ended, and why.
@@ -74,55 +81,101 @@ pub struct Driven {
     pub by: EndedBy,
 }
 
-/// Gives what is heard to `sink` as it comes and resolves when nothing of the program's tree is left. A keeper that
-/// does not end its tree some seconds after it should have is killed, and its tree swept.
+/// Gives what is heard to `sink` as it comes and resolves when nothing of the program's tree is left. A keeper that does
+/// not end its tree some seconds after it should have is killed, and its tree swept.
 pub async fn drive(
     mut running: Running,
     limits: Limits,
     stop: &CancellationToken,
     sink: &mut (dyn FnMut(Heard<'_>) + Send),
-) -> Result<Driven, ProcessError> {
+) -> Driven {
     let mut stdout = Reader::new(running.streams.stdout.take());
     let mut stderr = Reader::new(running.streams.stderr.take());
-    let deadline = Instant::now() + limits.timeout.min(FOREVER);
-    let mut by = EndedBy::Itself;
-    let mut asks = Instant::now();
-    let mut patience = None;
-    let ended = loop {
-        let free = by == EndedBy::Itself;
+    let mut clocks = Clocks::start(&limits);
+    let driven = loop {
         tokio::select! {
-            news = running.next() => match news? {
-                News::Ended(ended) => break ended,
-                News::Vitals(vitals) => sink(Heard::Vitals(vitals)),
+            said = running.next() => match said {
+                Ok(News::Vitals(vitals)) => {
+                    clocks.asked = false;
+                    sink(Heard::Vitals(vitals));
+                }
+                Ok(News::Ended(ended)) => break clocks.over(ended),
+                Err(error) => break clocks.lost(error),
             },
             bytes = stdout.next() => sink(Heard::Bytes(Stream::Output, bytes)),
             bytes = stderr.next() => sink(Heard::Bytes(Stream::Errors, bytes)),
-            () = stop.cancelled(), if free => by = EndedBy::Stop,
-            () = sleep_until(deadline), if free => by = EndedBy::Timeout,
-            () = sleep_until(asks), if free => {
-                running.ask().await;
-                asks = Instant::now() + limits.pulse;
+            () = sleep_until(clocks.pulse), if clocks.runs() => clocks.ask(&mut running, limits.pulse).await,
+            () = stop.cancelled(), if clocks.runs() => clocks.end(EndedBy::Stop, &mut running, limits.grace).await,
+            () = sleep_until(clocks.deadline), if clocks.runs() => {
+                clocks.end(EndedBy::Timeout, &mut running, limits.grace).await;
             }
-            () = over(patience) => {
+            () = sleep_until(clocks.overdue), if !clocks.runs() => {
                 running.kill_keeper();
-                patience = None;
+                clocks.overdue += FOREVER;
             }
-        }
-        if free && by != EndedBy::Itself {
-            running.kill(limits.grace).await;
-            patience = Some(Instant::now() + limits.grace.min(FOREVER) + DAWDLES);
         }
     };
     stdout.drain(&mut |bytes| sink(Heard::Bytes(Stream::Output, bytes)));
     stderr.drain(&mut |bytes| sink(Heard::Bytes(Stream::Errors, bytes)));
-    Ok(Driven { ended, by })
+    driven
 }
 
-/// Resolves when the patience is over; never, where there is no end to it.
-async fn over(patience: Option<Instant>) {
-    match patience {
-        Some(until) => sleep_until(until).await,
-        None => pending().await,
+/// When something is due, and who has ended the program so far.
+struct Clocks {
+    by: EndedBy,
+    deadline: Instant,
+    pulse: Instant,
+    /// Whether the keeper owes an answer: a keeper that hangs is not asked again, and its lease runs out.
+    asked: bool,
+    overdue: Instant,
+}
+
+impl Clocks {
+    fn start(limits: &Limits) -> Self {
+        let now = Instant::now();
+        let deadline = now + limits.timeout.min(FOREVER);
+        Self {
+            by: EndedBy::Itself,
+            deadline,
+            pulse: now + limits.pulse.clamp(BRIEFEST, FOREVER),
+            asked: false,
+            overdue: now + FOREVER,
+        }
+    }
+
+    /// Whether nobody has ended the program yet.
+    fn runs(&self) -> bool {
+        self.by == EndedBy::Itself
+    }
+
+    async fn ask(&mut self, running: &mut Running, pulse: Duration) {
+        self.pulse = Instant::now() + pulse.clamp(BRIEFEST, FOREVER);
+        if !self.asked {
+            self.asked = true;
+            running.ask().await;
+        }
+    }
+
+    async fn end(&mut self, by: EndedBy, running: &mut Running, grace: Duration) {
+        self.by = by;
+        self.overdue = Instant::now() + grace.min(FOREVER) + DAWDLES;
+        running.kill(grace).await;
+    }
+
+    fn over(&self, ended: Ended) -> Driven {
+        let by = if ended.lapsed { EndedBy::Lease } else { self.by };
+        Driven { ended, by }
+    }
+
+    /// The keeper died, by itself or because it was given up. What it would have counted is not known.
+    fn lost(&self, error: ProcessError) -> Driven {
+        let survivors = match error {
+            ProcessError::KeeperLost { killed, .. } => killed,
+            ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } | ProcessError::LauncherGone => Vec::new(),
+        };
+        let exit = Exit::Signal(libc::SIGKILL);
+        let ended = Ended { exit, cpu_user_ms: 0, cpu_system_ms: 0, max_rss_kb: 0, survivors, lapsed: false };
+        Driven { ended, by: if self.runs() { EndedBy::KeeperLost } else { self.by } }
     }
 }
 

@@ -37,6 +37,7 @@ pub enum ProcessError {
     LauncherGone,
 }
 
-fn named(killed: &[String]) -> String {
+/// Who was killed, in a phrase.
+pub fn named(killed: &[String]) -> String {
     if killed.is_empty() { "nothing: its tree was gone".to_owned() } else { killed.join(", ") }
 }

@@ -14,7 +14,9 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_subreaper, setsid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_subreaper, set_parent_process_death_signal, setsid,
+};
 
 use super::contain::Group;
 use super::keeper_channel::KeeperChannel;
@@ -27,6 +29,8 @@ const SETTLES: Duration = Duration::from_millis(20);
 const REAPS: Duration = Duration::from_secs(2);
 /// How often the tree is looked at between SIGTERM and SIGKILL.
 const LOOKS: Duration = Duration::from_millis(5);
+/// The part of a grace that is kept for SIGKILL to do its work; at most a tenth.
+const LAST: Duration = Duration::from_millis(250);
 
 /// The hidden verb. To be called first thing in `main`, before anything is parsed or any thread started; standard
 /// input is the channel. Exit status 0 when the tree is empty, 70 when the keeper itself could not work.
@@ -48,7 +52,10 @@ fn keep() -> std::io::Result<()> {
     let group = group.map(Group::at);
     match start(&program, stdio, group.as_ref()) {
         Ok(root) => watch(Tree::new(root, group), Duration::from_millis(lease_ms), &mut channel),
-        Err(detail) => channel.report(&Report::Unstartable { detail }),
+        Err(detail) => {
+            let _left_for_the_next_resume = group.as_ref().map(Group::remove);
+            channel.report(&Report::Unstartable { detail });
+        }
     }
     Ok(())
 }
@@ -89,8 +96,21 @@ fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3], group: Option
     if let Some(group) = group {
         group.admit(&mut command);
     }
+    die_with_us(&mut command);
     let child = command.spawn().map_err(|error| error.to_string())?;
     Pid::from_raw(child.id().cast_signed()).ok_or_else(|| "it has no process id".to_owned())
+}
+
+/// Lets the program die with the keeper, should that be killed.
+fn die_with_us(command: &mut Command) {
+    #[expect(unsafe_code, reason = "a child asks for it between fork and exec")]
+    // SAFETY: the closure makes one system call, without allocation or locks.
+    unsafe {
+        command.pre_exec(|| {
+            let _found_by_a_sweep_then = set_parent_process_death_signal(Some(Signal::KILL));
+            Ok(())
+        });
+    }
 }
 
 fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) {
@@ -142,11 +162,11 @@ fn obey(tree: &mut Tree, channel: &mut KeeperChannel) -> bool {
     told
 }
 
-/// The kill ladder: SIGTERM, grace, SIGKILL, empty. A further kill order, or the end of `omk`, shortens the grace.
+/// The kill ladder: SIGTERM, most of the grace, SIGKILL, empty: when the grace is over, nothing is left. A further kill order, or the end of `omk`, shortens the grace.
 fn stop(tree: &mut Tree, channel: &mut KeeperChannel, grace: Duration) {
     tree.signal(Signal::TERM);
     tree.signal(Signal::CONT);
-    let mut deadline = later(grace);
+    let mut deadline = later(grace - LAST.min(grace / 10));
     tree.settle(grace.min(LOOKS));
     while !tree.is_empty() && Instant::now() < deadline && !channel.is_closed() {
         if wait_for_order(channel, LOOKS) {

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::time::timeout;
 
 use super::contain::Group;
 use super::error::ProcessError;
@@ -19,6 +20,9 @@ use super::program::{Ended, Order, Program, Report};
 use super::spawn::{Job, fault};
 use super::sweep::sweep;
 use crate::domain::vitals::Vitals;
+
+/// How long a keeper may take to start its program.
+const STARTS: Duration = Duration::from_secs(60);
 
 /// The keeper's process, handed back to the launcher's thread in the end.
 pub(super) struct Keeper {
@@ -101,7 +105,11 @@ impl Running {
         let dir = group.as_ref().map(|group| group.dir().to_owned());
         let mut running = Self { channel, partial: Vec::new(), keeper, program: name, pid: 0, marker, group, streams };
         running.order(&Order::Start { program, lease_ms, group: dir }).await.map_err(fault("tell it what to start"))?;
-        match running.report().await? {
+        let first = match timeout(STARTS, running.report()).await {
+            Ok(first) => first?,
+            Err(_hung) => return Err(running.lost()),
+        };
+        match first {
             Report::Started { pid } => running.pid = pid,
             Report::Unstartable { detail } => {
                 return Err(ProcessError::Unstartable { program: running.program.clone(), detail });
@@ -185,6 +193,7 @@ impl Running {
     }
 
     fn lost(&self) -> ProcessError {
+        self.kill_keeper();
         let keeper = self.keeper.pid();
         let killed = sweep(&self.marker, keeper, self.group.as_ref());
         ProcessError::KeeperLost { program: self.program.clone(), keeper, killed }

@@ -2,7 +2,7 @@
 //!
 //! A process that was started under a keeper bears a marker in its environment, and where the system gives us control
 //! groups it is in one. Either is enough to find it, whoever its parent is now. Invariant: nothing is killed that bears
-//! neither.
+//! neither, but for what descends from a process that does.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::contain::{Group, PREFIX, place};
 use super::sanitise::one_line;
-use super::tree::{Process, processes};
+use super::tree::{Process, below, processes};
 
 /// The variable that every process under a keeper inherits.
 pub(super) const MARKER: &str = "OMK_TREE";
@@ -61,14 +61,14 @@ fn abandoned_groups() -> Vec<Group> {
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('.').next()?.parse::<u32>().ok());
         owner.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
     });
-    abandoned.map(|entry| Group::at(entry.path())).collect()
+    abandoned.map(|entry| Group::at(entry.path())).filter(|group| !group.is_foreign()).collect()
 }
 
 fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String>) {
     let deadline = Instant::now() + RESISTS;
     let mut pause = Duration::from_micros(250);
     loop {
-        let found: Vec<_> = processes().into_iter().filter(|p| !p.zombie() && wanted(p)).collect();
+        let found = find(wanted);
         for process in &found {
             let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
             let pid = process.pid.as_raw_pid();
@@ -80,6 +80,16 @@ fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
+}
+
+/// Who is wanted, and all below them: a child that has cleaned its environment is found while its parent is there.
+fn find(wanted: &dyn Fn(&Process) -> bool) -> Vec<Process> {
+    let me = std::process::id().cast_signed();
+    let others = processes().into_iter().filter(|p| p.pid.as_raw_pid() != me);
+    let (mut found, rest): (Vec<_>, Vec<_>) = others.partition(|p| wanted(p));
+    found.extend(below(found.iter().map(|p| p.pid.as_raw_pid()).collect::<Vec<_>>(), rest));
+    found.retain(|p| !p.zombie());
+    found
 }
 
 fn remember(killed: &mut BTreeMap<i32, String>, pids: &[Pid]) {

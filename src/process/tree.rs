@@ -178,8 +178,12 @@ impl Process {
 }
 
 fn descendants() -> Vec<Process> {
-    let mut rest = processes();
-    let mut family = BTreeSet::from([std::process::id().cast_signed()]);
+    below([std::process::id().cast_signed()], processes())
+}
+
+/// The children of `roots` in a process table, their children, and so on, without the roots.
+pub(super) fn below(roots: impl IntoIterator<Item = i32>, mut rest: Vec<Process>) -> Vec<Process> {
+    let mut family: BTreeSet<i32> = roots.into_iter().collect();
     let mut found = Vec::new();
     loop {
         let (children, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|p| family.contains(&p.parent));

@@ -33,7 +33,7 @@ use crate::domain::order::{Fault, GateOrder};
 use crate::domain::task::{GateCommand, GateKind};
 use crate::ports::{Artifacts, Effect, Gates, Pulse};
 use crate::process::drive::{Driven, EndedBy, Heard, Limits, drive};
-use crate::process::error::ProcessError;
+use crate::process::error::{ProcessError, named};
 use crate::process::output::Bounded;
 use crate::process::program::{Exit, Program};
 use crate::process::sanitise::{sanitise, tail_lines};
@@ -206,9 +206,9 @@ impl Inner {
             }
             Heard::Vitals(vitals) => drop(watch.pulse.send(vitals)),
         };
-        let driven = drive(running, limits, &watch.stop, &mut sink).await.map_err(|error| fault_of(order, &error))?;
+        let driven = drive(running, limits, &watch.stop, &mut sink).await;
         Ok(Seen {
-            outcome: outcome_of(&driven),
+            outcome: outcome_of(&driven).map_err(|detail| Fault { what: what(order), detail })?,
             duration: started.elapsed(),
             output: sanitise(&output.finish()),
             tests: tests.map(TestOutput::finish).unwrap_or_default(),
@@ -257,12 +257,15 @@ fn argv(command: &GateCommand) -> (OsString, Vec<OsString>) {
     }
 }
 
-fn outcome_of(driven: &Driven) -> GateOutcome {
+/// The verdict; `Err` where our own machinery ended the gate, which says nothing about its tree.
+fn outcome_of(driven: &Driven) -> Result<GateOutcome, String> {
     match (driven.by, driven.ended.exit) {
-        (EndedBy::Timeout, _) => GateOutcome::TimedOut,
-        (EndedBy::Stop, _) => GateOutcome::Stopped,
-        (EndedBy::Itself, Exit::Code(0)) => GateOutcome::Green,
-        (EndedBy::Itself, exit) => GateOutcome::Red { exit: exit.status() },
+        (EndedBy::Timeout, _) => Ok(GateOutcome::TimedOut),
+        (EndedBy::Stop, _) => Ok(GateOutcome::Stopped),
+        (EndedBy::Itself, Exit::Code(0)) => Ok(GateOutcome::Green),
+        (EndedBy::Itself, exit) => Ok(GateOutcome::Red { exit: exit.status() }),
+        (EndedBy::Lease, _) => Err("omk stood still for longer than the lease, so its keeper ended it".to_owned()),
+        (EndedBy::KeeperLost, _) => Err(format!("its keeper died; killed {}", named(&driven.ended.survivors))),
     }
 }
 
@@ -277,5 +280,9 @@ fn scope_label(scope: &GateScope) -> String {
 
 fn fault_of(order: &GateOrder, error: &ProcessError) -> Fault {
     let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-    Fault { what: format!("run the gate `{}`", order.gate.name), detail: format!("failed to {error}{cause}") }
+    Fault { what: what(order), detail: format!("failed to {error}{cause}") }
+}
+
+fn what(order: &GateOrder) -> String {
+    format!("run the gate `{}`", order.gate.name)
 }
