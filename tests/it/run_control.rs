@@ -173,7 +173,8 @@ fn a_process_that_answers_nobody_is_ended_and_the_goal_is_paused() {
 
 /// A slice that asks once and then does what it was told.
 fn asking(scene: &Scene) -> String {
-    let told = "if grep -q 'yes: bl[u]e' $OMK_TASK_FILE; then echo blue > asks.txt; exit 0; fi\n";
+    // Its own text is in the file, too: the pattern must not find itself.
+    let told = "if grep -q 'yes[:] blue' $OMK_TASK_FILE; then echo blue > asks.txt; exit 0; fi\n";
     let ask = "echo '{\"type\":\"ask\",\"text\":\"Which colour?\"}'; touch ".to_owned();
     slice("asks", "writes = [\"asks.txt\"]", &format!("{told}{ask}{}", scene.mark("asked").display()))
 }
