@@ -3,22 +3,31 @@
 //! Owns the reading of events: a line of standard output that is a JSON object of a known type is an event, every
 //! other line is narrative. All of it goes into the log, within bounds.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
-use crate::process::drive::{Driven, EndedBy, Stream};
+use crate::process::drive::{Driven, EndedBy, Heard, Stream};
 use crate::process::output::{Bounded, Lines};
 use crate::process::program::Exit;
 use crate::process::sanitise::{sanitise, tail_lines};
 
 /// The longest line that can be an event, in bytes.
 const LONGEST_EVENT: usize = 256 * 1024;
-/// The most events of one run that are passed on; the log has the rest.
+/// The most reports of use, and the most other events, of one run that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
+/// How often it is said at most that there is output.
+const SAYS: Duration = Duration::from_millis(250);
 /// How much of what an agent printed last is quoted, in bytes.
 const EXCERPT: usize = 4096;
+
+/// What is said of an agent that its keeper ended.
+const LAPSED: &str = "omk stood still for longer than its lease, so its keeper ended it";
 
 /// Who answers for exit statuses 126 and 127, with which a shell says that there is no such program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +41,15 @@ pub(super) enum MissingProgram {
 /// The listening side.
 pub(super) struct Conversation {
     events: AgentSigns,
+    /// When it was last said that there is output.
+    said: Option<Instant>,
     lines: Option<Lines>,
     log: Bounded,
     last_errors: Bounded,
     last_output: Bounded,
     spoke: bool,
+    /// How many reports of use were passed on; a flood of words does not drown them.
+    metered: usize,
     passed_on: usize,
     question: Option<String>,
     /// The refusal of its provider, while that is its last word.
@@ -52,11 +65,13 @@ impl Conversation {
     pub(super) fn new(events: AgentSigns) -> Self {
         Self {
             events,
+            said: None,
             lines: Some(Lines::new(LONGEST_EVENT)),
             log: Bounded::default(),
             last_errors: Bounded::new(0, EXCERPT),
             last_output: Bounded::new(0, EXCERPT),
             spoke: false,
+            metered: 0,
             passed_on: 0,
             question: None,
             refusal: None,
@@ -64,9 +79,25 @@ impl Conversation {
         }
     }
 
+    /// Takes what is heard next.
+    pub(super) fn hear(&mut self, heard: Heard<'_>) {
+        match heard {
+            Heard::Bytes(stream, bytes) => self.listen(stream, bytes),
+            Heard::Vitals(vitals) => self.sign(AgentSign::Vitals(vitals)),
+        }
+    }
+
+    fn sign(&self, sign: AgentSign) {
+        let _nobody_listens = self.events.send(sign);
+    }
+
     /// Takes the next piece of output.
-    pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8]) {
+    fn listen(&mut self, stream: Stream, bytes: &[u8]) {
         self.log.push(bytes);
+        if self.said.is_none_or(|at| at.elapsed() >= SAYS) {
+            self.said = Some(Instant::now());
+            self.sign(AgentSign::Output);
+        }
         match stream {
             Stream::Errors => self.last_errors.push(bytes),
             Stream::Output => {
@@ -93,9 +124,18 @@ impl Conversation {
                 self.refusal = Some((provider.clone(), *until, detail.clone()));
             }
         }
-        if self.passed_on < MOST_EVENTS {
-            self.passed_on += 1;
-            let _nobody_listens = self.events.send(AgentSign::Event(event));
+        let count = match &event {
+            AgentEvent::Usage { .. } => &mut self.metered,
+            AgentEvent::Message { .. }
+            | AgentEvent::Propose { .. }
+            | AgentEvent::Tool { .. }
+            | AgentEvent::Ask { .. }
+            | AgentEvent::Done { .. }
+            | AgentEvent::Limited { .. } => &mut self.passed_on,
+        };
+        if *count < MOST_EVENTS {
+            *count += 1;
+            self.sign(AgentSign::Event(event));
         }
     }
 
@@ -119,6 +159,11 @@ impl Conversation {
                     Some((provider, until, detail)) => AgentEnd::Limited { provider, until, detail },
                     None => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
                 }
+            }
+            EndedBy::Lease => AgentEnd::Failed { detail: LAPSED.to_owned() },
+            EndedBy::KeeperLost => {
+                let killed = driven.ended.survivors.len();
+                AgentEnd::Failed { detail: format!("its keeper died; {killed} of its processes were killed") }
             }
         };
         (end, self.usage.total(), log)

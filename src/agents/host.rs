@@ -120,13 +120,17 @@ impl AgentSetup {
         let file = TaskFile::create(&self.tasks, &format!("{attempt}.json"), &document)
             .map_err(|error| AgentEnd::Failed { detail: format!("its task file cannot be written: {error}") })?;
         let program = self.program(task, argv, &file);
-        let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split };
+        let lease = Duration::from_millis(task.lease_ms);
+        let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
         let running = self.launcher.launch(spec).await.map_err(end_of)?;
         let mut conversation = Conversation::new(events);
-        let limits =
-            Limits { timeout: Duration::from_millis(task.timeout_ms), grace: Duration::from_millis(task.grace_ms) };
-        let driven = drive(running, limits, stop, &mut |stream, bytes| conversation.hear(stream, bytes)).await;
-        Ok(Heard { driven: driven.map_err(end_of)?, conversation, missing })
+        let limits = Limits {
+            timeout: Duration::from_millis(task.timeout_ms),
+            grace: Duration::from_millis(task.grace_ms),
+            pulse: Duration::from_millis(task.pulse_ms),
+        };
+        let driven = drive(running, limits, stop, &mut |heard| conversation.hear(heard)).await;
+        Ok(Heard { driven, conversation, missing })
     }
 
     /// The command line of the task's agent.

@@ -9,16 +9,23 @@ pub mod error;
 pub mod hidden;
 pub mod request;
 
+mod budget;
 mod check;
 mod control;
 mod create;
 mod drive;
 mod garbage;
+mod live;
 mod plan;
 mod projection;
 mod read;
+mod readers;
+mod recovery;
+mod serve;
 mod shutdown;
 mod system;
+mod watchdog;
+mod why;
 
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
+use crate::cli::goal::stop;
 use crate::cli::output::{safe, style, words};
 use crate::cli::progress::Progress;
 use crate::cli::summary;
@@ -31,10 +32,11 @@ impl<'a> SettledDocument<'a> {
 
 /// Drives a goal until it settles, showing it; says on stderr first where it works and under which conditions.
 pub fn drive(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Result<Settled, Failure> {
-    let view = context.omk.view(id, None)?;
+    let taken = context.omk.take_up(id, how)?;
+    let view = taken.view()?;
     context.output.note(&opening(context, &view, notes));
     let progress = Progress::start(context.output, context.typist(id), &view);
-    let settled = context.omk.drive(id, how, progress.sink());
+    let settled = taken.drive(progress.sink());
     progress.finish();
     Ok(with_way_on(settled?))
 }
@@ -48,17 +50,31 @@ pub fn drive_and_conclude(context: &Context, id: &GoalId, how: Drive, notes: &[S
 /// Shows how a goal came back; returns the exit code.
 pub fn conclude(context: &Context, settled: &Settled) -> Result<u8, Failure> {
     let exit = exit_code(settled);
+    if settled.status == GoalStatus::Ready
+        && let Some(moved) = context.omk.base_moved(&settled.id)
+    {
+        context.output.note(&format!("{} {}\n", style::paint(style::WARN, "note:"), safe::line(&moved)));
+    }
+    match show_end(context, settled, exit) {
+        // The signal says why nobody reads: a pipe or a terminal that closed. Somebody may still hear this.
+        Err(Failure::Output(_)) if settled.signal.is_some() => {
+            context.output.complain(&stop::text(settled, &context.commands(&settled.next)));
+            Ok(exit)
+        }
+        shown => shown.map(|()| exit),
+    }
+}
+
+fn show_end(context: &Context, settled: &Settled, exit: u8) -> Result<(), Failure> {
     if context.output.json {
-        context.output.document(&SettledDocument::of(settled, exit))?;
-        return Ok(exit);
+        return context.output.document(&SettledDocument::of(settled, exit));
     }
     let view = context.omk.view(&settled.id, None)?;
     let proof = context.omk.proof(&settled.id).ok();
     let directory = context.omk.goal_dir(&settled.id);
     let next = context.commands(&settled.next);
     let end = summary::End { settled, view: &view, proof: proof.as_ref(), directory: &directory, next: &next };
-    context.output.result(&end.text())?;
-    Ok(exit)
+    context.output.result(&end.text())
 }
 
 /// The exit code of a command that drove a goal: of its status, or 128 and the signal that ended it.

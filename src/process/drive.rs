@@ -1,6 +1,7 @@
 //! Takes a running program to its end: reads what it prints, ends it at its timeout or when asked to stop.
 //!
-//! Owns the clocks of one program. Never keeps output: whoever calls decides what to keep of it.
+//! Owns the clocks of one program. Never keeps output: whoever calls decides what to keep of it. Invariant: when a drive
+//! is over, nothing of the program's tree is left, whether its keeper did its work, hung or died.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,23 +12,40 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ProcessError;
-use super::program::Ended;
-use super::running::Running;
+use super::program::{Ended, Exit};
+use super::running::{News, Running};
+use crate::domain::vitals::Vitals;
 
 /// Read at once from a pipe.
 const CHUNK: usize = 16 * 1024;
 /// Read at most after the end of the tree, should somebody outside hold the pipe open and go on writing.
 const LAST: usize = 1 << 20;
+/// How long a keeper may take for its work beyond the grace, before it counts as hung: it takes ten seconds itself to
+/// say that a process resists SIGKILL.
+const DAWDLES: Duration = Duration::from_secs(12);
+/// The shortest time between two questions.
+const BRIEFEST: Duration = Duration::from_millis(10);
 /// The longest timeout that is kept; beyond it there is none.
 const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 
-/// How long a program may take.
+/// How long a program may take, and how often it is asked after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From its start to SIGTERM.
     pub timeout: Duration,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
+    /// Between two questions after its processes; each renews the keeper's lease.
+    pub pulse: Duration,
+}
+
+/// What is heard of a program while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// A piece of its output.
+    Bytes(Stream, &'a [u8]),
+    /// How its processes are.
+    Vitals(Vitals),
 }
 
 /// Which stream a piece of output came from.
@@ -48,6 +66,10 @@ pub enum EndedBy {
     Timeout,
     /// The stop token.
     Stop,
+    /// Its keeper, which had no word of this process for the whole lease.
+    Lease,
+    /// The death of its keeper; the survivors are those who were killed then.
+    KeeperLost,
 }
 
 /// How it ended, and why.
@@ -59,33 +81,102 @@ pub struct Driven {
     pub by: EndedBy,
 }
 
-/// Gives each piece of output to `sink` as it comes and resolves when nothing of the program's tree is left.
+/// Gives what is heard to `sink` as it comes and resolves when nothing of the program's tree is left. A keeper that does
+/// not end its tree some seconds after it should have is killed, and its tree swept.
 pub async fn drive(
     mut running: Running,
     limits: Limits,
     stop: &CancellationToken,
-    sink: &mut (dyn FnMut(Stream, &[u8]) + Send),
-) -> Result<Driven, ProcessError> {
+    sink: &mut (dyn FnMut(Heard<'_>) + Send),
+) -> Driven {
     let mut stdout = Reader::new(running.streams.stdout.take());
     let mut stderr = Reader::new(running.streams.stderr.take());
-    let deadline = Instant::now() + limits.timeout.min(FOREVER);
-    let mut by = EndedBy::Itself;
-    let ended = loop {
-        let free = by == EndedBy::Itself;
+    let mut clocks = Clocks::start(&limits);
+    let driven = loop {
         tokio::select! {
-            ended = running.wait() => break ended?,
-            bytes = stdout.next() => sink(Stream::Output, bytes),
-            bytes = stderr.next() => sink(Stream::Errors, bytes),
-            () = stop.cancelled(), if free => by = EndedBy::Stop,
-            () = sleep_until(deadline), if free => by = EndedBy::Timeout,
-        }
-        if free && by != EndedBy::Itself {
-            running.kill(limits.grace).await;
+            said = running.next() => match said {
+                Ok(News::Vitals(vitals)) => {
+                    clocks.asked = false;
+                    sink(Heard::Vitals(vitals));
+                }
+                Ok(News::Ended(ended)) => break clocks.over(ended),
+                Err(error) => break clocks.lost(error),
+            },
+            bytes = stdout.next() => sink(Heard::Bytes(Stream::Output, bytes)),
+            bytes = stderr.next() => sink(Heard::Bytes(Stream::Errors, bytes)),
+            () = sleep_until(clocks.pulse), if clocks.runs() => clocks.ask(&mut running, limits.pulse).await,
+            () = stop.cancelled(), if clocks.runs() => clocks.end(EndedBy::Stop, &mut running, limits.grace).await,
+            () = sleep_until(clocks.deadline), if clocks.runs() => {
+                clocks.end(EndedBy::Timeout, &mut running, limits.grace).await;
+            }
+            () = sleep_until(clocks.overdue), if !clocks.runs() => {
+                running.kill_keeper();
+                clocks.overdue += FOREVER;
+            }
         }
     };
-    stdout.drain(&mut |bytes| sink(Stream::Output, bytes));
-    stderr.drain(&mut |bytes| sink(Stream::Errors, bytes));
-    Ok(Driven { ended, by })
+    stdout.drain(&mut |bytes| sink(Heard::Bytes(Stream::Output, bytes)));
+    stderr.drain(&mut |bytes| sink(Heard::Bytes(Stream::Errors, bytes)));
+    driven
+}
+
+/// When something is due, and who has ended the program so far.
+struct Clocks {
+    by: EndedBy,
+    deadline: Instant,
+    pulse: Instant,
+    /// Whether the keeper owes an answer: a keeper that hangs is not asked again, and its lease runs out.
+    asked: bool,
+    overdue: Instant,
+}
+
+impl Clocks {
+    fn start(limits: &Limits) -> Self {
+        let now = Instant::now();
+        let deadline = now + limits.timeout.min(FOREVER);
+        Self {
+            by: EndedBy::Itself,
+            deadline,
+            pulse: now + limits.pulse.clamp(BRIEFEST, FOREVER),
+            asked: false,
+            overdue: now + FOREVER,
+        }
+    }
+
+    /// Whether nobody has ended the program yet.
+    fn runs(&self) -> bool {
+        self.by == EndedBy::Itself
+    }
+
+    async fn ask(&mut self, running: &mut Running, pulse: Duration) {
+        self.pulse = Instant::now() + pulse.clamp(BRIEFEST, FOREVER);
+        if !self.asked {
+            self.asked = true;
+            running.ask().await;
+        }
+    }
+
+    async fn end(&mut self, by: EndedBy, running: &mut Running, grace: Duration) {
+        self.by = by;
+        self.overdue = Instant::now() + grace.min(FOREVER) + DAWDLES;
+        running.kill(grace).await;
+    }
+
+    fn over(&self, ended: Ended) -> Driven {
+        let by = if ended.lapsed { EndedBy::Lease } else { self.by };
+        Driven { ended, by }
+    }
+
+    /// The keeper died, by itself or because it was given up. What it would have counted is not known.
+    fn lost(&self, error: ProcessError) -> Driven {
+        let survivors = match error {
+            ProcessError::KeeperLost { killed, .. } => killed,
+            ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } | ProcessError::LauncherGone => Vec::new(),
+        };
+        let exit = Exit::Signal(libc::SIGKILL);
+        let ended = Ended { exit, cpu_user_ms: 0, cpu_system_ms: 0, max_rss_kb: 0, survivors, lapsed: false };
+        Driven { ended, by: if self.runs() { EndedBy::KeeperLost } else { self.by } }
+    }
 }
 
 /// A pipe until its end; after that it is silent.

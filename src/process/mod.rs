@@ -9,10 +9,12 @@
     reason = "this is the room that starts processes, and its threads have no runtime to sleep on"
 )]
 
+mod contain;
 pub mod detached;
 pub mod direct;
 pub mod drive;
 pub mod error;
+pub mod holder;
 pub mod keeper;
 mod keeper_channel;
 pub mod output;
@@ -20,4 +22,5 @@ pub mod program;
 pub mod running;
 pub mod sanitise;
 pub mod spawn;
+pub mod sweep;
 mod tree;

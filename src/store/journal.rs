@@ -26,11 +26,14 @@ use crate::store::layout::{FILE_MODE, sync_directory};
 use crate::store::lock::GoalLock;
 use crate::store::reader::{read_events, refuse};
 use crate::store::replay::replay;
-use crate::store::tail::{TornTail, cut};
+use crate::store::tail::{TornTail, cut, keep_damaged};
 use crate::store::writer::{Append, Medium, Writer};
 
 /// The space kept for writing the end of a run on a full disk, in bytes.
 const BALLAST: u64 = 256 * 1024;
+
+/// What of it the file system may need itself, in bytes.
+const SLACK: u64 = 8 * 1024;
 
 /// A journal that was there already.
 #[derive(Debug)]
@@ -73,7 +76,11 @@ impl FileJournal {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::NoJournal { path }),
             file => file.map_err(StoreError::io("open", &path))?,
         };
-        let contents = read_events(&path)?;
+        let contents = read_events(&path).inspect_err(|error| {
+            if let StoreError::Corrupt { .. } = error {
+                keep_damaged(lock.dir());
+            }
+        })?;
         let torn = match contents.torn_bytes {
             0 => None,
             bytes => Some(cut(lock.dir(), &file, contents.bytes, bytes)?),
@@ -194,7 +201,13 @@ impl Medium for FileMedium {
     }
 
     fn cut_back(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)
+        self.file.set_len(length)?;
+        if self.disk_full.load(Ordering::Acquire) {
+            // What the ballast left free is the journal's, or an agent's log would take it. Best effort: without, the
+            // run may end without its last words.
+            let _ = rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::KEEP_SIZE, length, BALLAST - SLACK);
+        }
+        Ok(())
     }
 
     fn free_ballast(&mut self) -> bool {

@@ -83,11 +83,10 @@ fn accounts((slice, role): &Work) -> [Account; 3] {
 impl Ledger {
     /// Takes in the next record of the journal.
     pub fn follow(&mut self, event: &Event) {
-        // Said between runs as well as within them: no sign that a run was alive.
-        let outside = matches!(event.actor, ActorName::Operator | ActorName::Journal);
-        // What lies between a crash and the next run was nobody's time.
-        let begins = matches!(event.fact, Fact::RunStarted { .. });
-        if !outside && !begins {
+        // What is said between runs as well as within them is no sign that a run was alive.
+        let outside = matches!(event.actor, ActorName::Operator | ActorName::Journal)
+            || matches!(event.fact, Fact::RunStarted { .. } | Fact::LeftoversCleared(_));
+        if !outside {
             self.time.touch(event.ts);
         }
         self.apply(&event.fact, event.attempt.as_ref(), event.ts);
@@ -308,17 +307,14 @@ impl Ledger {
         self.standings.get(account).is_some_and(|standing| standing.noticed.contains(&budget))
     }
 
-    /// Milliseconds of a run until the first limit of time is used up, as things go now; `None` without one.
+    /// Milliseconds of a run until the first limit of time can be used up; `None` where none is open.
     fn time_left_ms(&self) -> Option<u64> {
         let left = |account: &Account| {
-            let limit = self.limits_of(account).time_ms?;
+            let limit = self.limits_of(account).time_ms.filter(|_| self.exhausted(account).is_none())?;
             let left = limit.saturating_sub(self.spent(account, BudgetKind::Time));
-            let at_once = self.working.keys().filter(|work| accounts(work).contains(account)).count();
-            match (account, at_once) {
-                (Account::Goal, _) => Some(left),
-                (Account::Slice(_) | Account::Role(_), 0) => None,
-                (Account::Slice(_) | Account::Role(_), several) => Some(left / several as u64),
-            }
+            // Several agents use up an account together; one that is idle may be at work at once.
+            let at_once = self.working.keys().filter(|work| accounts(work).contains(account)).count().max(1);
+            Some(if account.is_goal() { left } else { left / at_once as u64 })
         };
         std::iter::once(&Account::Goal).chain(self.standings.keys()).filter_map(left).min()
     }

@@ -228,6 +228,7 @@ pub fn summary(view: &GoalView, orphaned: bool) -> GoalSummary {
         slices: u32::try_from(view.slices.len()).unwrap_or(u32::MAX),
         tokens: view.budget.usage.tokens(),
         usd_micros: view.budget.usage.usd_micros,
+        usd_complete: view.budget.usd_complete,
         needs: needs(view),
     }
 }

@@ -4,7 +4,10 @@
 
 mod agents;
 mod architecture;
+mod budget;
+mod budget_actor;
 mod cli;
+mod cli_budget;
 mod cli_screens;
 mod config;
 mod demo;
@@ -27,11 +30,17 @@ mod review;
 mod run_agents;
 mod run_bad_input;
 mod run_budget;
+mod run_control;
+mod run_crash;
+mod run_faults;
+mod run_faults_disk;
 mod run_meanwhile;
 mod run_ready;
 mod run_red;
+mod run_stops;
 mod run_supervision;
 mod run_verbs;
+mod run_why;
 mod simulation;
 mod store;
 mod supervision;

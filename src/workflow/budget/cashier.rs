@@ -173,15 +173,14 @@ impl Cashier {
         self.measure(now);
         let meter = self.meters.entry((attempt.clone(), role)).or_default();
         meter.hear(id.as_deref(), model, &usage);
-        self.record(&attempt, role, None, &mut decided, now);
+        self.record((&attempt, role), None, &mut decided, now);
         self.check(&mut decided, Some(&attempt), now);
         decided
     }
 
     fn record(
         &mut self,
-        attempt: &AttemptRef,
-        role: Spender,
+        (attempt, role): (&AttemptRef, Spender),
         told: Option<&Usage>,
         decided: &mut Decided<Intent>,
         now: Reading,
@@ -210,7 +209,7 @@ impl Cashier {
     ) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.measure(now);
-        self.record(attempt, role, Some(&report.usage), &mut decided, now);
+        self.record((attempt, role), Some(&report.usage), &mut decided, now);
         let work = (attempt.slice.clone(), role);
         if self.ledger.holds(&work) {
             let settled = Fact::BudgetSettled { slice: attempt.slice.clone(), usage: report.usage };

@@ -72,7 +72,7 @@ fn a_death_after_any_record_can_be_resumed_to_the_same_tree() {
 fn a_second_death_soon_after_any_first_one_can_be_resumed_to_the_same_tree() {
     let wanted = undisturbed();
     for records in 1..wanted.records {
-        for further in [1, 2, 3, 5, 9, 14] {
+        for further in [2, 9] {
             let world = World::new(scenario());
             let what = format!("after record {records} and {further} more");
             dies(&world, Fate { die_after: Some(records), ..Fate::default() }, &what);
@@ -126,7 +126,7 @@ fn a_death_at_any_of_five_points_of_any_effect_can_be_resumed_to_the_same_tree()
 fn a_journal_that_fails_ends_the_run_at_once_and_the_goal_can_be_resumed() {
     let wanted = undisturbed();
     for number in 0..wanted.appends {
-        for written in [0, 1, usize::MAX] {
+        for written in [0, 2] {
             let world = World::new(scenario());
             let what = format!("append {number} failed with {written} records written");
             world.plan(Fate { journal_fails: Some((number, written)), ..Fate::default() });

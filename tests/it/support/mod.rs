@@ -6,6 +6,7 @@ pub(crate) mod git_goal;
 pub(crate) mod git_repo;
 pub(crate) mod journals;
 pub(crate) mod omk;
+pub(crate) mod orphan;
 pub(crate) mod places;
 pub(crate) mod scene;
 pub(crate) mod views;
