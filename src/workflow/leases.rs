@@ -44,7 +44,9 @@ impl Leases {
     pub fn take_over(&mut self, now: Moment) -> Vec<AttemptRef> {
         let over = self.until.iter().filter(|(_, until)| **until <= now);
         let over: Vec<_> = over.map(|(attempt, _)| attempt.clone()).collect();
-        over.iter().for_each(|attempt| drop(self.until.remove(attempt)));
+        for attempt in &over {
+            self.until.remove(attempt);
+        }
         over
     }
 }
