@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::git_repo::write_executable;
 use crate::support::omk::Ran;
-use crate::support::scene::{GATE, Scene};
+use crate::support::scene::{GATE, Scene, until};
 
 /// A scene with agents that follow scripts; `$M` is where marks are.
 struct Bench(Scene);
@@ -73,6 +73,49 @@ fn an_agent_that_says_nothing_and_changes_its_worktree_is_left_alone() {
     let slow = bench.agent("slow.sh", "for i in 1 2 3 4 5 6 7 8; do echo $i >> one.txt; sleep 0.3; done\n");
     assert_ready(&bench.run(&["one"], &slow, &[("OMK_STALL", "1s"), ("OMK_RETRIES", "0")]));
     assert_eq!(outcomes(&bench.0), [json!("passed")]);
+}
+
+#[test]
+fn an_agent_that_is_stopped_loses_its_lease_and_the_next_attempt_does_the_work() {
+    let bench = Bench(Scene::new());
+    let stops = bench.agent(
+        "stops.sh",
+        "[ $OMK_ATTEMPT = 1 ] && { echo $$ > $M/stopped; kill -STOP $$; }; echo $OMK_ATTEMPT > one.txt\n",
+    );
+    let stops = stops.replace("cmd:", "cmd:exec ");
+    assert_ready(&bench.run(&["one"], &stops, &[("OMK_LEASE", "1s")]));
+    let scene = &bench.0;
+    assert!(is_gone(&scene.mark("stopped")), "the stopped agent is still there");
+    assert_eq!(outcomes(scene), [json!("expired"), json!("passed")]);
+    let detail = "its lease ran out: no sign of life for 1s";
+    assert_eq!(scene.records_of("attempt_finished")[0]["outcome"]["detail"], detail);
+    assert_eq!(scene.integrated("one.txt"), "2");
+}
+
+#[test]
+fn an_answer_lets_a_slice_go_on_in_the_run_that_asks() {
+    let bench = Bench(Scene::new());
+    let asks = bench.agent(
+        "asks.sh",
+        "if [ $OMK_SLICE_ID = two ]; then while [ ! -e $M/go ]; do sleep 0.01; done; echo 2 > two.txt; exit; fi\n\
+         if grep -q 'use blue' $OMK_TASK_FILE; then echo blue > one.txt; exit; fi\n\
+         echo '{\"type\":\"ask\",\"text\":\"Which colour?\"}'\n",
+    );
+    let scene = &bench.0;
+    let plan = bench.plan(&["one", "two"]);
+    let mut session = scene.start(&["goal", "run", "Do it", "--until-ready", "--plan", &plan, "--agent", &asks]);
+    let journal = || scene.place.state().join("goals").exists() && scene.goal().join("events.jsonl").exists();
+    until("it asks", || journal() && !scene.records_of("question_asked").is_empty());
+    let wrong = scene.omk(&["goal", "answer", "a7", "--text", "use red"]);
+    assert!(wrong.code() != Some(0) && wrong.stderr().contains("a7"), "{}", wrong.stderr());
+    let answered = scene.omk(&["goal", "answer", "a1", "--text", "use blue"]);
+    assert_eq!(answered.code(), Some(0), "{}", answered.stderr());
+    until("it goes on", || !scene.records_of("slice_integrated").is_empty());
+    scene.make("go");
+    assert_eq!(session.code(), Some(0), "{}", session.stderr());
+    let said: Vec<_> = scene.records().into_iter().filter(|it| it["type"] == "question_answered").collect();
+    assert_eq!((said.len(), &said[0]["actor"]), (1, &json!("operator")));
+    assert_eq!((scene.records_of("run_started").len(), scene.integrated("one.txt")), (1, "blue".to_owned()));
 }
 
 #[test]
