@@ -279,3 +279,16 @@ fn a_spent_budget_of_tokens_stops_the_agents_and_more_of_it_goes_on() {
     world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
 }
+
+#[test]
+fn a_question_is_answered_while_another_slice_goes_on() {
+    let scenario = Scenario::of(&[("a", &[]), ("b", &[]), ("c", &["b"])])
+        .with("a", &[Behaviour::Ask, Behaviour::Succeed])
+        .with("b", &[Behaviour::Spend(60)]);
+    let world = World::new(scenario);
+    let acts = (8..60).map(|at| (at, Act::Answer)).collect();
+    let Ended::Settled(over) = run_with(&world, Drive::UntilReady, acts) else { panic!("died") };
+    check(&world);
+    assert_eq!(over.status, GoalStatus::Ready, "{over:?}");
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::QuestionAnswered { .. })), 1);
+}
