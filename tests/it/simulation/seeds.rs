@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use omk::domain::budget::{Account, Limits};
+use omk::domain::budget::Limits;
 use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
