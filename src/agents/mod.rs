@@ -7,6 +7,7 @@ mod cmd;
 mod conversation;
 pub mod environment;
 pub mod host;
+pub mod jsonrpc;
 pub mod name;
 pub mod script;
 mod task_document;
