@@ -9,5 +9,6 @@ pub mod environment;
 pub mod host;
 pub mod jsonrpc;
 pub mod name;
+pub mod policy;
 pub mod script;
 mod task_document;
