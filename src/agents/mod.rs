@@ -10,5 +10,6 @@ pub mod host;
 pub mod jsonrpc;
 pub mod name;
 pub mod policy;
+pub mod profile;
 pub mod script;
 mod task_document;
