@@ -11,5 +11,6 @@ pub mod jsonrpc;
 pub mod name;
 pub mod policy;
 pub mod profile;
+pub mod prompt;
 pub mod script;
 mod task_document;
