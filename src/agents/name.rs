@@ -41,23 +41,25 @@ pub fn parse_agent(text: &str) -> Result<AgentName, UnknownAgent> {
 
 /// Reads an agent's name, or says which ones there are.
 pub fn parse_agent_among(text: &str, profiles: &Profiles) -> Result<AgentName, UnknownAgent> {
-    let refuse = |problem| {
+    let refused = |problem| {
         let known: Vec<_> = FORMS.into_iter().chain(profiles.names()).collect();
-        Err(UnknownAgent { name: text.escape_debug().to_string(), problem, known: known.join(", ") })
+        UnknownAgent { name: text.escape_debug().to_string(), problem, known: known.join(", ") }
     };
-    let forms: [(&str, fn(String) -> AgentName); 2] = [("cmd:", AgentName::Command), ("acp:", AgentName::Acp)];
-    for (form, name) in forms {
-        match text.strip_prefix(form) {
-            Some(command) if command.trim().is_empty() => return refuse("has no command"),
-            Some(command) if command.contains('\0') => return refuse("holds a zero byte"),
-            Some(command) => return Ok(name(command.to_owned())),
-            None => {}
-        }
+    let command = |command: &str| match command {
+        empty if empty.trim().is_empty() => Err(refused("has no command")),
+        zero if zero.contains('\0') => Err(refused("holds a zero byte")),
+        command => Ok(command.to_owned()),
+    };
+    if let Some(line) = text.strip_prefix("cmd:") {
+        return command(line).map(AgentName::Command);
+    }
+    if let Some(line) = text.strip_prefix("acp:") {
+        return command(line).map(AgentName::Acp);
     }
     match text {
         "script" => Ok(AgentName::Script),
         name if profiles.find(name).is_some() => Ok(AgentName::Profile(name.to_owned())),
-        _ => refuse("is not known"),
+        _ => Err(refused("is not known")),
     }
 }
 
