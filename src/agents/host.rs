@@ -84,7 +84,7 @@ fn probe_profile(profile: &AgentProfile, cwd: &Path, env: &AgentEnvironment) -> 
     let path = profile.env.get("PATH").map(OsString::from).or_else(|| env.value("PATH").cloned());
     let program = profile.command.first().map(String::as_str).unwrap_or_default();
     cmd::probe(program, cwd, path.as_deref())
-        .map_err(|problem| format!("agent {} cannot be used: {problem}; {}", profile.name, profile.mend()))
+        .map_err(|problem| format!("{problem}; {}", profile.mend()))
 }
 
 impl Agents for AgentHost {
@@ -170,7 +170,7 @@ impl AgentSetup {
             }
             Ok(AgentName::Profile(name) | AgentName::Acp(name)) => {
                 let protocols = "its protocol is not one that this version speaks; docs/agents.md has those that are";
-                Err(AgentEnd::Unavailable { detail: format!("agent {name} cannot be used: {protocols}") })
+                Err(AgentEnd::Unavailable { detail: format!("{name}: {protocols}") })
             }
             Err(unknown) => Err(AgentEnd::Unavailable { detail: unknown.to_string() }),
         }

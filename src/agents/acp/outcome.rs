@@ -77,7 +77,7 @@ fn exit_of(driven: &Driven) -> String {
 }
 
 fn unavailable(profile: &AgentProfile, problem: &str, words: &str) -> AgentEnd {
-    let detail = format!("agent {} cannot be used: {problem}; {}", profile.name, profile.mend());
+    let detail = format!("{}: {problem}; {}", profile.name, profile.mend());
     AgentEnd::Unavailable { detail: with_words(detail, words) }
 }
 
