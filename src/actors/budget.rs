@@ -1,75 +1,124 @@
-//! The budget actor: counts time and use, and says when a limit is reached.
+//! The budget actor: lets agents start, counts time and use, and says when a limit is reached.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient};
+use tokio::sync::oneshot;
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::budget::{BudgetKind, Spender};
+use crate::domain::budget::{Account, Limits};
 use crate::domain::decided::Decided;
-use crate::domain::event::{ActorName, Fact};
+use crate::domain::event::ActorName;
 use crate::domain::ids::{AttemptRef, Seq};
-use crate::messages::budget::UsageSeen;
-use crate::messages::goal::{Begin, Exhausted};
+use crate::messages::budget::{Reserve, Settle, SliceExhausted, UsageSeen};
+use crate::messages::goal::{Begin, Exhausted, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
+use crate::messages::operator::AddBudget;
 use crate::messages::{Undelivered, tell};
 use crate::ports::Clock;
-use crate::workflow::budget::Ledger;
+use crate::workflow::budget::cashier::{Cashier, Intent, Reading, Reported, reason};
+use crate::workflow::budget::{Ledger, Short};
 
 /// Whom the budget speaks to.
 pub struct Wires {
     /// Is told when a limit is used up.
     pub controller: Recipient<Exhausted>,
+    /// Gives up a slice whose limit is used up.
+    pub scheduler: Recipient<SliceExhausted>,
     /// What cannot be goes here.
     pub supervisor: Recipient<Defect>,
 }
 
 /// The actor.
 pub struct BudgetActor {
-    ledger: Ledger,
-    /// Whether this tree begins the run, so that the journal does not say so yet.
-    begins_run: bool,
+    /// The ledger as folded from the journal, until the run begins; and whether this tree begins it.
+    folded: Option<(Ledger, bool)>,
+    cashier: Option<Cashier>,
     clock: Arc<dyn Clock>,
-    outbox: Outbox<BudgetKind>,
+    outbox: Outbox<Intent>,
     wires: Wires,
+    asking: BTreeMap<AttemptRef, oneshot::Sender<Result<(), String>>>,
+    extending: VecDeque<oneshot::Sender<Result<Limits, String>>>,
     _guard: ExitGuard,
 }
 
 impl BudgetActor {
     /// An actor over a ledger that was folded from the journal.
     pub fn new(
-        (ledger, begins_run): (Ledger, bool),
+        folded: (Ledger, bool),
         clock: Arc<dyn Clock>,
-        outbox: Outbox<BudgetKind>,
+        outbox: Outbox<Intent>,
         wires: Wires,
         guard: ExitGuard,
     ) -> Self {
-        Self { ledger, begins_run, clock, outbox, wires, _guard: guard }
+        Self {
+            folded: Some(folded),
+            cashier: None,
+            clock,
+            outbox,
+            wires,
+            asking: BTreeMap::new(),
+            extending: VecDeque::new(),
+            _guard: guard,
+        }
     }
 
-    /// Says what is to be said now.
-    fn check(&mut self, mut facts: Vec<Fact>, cause: Option<Seq>, attempt: Option<&AttemptRef>) {
-        let now = self.clock.now();
-        facts.extend(self.ledger.check(now));
-        let mut intents = Vec::new();
-        for fact in &facts {
-            if !matches!(fact, Fact::UsageRecorded { .. }) {
-                self.ledger.apply(fact, now);
-            }
-            if let Fact::BudgetExhausted { budget, .. } = fact {
-                intents.push(*budget);
-            }
-        }
-        let committed = self.outbox.commit(Decided::new(facts, intents), cause, attempt);
+    fn reading(&self) -> Reading {
+        Reading { wall: self.clock.now(), moment: self.clock.moment(), slept_ms: self.clock.slept_ms() }
+    }
+
+    /// Decides, commits, and starts what may start.
+    fn decide(
+        &mut self,
+        cause: Option<Seq>,
+        attempt: Option<&AttemptRef>,
+        decision: impl FnOnce(&mut Cashier, Reading) -> Decided<Intent>,
+    ) {
+        let now = self.reading();
+        let Some(cashier) = &mut self.cashier else { return };
+        let decided = decision(cashier, now);
+        let committed = self.outbox.commit(decided, cause, attempt);
         let performed = committed.and_then(|released| self.perform(released));
         self.report(performed);
     }
 
-    fn perform(&self, released: Released<BudgetKind>) -> Result<(), Undelivered> {
+    fn perform(&mut self, released: Released<Intent>) -> Result<(), Undelivered> {
         let cause = released.cause;
-        released.intents.into_iter().try_for_each(|budget| tell(&self.wires.controller, Exhausted { budget, cause }))
+        released.intents.into_iter().try_for_each(|intent| self.start(intent, cause))
+    }
+
+    fn start(&mut self, intent: Intent, cause: Option<Seq>) -> Result<(), Undelivered> {
+        match intent {
+            Intent::Grant(attempt) => self.answer(&attempt, Ok(())),
+            Intent::Deny(attempt, reason) => self.answer(&attempt, Err(reason)),
+            Intent::Stop(short) => return self.stop(&short, cause),
+            Intent::Answer(limits) => {
+                if let Some(reply_to) = self.extending.pop_front() {
+                    // Whoever asked may have gone away again.
+                    drop(reply_to.send(Ok(limits)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, attempt: &AttemptRef, answer: Result<(), String>) {
+        if let Some(reply_to) = self.asking.remove(attempt) {
+            // A worker that is gone starts nothing.
+            drop(reply_to.send(answer));
+        }
+    }
+
+    fn stop(&self, short: &Short, cause: Option<Seq>) -> Result<(), Undelivered> {
+        let Short { account, budget, limit, .. } = short;
+        if let Account::Slice(slice) = account {
+            let reason = reason(*budget, *limit, account);
+            tell(&self.wires.scheduler, SliceExhausted { slice: slice.clone(), reason, cause })?;
+        }
+        tell(&self.wires.controller, Exhausted { budget: *budget, account: account.clone(), cause })
     }
 
     fn report(&self, result: Result<(), Undelivered>) {
@@ -79,15 +128,11 @@ impl BudgetActor {
         }
     }
 
-    /// Looks again when the time left is used up, and now and then on the way there.
-    fn check_later(&self, ctx: &mut Context<Self>) {
-        let Some(left) = self.ledger.time_left_ms(self.clock.now()) else { return };
-        let wait = if left < 200 { left.max(1) } else { (left / 3).clamp(100, 60_000) };
-        ctx.run_later(Duration::from_millis(wait), |actor, ctx| {
-            actor.check(Vec::new(), None, None);
-            if actor.ledger.exhausted.is_none() {
-                actor.check_later(ctx);
-            }
+    fn look_later(&self, ctx: &mut Context<Self>) {
+        let Some(cashier) = &self.cashier else { return };
+        ctx.run_later(Duration::from_millis(cashier.look_again_ms()), |actor, ctx| {
+            actor.decide(None, None, Cashier::tick);
+            actor.look_later(ctx);
         });
     }
 }
@@ -99,22 +144,61 @@ impl Actor for BudgetActor {
 impl Handler<Begin> for BudgetActor {
     type Result = ();
     fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
-        if self.begins_run {
-            self.ledger.begin_run(self.clock.now());
-        }
-        self.check(Vec::new(), None, None);
-        self.check_later(ctx);
+        let now = self.reading();
+        let Some((ledger, begins_run)) = self.folded.take() else { return };
+        self.cashier = Some(Cashier::new(ledger, begins_run, now));
+        self.decide(None, None, Cashier::tick);
+        self.look_later(ctx);
+    }
+}
+
+impl Handler<Reserve> for BudgetActor {
+    type Result = ();
+    fn handle(&mut self, reserve: Reserve, _ctx: &mut Context<Self>) {
+        let Reserve { attempt, role, reply_to } = reserve;
+        self.asking.insert(attempt.clone(), reply_to);
+        self.decide(None, Some(&attempt), |cashier, now| cashier.reserve(&attempt, role, now));
     }
 }
 
 impl Handler<UsageSeen> for BudgetActor {
     type Result = ();
     fn handle(&mut self, seen: UsageSeen, _ctx: &mut Context<Self>) {
-        let UsageSeen { attempt, usage, cause } = seen;
-        let recorded =
-            Fact::UsageRecorded { slice: attempt.slice.clone(), usage, role: Spender::Executor, model: None };
-        self.ledger.apply(&recorded, self.clock.now());
-        self.check(vec![recorded], cause, Some(&attempt));
+        let UsageSeen { attempt, role, id, model, usage, cause } = seen;
+        let reported = Reported { attempt: attempt.clone(), role, id, model, usage };
+        self.decide(cause, Some(&attempt), |cashier, now| cashier.used(reported, now));
+    }
+}
+
+impl Handler<Settle> for BudgetActor {
+    type Result = ();
+    fn handle(&mut self, settle: Settle, _ctx: &mut Context<Self>) {
+        let Settle { attempt, role, report } = settle;
+        self.decide(None, Some(&attempt), |cashier, now| cashier.settle(&attempt, role, &report, now));
+    }
+}
+
+impl Handler<AddBudget> for BudgetActor {
+    type Result = ();
+    fn handle(&mut self, add: AddBudget, _ctx: &mut Context<Self>) {
+        let now = self.reading();
+        let Some(cashier) = &mut self.cashier else {
+            drop(add.reply_to.send(Err("the run has not begun yet".to_owned())));
+            return;
+        };
+        let decided = cashier.extend(&add.more, now);
+        self.extending.push_back(add.reply_to);
+        let committed = self.outbox.commit_as(ActorName::Operator, decided, None, None);
+        let performed = committed.and_then(|released| self.perform(released));
+        self.report(performed);
+        self.decide(None, None, Cashier::tick);
+    }
+}
+
+impl Handler<Halt> for BudgetActor {
+    type Result = ();
+    fn handle(&mut self, halt: Halt, _ctx: &mut Context<Self>) {
+        self.decide(halt.cause, None, Cashier::close);
     }
 }
 

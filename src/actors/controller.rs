@@ -33,6 +33,8 @@ pub struct Wires {
     pub halt_scheduler: Recipient<Halt>,
     /// The integrator, to be halted.
     pub halt_integrator: Recipient<Halt>,
+    /// The budget, to write down the time.
+    pub halt_budget: Recipient<Halt>,
     /// Runs the gates on the base.
     pub measure_base: Recipient<MeasureBase>,
     /// Runs the gates on the tip.
@@ -106,7 +108,8 @@ impl ControllerActor {
             }
             Intent::Halt(why) => {
                 tell(&self.wires.halt_scheduler, Halt { why: why.clone(), cause })?;
-                tell(&self.wires.halt_integrator, Halt { why, cause })?;
+                tell(&self.wires.halt_integrator, Halt { why: why.clone(), cause })?;
+                tell(&self.wires.halt_budget, Halt { why, cause })?;
                 tell(&self.wires.stop_effects, StopEffects)
             }
             Intent::Over(ruling) => {
@@ -224,7 +227,7 @@ impl Handler<StopRun> for ControllerActor {
 impl Handler<Exhausted> for ControllerActor {
     type Result = ();
     fn handle(&mut self, exhausted: Exhausted, ctx: &mut Context<Self>) {
-        let decided = self.controller.exhausted(exhausted.budget);
+        let decided = self.controller.exhausted(exhausted.budget, exhausted.account);
         self.decide(decided, exhausted.cause, ctx);
     }
 }

@@ -21,7 +21,8 @@ use crate::messages::slice::{Enqueue, Landed, QueueFailed};
 use crate::messages::{Undelivered, tell};
 use crate::ports::{Effects, conflict_artifact};
 use crate::workflow::gates::GateLedger;
-use crate::workflow::integrator::{ConflictedSlice, Integrator, Intent, MergeReport, MergedSlice};
+use crate::workflow::integrator::{ConflictedSlice, Integrator, Intent, MergeReport};
+use crate::workflow::judgement::MergedSlice;
 use crate::workflow::merge_queue::{MergeQueue, Queued};
 
 /// Whom the integrator speaks to.

@@ -9,6 +9,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Wr
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use crate::actors::exit_guard::ExitGuard;
 use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::domain::order::JournalFailure;
@@ -33,6 +34,7 @@ pub struct JournalActor {
     readers: Vec<oneshot::Sender<Vec<Event>>>,
     writing: bool,
     failed: bool,
+    _guard: ExitGuard,
 }
 
 impl JournalActor {
@@ -42,9 +44,10 @@ impl JournalActor {
         clock: Arc<dyn Clock>,
         observer: UnboundedSender<Event>,
         supervisor: Recipient<JournalFailed>,
+        guard: ExitGuard,
     ) -> Self {
         let (waiting, readers) = (VecDeque::new(), Vec::new());
-        Self { journal, clock, observer, supervisor, waiting, readers, writing: false, failed: false }
+        Self { journal, clock, observer, supervisor, waiting, readers, writing: false, failed: false, _guard: guard }
     }
 
     /// Writes all that waits as one group.

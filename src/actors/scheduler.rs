@@ -1,5 +1,7 @@
 //! The scheduler actor: offers slices to workers, judges what came of attempts, and feeds the merge queue.
 
+mod operator;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +13,12 @@ use crate::actors::exit_guard::ExitGuard;
 use crate::domain::decided::Decided;
 use crate::domain::event::ActorName;
 use crate::domain::goal::Charter;
-use crate::domain::ids::{AttemptRef, Seq};
+use crate::domain::ids::{AttemptRef, Now, Seq};
 use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::review::Subject;
 use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::graph::task_graph::TaskGraph;
+use crate::messages::budget::SliceExhausted;
 use crate::messages::goal::{Execute, ExecutionSettled, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, StartWorker, StopWorker, WorkerGone};
@@ -49,6 +52,9 @@ type Finisher = oneshot::Sender<Result<(), LeaseOver>>;
 /// Who waits for a claim to be durable.
 type Claimant = oneshot::Sender<Result<Assignment, LeaseOver>>;
 
+/// Who waits for a word of the operator's to be durable.
+type Speaker = oneshot::Sender<Result<(), String>>;
+
 /// The actor.
 pub struct SchedulerActor {
     charter: Arc<Charter>,
@@ -62,6 +68,9 @@ pub struct SchedulerActor {
     wires: Wires,
     claimants: BTreeMap<AttemptRef, Claimant>,
     finishers: BTreeMap<AttemptRef, Finisher>,
+    /// The operator's words that are not durable yet, by number.
+    speakers: BTreeMap<u64, Speaker>,
+    words: u64,
     _guard: ExitGuard,
 }
 
@@ -85,8 +94,14 @@ impl SchedulerActor {
             wires,
             claimants: BTreeMap::new(),
             finishers: BTreeMap::new(),
+            speakers: BTreeMap::new(),
+            words: 0,
             _guard: guard,
         }
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.clock.now(), steady: self.clock.moment() }
     }
 
     /// Lets the scheduler decide, commits what it decided, and starts what may start.
@@ -145,6 +160,10 @@ impl SchedulerActor {
                 answer(self.finishers.remove(&attempt), Err(LeaseOver { attempt: attempt.clone() }));
                 Ok(())
             }
+            Intent::Answer(word) => {
+                answer(self.speakers.remove(&word), Ok(()));
+                Ok(())
+            }
             Intent::Report(settlement) => {
                 tell(&self.wires.controller, ExecutionSettled { settlement: *settlement, cause })
             }
@@ -164,11 +183,12 @@ impl SchedulerActor {
         }
     }
 
-    /// Looks for ended leases, a few times within the length of one.
+    /// Looks for ended leases and for providers whose time has come, a few times within the length of a lease.
+    /// Asking both clocks each time, it cannot be misled by one that was set meanwhile.
     fn tick_later(&self, ctx: &mut Context<Self>) {
         let period = Duration::from_millis((self.charter.settings.lease_ms / 4).clamp(20, 5_000));
         ctx.run_later(period, |actor, ctx| {
-            let now = actor.clock.now();
+            let now = actor.now();
             actor.decide(None, None, |scheduler| scheduler.tick(now));
             actor.tick_later(ctx);
         });
@@ -194,7 +214,7 @@ impl Handler<Execute> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, order: Execute, _ctx: &mut Context<Self>) {
         let Some(folded) = self.folded.take() else { return };
-        let now = self.clock.now();
+        let now = self.now();
         let graph = match TaskGraph::of(&order.plan) {
             Ok(graph) => Arc::new(graph),
             Err(errors) => {
@@ -203,7 +223,7 @@ impl Handler<Execute> for SchedulerActor {
                 return self.report(tell(&self.wires.supervisor, defect));
             }
         };
-        let table = if folded.is_empty() { SliceTable::planned(&order.plan, now) } else { folded };
+        let table = if folded.is_empty() { SliceTable::planned(&order.plan, now.wall) } else { folded };
         self.gates = Arc::new(order.plan.gates.clone());
         let mut scheduler = Scheduler::new(Arc::clone(&self.charter), graph, table);
         if let Some(why) = &self.halted {
@@ -217,7 +237,7 @@ impl Handler<Execute> for SchedulerActor {
 impl Handler<Halt> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, halt: Halt, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         self.halted = Some(halt.why.clone());
         self.decide(halt.cause, None, |scheduler| scheduler.halt(&halt.why, now));
     }
@@ -226,7 +246,7 @@ impl Handler<Halt> for SchedulerActor {
 impl Handler<Claim> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, claim: Claim, _ctx: &mut Context<Self>) {
-        let (now, attempt) = (self.clock.now(), claim.attempt);
+        let (now, attempt) = (self.now(), claim.attempt);
         self.claimants.insert(attempt.clone(), claim.reply_to);
         self.decide(None, Some(&attempt), |scheduler| scheduler.claim(&attempt, now));
     }
@@ -235,8 +255,8 @@ impl Handler<Claim> for SchedulerActor {
 impl Handler<Renew> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, renew: Renew, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
-        let holds = self.scheduler.as_mut().is_some_and(|scheduler| scheduler.renew(&renew.attempt, now));
+        let now = self.now();
+        let holds = self.scheduler.as_mut().is_some_and(|scheduler| scheduler.renew(&renew.attempt, now.steady));
         let Renew { attempt, reply_to } = renew;
         answer(Some(reply_to), if holds { Ok(()) } else { Err(LeaseOver { attempt }) });
     }
@@ -245,7 +265,7 @@ impl Handler<Renew> for SchedulerActor {
 impl Handler<Finish> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, finish: Finish, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         let Finish { attempt, end, reply_to } = finish;
         self.finishers.insert(attempt.clone(), reply_to);
         self.decide(None, Some(&attempt), |scheduler| scheduler.finish(&attempt, end, now));
@@ -255,7 +275,7 @@ impl Handler<Finish> for SchedulerActor {
 impl Handler<WorkerGone> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, gone: WorkerGone, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         self.decide(None, Some(&gone.attempt), |scheduler| {
             scheduler.worker_gone(&gone.attempt, gone.crash.as_deref(), now)
         });
@@ -265,7 +285,7 @@ impl Handler<WorkerGone> for SchedulerActor {
 impl Handler<Reviewed> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, reviewed: Reviewed, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         let Subject::Slice { slice, attempt } = reviewed.subject else { return };
         self.decide(reviewed.cause, None, |scheduler| match reviewed.result {
             Ok(review) => scheduler.reviewed(&slice, attempt, review, now),
@@ -277,7 +297,7 @@ impl Handler<Reviewed> for SchedulerActor {
 impl Handler<Landed> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, landed: Landed, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         self.decide(landed.cause, None, |scheduler| scheduler.landed(&landed.fact, now));
     }
 }
@@ -285,7 +305,7 @@ impl Handler<Landed> for SchedulerActor {
 impl Handler<QueueFailed> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, failed: QueueFailed, _ctx: &mut Context<Self>) {
-        let now = self.clock.now();
+        let now = self.now();
         self.decide(None, None, |scheduler| scheduler.queue_failed(&failed.detail, now));
     }
 }
@@ -338,5 +358,14 @@ async fn awaited<T>(
     match (sent, answer.await) {
         (Ok(()), Ok(result)) => result,
         (Err(_), _) | (_, Err(_)) => Err(LeaseOver { attempt }),
+    }
+}
+
+impl Handler<SliceExhausted> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, exhausted: SliceExhausted, _ctx: &mut Context<Self>) {
+        let now = self.now();
+        let SliceExhausted { slice, reason, cause } = exhausted;
+        self.decide(cause, None, |scheduler| scheduler.budget_used_up(&slice, &reason, now));
     }
 }

@@ -1,6 +1,8 @@
 //! A place for an actor that has an address before it exists, so that actors can be wired to each other.
 
-use actix::{Actor, Addr, AsyncContext, Context};
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context};
+use tokio_util::sync::CancellationToken;
 
 /// How many messages a mailbox takes. Permits bound what is in flight; a full mailbox is a defect.
 const MAILBOX: usize = 8192;
@@ -23,6 +25,13 @@ impl<A: Actor<Context = Context<A>>> Seat<A> {
 
     /// Lets the actor begin; what was sent meanwhile waits in its mailbox.
     pub(super) fn run(self, actor: A) {
+        self.0.run(actor);
+    }
+
+    /// The same for an actor that ends, whatever it does then, when `retired` is cancelled.
+    pub(super) fn run_until(mut self, retired: CancellationToken, actor: A) {
+        let over = wrap_future::<_, A>(retired.cancelled_owned());
+        self.0.spawn(over.map(|(), _actor, ctx| ctx.stop()));
         self.0.run(actor);
     }
 }

@@ -29,6 +29,7 @@ use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
 use crate::domain::ids::AttemptRef;
+use crate::domain::review::Role;
 use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
 use crate::messages::journal::{Committed, JournalFailed, Outbox, ReadAll};
@@ -36,10 +37,10 @@ use crate::messages::lifecycle::{
     Child, ChildExited, Defect, Exit, RunOver, Sighted, StartWorker, StopEffects, StopWorker, WorkerGone,
 };
 use crate::messages::operator::Look;
-use crate::messages::review::{Reviewed, StartReviewers};
+use crate::messages::review::StartReviewers;
 use crate::messages::tell;
 use crate::ports::Effects;
-use crate::workflow::restart::RestartDecision;
+use crate::workflow::restart::{RestartDecision, RestartHistory};
 use crate::workflow::state::GoalState;
 
 /// What a run is to do, and where its result goes.
@@ -67,6 +68,8 @@ struct Generation {
     budget: Addr<BudgetActor>,
     around: Surroundings,
     stop: CancellationToken,
+    /// Cancelled when the generation is to be replaced: its coordinators decide nothing more, and end.
+    retired: CancellationToken,
 }
 
 /// The actor.
@@ -84,11 +87,24 @@ pub struct Supervisor {
     attempts: BTreeMap<AttemptRef, CancellationToken>,
     /// The newest sighting of each attempt under way.
     sightings: BTreeMap<AttemptRef, Sighting>,
-    reviewers: BTreeMap<u64, (StartReviewers, crate::domain::review::Role)>,
+    reviewers: BTreeMap<u64, (StartReviewers, Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
-    /// What is said once the journal has it: the end of the run after an escalation.
-    escalation: Option<RunOver>,
+    /// Who ended where it should not have, and how: the next generation is built once every worker is gone.
+    broken: Option<(ActorName, String)>,
+    /// The restarts so far, as the journal has them.
+    restarts: RestartHistory,
+    outbox: Option<Outbox<Intent>>,
+}
+
+/// What follows once the journal has it.
+enum Intent {
+    /// The next generation, over this state.
+    Build(Box<GoalState>),
+    /// A review is begun anew.
+    Review(StartReviewers, Role),
+    /// The run ends: something ended too often.
+    End(RunOver),
 }
 
 impl Supervisor {
@@ -111,7 +127,9 @@ impl Supervisor {
             reviewers: BTreeMap::new(),
             reviewers_started: 0,
             stop_wanted: None,
-            escalation: None,
+            broken: None,
+            restarts: RestartHistory::default(),
+            outbox: None,
         }
     }
 
@@ -119,15 +137,22 @@ impl Supervisor {
         ExitGuard::new(child, self.number, ctx.address().recipient())
     }
 
-    fn outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
+    /// An outbox that no restart shuts: what a worker and a reviewer record is theirs whatever becomes of the rest.
+    fn lasting_outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
         Some(Outbox::new(name, self.journal.clone()?.recipient(), reply_to))
+    }
+
+    /// The outbox of a coordinator: shut when its generation is retired.
+    fn outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
+        let retired = self.generation.as_ref()?.retired.clone();
+        Some(self.lasting_outbox(name, reply_to)?.until(retired))
     }
 
     /// Builds every coordinator over the folded state and lets them begin.
     fn build(&mut self, state: GoalState, ctx: &mut Context<Self>) {
         let (controller, scheduler, integrator) = (seat(), seat(), seat());
         let (planner, budget) = (seat(), seat());
-        let stop = CancellationToken::new();
+        let (stop, retired) = (CancellationToken::new(), CancellationToken::new());
         let seats = Seats {
             controller: controller.address(),
             scheduler: scheduler.address(),
@@ -141,31 +166,33 @@ impl Supervisor {
             budget: seats.budget.clone(),
             around: self.surroundings(&state, &seats, ctx),
             stop: stop.clone(),
+            retired: retired.clone(),
         };
         self.generation = Some(generation);
         let begins_run = self.holder.is_some();
         if let Some(actor) = self.planner(&seats, ctx) {
-            planner.run(actor);
+            planner.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.budget(state.budget.clone(), begins_run, &seats, ctx) {
-            budget.run(actor);
+            budget.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.integrator(&state, &seats, stop, ctx) {
-            integrator.run(actor);
+            integrator.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.scheduler(&state, &seats, ctx) {
-            scheduler.run(actor);
+            scheduler.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.controller(state, &seats, ctx) {
-            controller.run(actor);
+            controller.run_until(retired, actor);
         }
         self.begin(ctx);
     }
 
     fn begin(&mut self, ctx: &mut Context<Self>) {
         let Some(generation) = &self.generation else { return };
-        let begun = tell(&generation.budget.clone().recipient(), Begin)
-            .and_then(|()| tell(&generation.controller.clone().recipient(), Begin))
+        // The controller first: what the budget says of a run comes after the record of its start.
+        let begun = tell(&generation.controller.clone().recipient(), Begin)
+            .and_then(|()| tell(&generation.budget.clone().recipient(), Begin))
             .and_then(|()| match self.stop_wanted.clone() {
                 Some(stop) => tell(&generation.controller.clone().recipient(), stop),
                 None => Ok(()),
@@ -175,14 +202,26 @@ impl Supervisor {
         }
     }
 
-    /// Rebuilds the coordinators from the journal, or gives up when that happened too often.
+    /// Retires the coordinators; they are rebuilt from the journal, or given up when that happened too often.
     fn restart(&mut self, child: ActorName, cause: &str, ctx: &mut Context<Self>) {
         let Some(generation) = self.generation.take() else { return };
         tracing::error!(actor = %child, cause, "an actor ended where it should not have");
         generation.stop.cancel();
+        generation.retired.cancel();
+        // Nobody waits for them any more; the next generation asks for what is missing.
+        self.reviewers.clear();
         self.number += 1;
-        let (child, cause) = (child, cause.to_owned());
-        let Some(journal) = self.journal.clone() else { return };
+        self.broken = Some((child, cause.to_owned()));
+        self.read_journal(ctx);
+    }
+
+    /// Reads what the next generation is built over, as soon as no worker of the one before adds to it and no process
+    /// of its attempts lives.
+    fn read_journal(&mut self, ctx: &mut Context<Self>) {
+        if !self.attempts.is_empty() {
+            return;
+        }
+        let (Some((child, cause)), Some(journal)) = (self.broken.take(), self.journal.clone()) else { return };
         let (reply_to, events) = oneshot::channel();
         if let Err(error) = tell(&journal.recipient(), ReadAll { reply_to }) {
             return self.finish(failed(&error.to_string(), &self.charter), ctx);
@@ -194,26 +233,33 @@ impl Supervisor {
     }
 
     fn rebuild(&mut self, child: ActorName, cause: String, events: &[Event], ctx: &mut Context<Self>) {
+        if let Some(over) = settled(events) {
+            return self.finish(over, ctx);
+        }
         let state = GoalState::replay(events);
-        let settings = &self.charter.settings;
-        let now = self.effects.clock.now();
-        let decision = state.restarts.decide(now, settings.restart_intensity, settings.restart_period_ms);
-        let reason = format!("actor {child} ended too often: {cause}");
-        let (facts, escalation) = match decision {
+        self.restarts = state.restarts.clone();
+        let decided = match self.may_restart() {
             RestartDecision::Restart => {
-                self.state = Some(state);
-                (vec![Fact::ActorRestarted { child, cause }], None)
+                let restarted = Fact::ActorRestarted { child, cause };
+                Decided::new(vec![restarted], vec![Intent::Build(Box::new(state))])
             }
             RestartDecision::Escalate => {
-                let over = failed(&reason, &self.charter);
+                let over = failed(&format!("actor {child} ended too often: {cause}"), &self.charter);
                 let RunOver { status, reason, next } = over.clone();
                 let settled = Fact::GoalSettled { status, reason, next };
-                (vec![Fact::RestartsExceeded { child, cause }, settled], Some(over))
+                Decided::new(vec![Fact::RestartsExceeded { child, cause }, settled], vec![Intent::End(over)])
             }
         };
-        self.escalation = escalation;
-        let outbox = self.outbox::<()>(ActorName::Supervisor, ctx.address().recipient());
-        let committed = outbox.map(|mut outbox| outbox.commit(Decided::new(facts, Vec::new()), None, None));
+        self.commit(decided, ctx);
+    }
+
+    fn may_restart(&self) -> RestartDecision {
+        let settings = &self.charter.settings;
+        self.restarts.decide(self.effects.clock.now(), settings.restart_intensity, settings.restart_period_ms)
+    }
+
+    fn commit(&mut self, decided: Decided<Intent>, ctx: &mut Context<Self>) {
+        let committed = self.outbox.as_mut().map(|outbox| outbox.commit(decided, None, None));
         if let Some(Err(error)) = committed {
             self.finish(failed(&error.to_string(), &self.charter), ctx);
         }
@@ -222,6 +268,7 @@ impl Supervisor {
     fn finish(&mut self, over: RunOver, ctx: &mut Context<Self>) {
         if let Some(generation) = self.generation.take() {
             generation.stop.cancel();
+            generation.retired.cancel();
         }
         if let Some(sender) = self.over.take() {
             // Whoever started the run may be gone; then nobody asks how it ended.
@@ -230,9 +277,10 @@ impl Supervisor {
         ctx.stop();
     }
 
-    fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit) {
+    fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit, ctx: &mut Context<Self>) {
         self.attempts.remove(&attempt);
         self.sightings.remove(&attempt);
+        self.read_journal(ctx);
         let crash = match exit {
             Exit::Normal => None,
             Exit::Panic => Some("its worker panicked".to_owned()),
@@ -243,15 +291,42 @@ impl Supervisor {
         }
     }
 
-    fn reviewer_gone(&mut self, number: u64, exit: Exit) {
-        let Some((order, role)) = self.reviewers.remove(&number) else { return };
-        if exit == Exit::Panic {
-            let result = Err(format!("reviewer {role} panicked"));
-            let reviewed = Reviewed { subject: order.order.subject, result, cause: None };
-            if let Err(error) = tell(&order.reply_to, reviewed) {
-                tracing::warn!(%error, "nobody hears of a reviewer's end");
+    /// A reviewer that panics is begun anew, within the same intensity as every other actor.
+    fn reviewer_gone(&mut self, number: u64, exit: Exit, ctx: &mut Context<Self>) {
+        let Some((order, role)) = self.reviewers.remove(&number).filter(|_| exit == Exit::Panic) else { return };
+        let (child, cause) = (ActorName::Reviewer(role), "it panicked");
+        match self.may_restart() {
+            RestartDecision::Restart => {
+                let restarted = Fact::ActorRestarted { child, cause: cause.to_owned() };
+                self.restarts.apply(&restarted, self.effects.clock.now());
+                self.commit(Decided::new(vec![restarted], vec![Intent::Review(order, role)]), ctx);
             }
+            RestartDecision::Escalate => self.restart(child, cause, ctx),
         }
+    }
+
+    fn start_reviewer(&mut self, start: StartReviewers, role: Role, ctx: &mut Context<Self>) {
+        let seat = seat::<ReviewerActor>();
+        let Some(outbox) = self.lasting_outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
+        self.reviewers_started += 1;
+        let number = self.reviewers_started;
+        let guard = self.guard(Child::Reviewer(number), ctx);
+        let reviewed = (role, start.order.clone());
+        let reply = (start.reply_to.clone(), start.cause);
+        self.reviewers.insert(number, (start, role));
+        let workspace = Arc::clone(&self.effects.workspace);
+        seat.run(ReviewerActor::new(reviewed, workspace, outbox, reply, guard));
+    }
+}
+
+/// How the newest run has ended, where its end is durable already: then nothing is built anew.
+fn settled(events: &[Event]) -> Option<RunOver> {
+    let end = |event: &&Event| matches!(event.fact, Fact::RunStarted { .. } | Fact::GoalSettled { .. });
+    match &events.iter().rev().find(end)?.fact {
+        Fact::GoalSettled { status, reason, next } => {
+            Some(RunOver { status: *status, reason: reason.clone(), next: next.clone() })
+        }
+        _ => None,
     }
 }
 
@@ -269,11 +344,14 @@ impl Actor for Supervisor {
             Arc::clone(&self.effects.clock),
             self.observer.clone(),
             ctx.address().recipient(),
+            self.guard(Child::Coordinator(ActorName::Journal), ctx),
         );
         let seat = seat();
         self.journal = Some(seat.address());
         seat.run(journal);
+        self.outbox = self.lasting_outbox(ActorName::Supervisor, ctx.address().recipient());
         if let Some(state) = self.state.take() {
+            self.restarts = state.restarts.clone();
             self.build(state, ctx);
         }
     }
@@ -286,7 +364,7 @@ impl Handler<StartWorker> for Supervisor {
         let (around, token) = (generation.around.clone(), generation.stop.child_token());
         let attempt = start.attempt;
         let seat = seat::<WorkerActor>();
-        let Some(outbox) = self.outbox(ActorName::Worker, seat.address().recipient()) else { return };
+        let Some(outbox) = self.lasting_outbox(ActorName::Worker, seat.address().recipient()) else { return };
         let guard = self.guard(Child::Worker(attempt.clone()), ctx);
         self.attempts.insert(attempt.clone(), token.clone());
         seat.run(WorkerActor::new(attempt, around, token, outbox, guard));
@@ -333,15 +411,7 @@ impl Handler<StartReviewers> for Supervisor {
     type Result = ();
     fn handle(&mut self, start: StartReviewers, ctx: &mut Context<Self>) {
         for role in start.roles.clone() {
-            let seat = seat::<ReviewerActor>();
-            let Some(outbox) = self.outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
-            self.reviewers_started += 1;
-            let number = self.reviewers_started;
-            let guard = self.guard(Child::Reviewer(number), ctx);
-            self.reviewers.insert(number, (start.clone(), role));
-            let workspace = Arc::clone(&self.effects.workspace);
-            let reply = (start.reply_to.clone(), start.cause);
-            seat.run(ReviewerActor::new((role, start.order.clone()), workspace, outbox, reply, guard));
+            self.start_reviewer(start.clone(), role, ctx);
         }
     }
 }
@@ -350,8 +420,11 @@ impl Handler<ChildExited> for Supervisor {
     type Result = ();
     fn handle(&mut self, exited: ChildExited, ctx: &mut Context<Self>) {
         match exited.child {
-            Child::Worker(attempt) => self.worker_gone(attempt, exited.exit),
-            Child::Reviewer(number) => self.reviewer_gone(number, exited.exit),
+            Child::Worker(attempt) => self.worker_gone(attempt, exited.exit, ctx),
+            Child::Reviewer(number) => self.reviewer_gone(number, exited.exit, ctx),
+            Child::Coordinator(ActorName::Journal) if self.over.is_some() => {
+                self.finish(failed("the journal's actor panicked", &self.charter), ctx);
+            }
             Child::Coordinator(name) if exited.generation == self.number && self.over.is_some() => {
                 let cause = match exited.exit {
                     Exit::Normal => "it stopped by itself",
@@ -373,11 +446,14 @@ impl Handler<Defect> for Supervisor {
 
 impl Handler<Committed> for Supervisor {
     type Result = ();
-    fn handle(&mut self, _: Committed, ctx: &mut Context<Self>) {
-        match (self.escalation.take(), self.state.take()) {
-            (Some(over), _) => self.finish(over, ctx),
-            (None, Some(state)) => self.build(state, ctx),
-            (None, None) => {}
+    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
+        let Some(outbox) = &mut self.outbox else { return };
+        for intent in outbox.acknowledge(committed).intents {
+            match intent {
+                Intent::Build(state) => self.build(*state, ctx),
+                Intent::Review(order, role) => self.start_reviewer(order, role, ctx),
+                Intent::End(over) => self.finish(over, ctx),
+            }
         }
     }
 }

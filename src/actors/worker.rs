@@ -2,30 +2,34 @@
 //!
 //! Talks to the scheduler through the `WorkPlane` only. It ends after every process of its attempt has ended.
 
+mod watch;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::fut::ready;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
-use crate::domain::agent::{AgentEvent, AgentSign, AgentTask};
+use crate::domain::agent::AgentTask;
+use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
-use crate::domain::task::{Assignment, Capture, GateSpec};
-use crate::messages::budget::UsageSeen;
+use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
+use crate::messages::budget::{Purse, Reserve, Settle};
 use crate::messages::journal::{Committed, Outbox};
 use crate::messages::lifecycle::Sighted;
 use crate::messages::tell;
-use crate::ports::{Effects, WorkPlane};
-use crate::workflow::worker::{Progress, Step, Worker};
+use crate::ports::{Effect, Effects, WorkPlane};
+use crate::workflow::heartbeat::Heartbeat;
+use crate::workflow::vigil::Vigil;
+use crate::workflow::worker::{Progress, Step, Worker, still_there};
 
 /// What every worker of a run knows.
 #[derive(Clone)]
@@ -38,8 +42,8 @@ pub struct Surroundings {
     pub effects: Effects,
     /// The scheduler.
     pub plane: Arc<dyn WorkPlane>,
-    /// Where use is reported.
-    pub budget: Recipient<UsageSeen>,
+    /// Where money is asked for, and use is reported.
+    pub budget: Purse,
     /// Where it goes what is seen of an attempt.
     pub sighted: Recipient<Sighted>,
 }
@@ -52,6 +56,11 @@ pub struct WorkerActor {
     outbox: Outbox<Step>,
     worker: Option<Worker>,
     worktree: Option<PathBuf>,
+    heartbeat: Heartbeat,
+    /// The watch over the agent, while it works.
+    vigil: Option<Vigil>,
+    /// Ends the agent, and nothing else of the attempt.
+    agent_stop: CancellationToken,
     guard: Option<ExitGuard>,
 }
 
@@ -64,7 +73,18 @@ impl WorkerActor {
         outbox: Outbox<Step>,
         guard: ExitGuard,
     ) -> Self {
-        Self { attempt, around, stop, outbox, worker: None, worktree: None, guard: Some(guard) }
+        Self {
+            attempt,
+            around,
+            agent_stop: stop.child_token(),
+            stop,
+            outbox,
+            worker: None,
+            worktree: None,
+            heartbeat: Heartbeat::default(),
+            vigil: None,
+            guard: Some(guard),
+        }
     }
 
     fn claimed(&mut self, claimed: Result<Assignment, LeaseOver>, ctx: &mut Context<Self>) {
@@ -81,18 +101,6 @@ impl WorkerActor {
                 ctx.stop();
             }
         }
-    }
-
-    /// Keeps the lease while the actor lives. A lease that is over kills what runs under it.
-    fn renew_later(&self, ctx: &mut Context<Self>) {
-        let period = Duration::from_millis((self.around.charter.settings.lease_ms / 3).max(10));
-        ctx.run_later(period, |actor, ctx| {
-            let renewal = actor.around.plane.renew(actor.attempt.clone());
-            ctx.spawn(renewal.into_actor(actor).map(|renewed, actor, ctx| match renewed {
-                Ok(()) => actor.renew_later(ctx),
-                Err(_) => actor.stop.cancel(),
-            }));
-        });
     }
 
     /// Records what happened, then goes on.
@@ -121,7 +129,7 @@ impl WorkerActor {
     fn perform(&mut self, step: Step, ctx: &mut Context<Self>) {
         match step {
             Step::Prepare => self.prepare(ctx),
-            Step::RunAgent => self.run_agent(ctx),
+            Step::RunAgent => self.reserve(ctx),
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
@@ -157,6 +165,27 @@ impl WorkerActor {
         self.advance(Progress { fact, step: Step::RunAgent }, ctx);
     }
 
+    /// Has something of the budget set aside, then lets the agent work.
+    fn reserve(&mut self, ctx: &mut Context<Self>) {
+        let (reply_to, answer) = oneshot::channel();
+        let reserve = Reserve { attempt: self.attempt.clone(), role: Spender::Executor, reply_to };
+        if let Err(error) = tell(&self.around.budget.reserve, reserve) {
+            tracing::debug!(%error, attempt = %self.attempt, "nobody sets anything aside");
+        }
+        ctx.spawn(answer.into_actor(self).map(|answer, actor, ctx| {
+            let refused = match answer {
+                // What is set aside is given back by the agent's end, also where that comes at once.
+                Ok(Ok(())) => return actor.run_agent(ctx),
+                Ok(Err(reason)) => reason,
+                Err(_) => "a stop of the run".to_owned(),
+            };
+            if let Some(worker) = &actor.worker {
+                let step = worker.denied(refused);
+                actor.perform(step, ctx);
+            }
+        }));
+    }
+
     fn run_agent(&mut self, ctx: &mut Context<Self>) {
         let (Some(worker), Some(worktree)) = (&self.worker, &self.worktree) else { return };
         let charter = &self.around.charter;
@@ -165,45 +194,25 @@ impl WorkerActor {
             goal_text: charter.goal.clone(),
             assignment: worker.assignment().clone(),
             worktree: worktree.clone(),
-            timeout_ms: charter.settings.attempt_timeout_ms,
+            timeout_ms: deadline_ms(charter, worker.assignment()),
             grace_ms: charter.settings.grace_ms,
             pulse_ms: charter.settings.pulse_ms(),
             lease_ms: charter.settings.lease_ms,
         };
         let (events, received) = mpsc::unbounded_channel();
         self.watch(received, ctx);
-        let report = self.around.effects.agents.run(task, events, self.stop.clone());
+        let report = self.around.effects.agents.run(task, events, self.agent_stop.clone());
         ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
+            actor.unwatch();
+            let (attempt, role) = (actor.attempt.clone(), Spender::Executor);
+            if let Err(error) = tell(&actor.around.budget.settle, Settle { attempt, role, report: report.clone() }) {
+                tracing::debug!(%error, attempt = %actor.attempt, "nobody settles");
+            }
             if let Some(worker) = &actor.worker {
                 let progress = worker.agent_reported(report);
                 actor.advance(progress, ctx);
             }
         }));
-    }
-
-    /// Passes on what the agent lets us see: use counts, words are kept in its log.
-    fn watch(&self, mut received: mpsc::UnboundedReceiver<AgentSign>, ctx: &mut Context<Self>) {
-        let (budget, attempt) = (self.around.budget.clone(), self.attempt.clone());
-        let watching = async move {
-            while let Some(sign) = received.recv().await {
-                let AgentSign::Event(event) = sign else { continue };
-                match event {
-                    AgentEvent::Usage { usage, .. } => {
-                        let seen = UsageSeen { attempt: attempt.clone(), usage, cause: None };
-                        if let Err(error) = tell(&budget, seen) {
-                            tracing::warn!(%error, %attempt, "use was not recorded");
-                        }
-                    }
-                    AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
-                    AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
-                    AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),
-                    AgentEvent::Tool { title, done, .. } => tracing::debug!(%attempt, title, done, "a tool call"),
-                    AgentEvent::Limited { detail, .. } => tracing::info!(%attempt, detail, "its provider refuses"),
-                    AgentEvent::Done { summary } => tracing::debug!(%attempt, summary, "the agent says it is done"),
-                }
-            }
-        };
-        ctx.spawn(watching.into_actor(self));
     }
 
     fn capture(&mut self, ctx: &mut Context<Self>) {
@@ -235,7 +244,7 @@ impl WorkerActor {
             let step = worker.kept_checked(&[]);
             return self.take(step, ctx);
         }
-        let missing = self.around.effects.workspace.missing_lines(commit, keep);
+        let missing = missing_lines(&self.around.effects, worker.assignment().start.clone(), commit, keep);
         ctx.spawn(missing.into_actor(self).map(|missing, actor, ctx| match (missing, &actor.worker) {
             (Ok(missing), Some(worker)) => {
                 let step = worker.kept_checked(&missing);
@@ -257,15 +266,19 @@ impl WorkerActor {
             pulse_ms: self.around.charter.settings.pulse_ms(),
             lease_ms: self.around.charter.settings.lease_ms,
         };
-        let (pulse, _unheard) = mpsc::unbounded_channel();
+        let (pulse, heard) = mpsc::unbounded_channel();
+        self.listen(heard, ctx);
         let gated = self.around.effects.gates.run(order, pulse, self.stop.clone());
-        ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| match (gated, &mut actor.worker) {
-            (Ok(result), Some(worker)) => {
-                let progress = worker.gated(result);
-                actor.advance(progress, ctx);
+        ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| {
+            actor.unwatch();
+            match (gated, &mut actor.worker) {
+                (Ok(result), Some(worker)) => {
+                    let progress = worker.gated(result);
+                    actor.advance(progress, ctx);
+                }
+                (Err(fault), _) => actor.fail(&fault, ctx),
+                (Ok(_), None) => {}
             }
-            (Err(fault), _) => actor.fail(&fault, ctx),
-            (Ok(_), None) => {}
         }));
     }
 
@@ -292,6 +305,27 @@ impl WorkerActor {
             ctx.stop();
         }));
     }
+}
+
+/// The lines that an attempt dropped, of those that it found at its start: what another slice has rightly removed
+/// since they were added is not asked for.
+fn missing_lines(
+    effects: &Effects,
+    start: CommitId,
+    commit: CommitId,
+    keep: Vec<KeptLines>,
+) -> Effect<Result<Vec<KeptLines>, Fault>> {
+    let workspace = Arc::clone(&effects.workspace);
+    Box::pin(async move {
+        let gone = workspace.missing_lines(start, keep.clone()).await?;
+        workspace.missing_lines(commit, still_there(keep, &gone)).await
+    })
+}
+
+/// The longest that an attempt's agent may take: what the goal gives every attempt, or less where the slice has less.
+fn deadline_ms(charter: &Charter, assignment: &Assignment) -> u64 {
+    let most = charter.settings.attempt_timeout_ms;
+    assignment.spec.budget.time_ms.map_or(most, |slice| slice.min(most))
 }
 
 /// The message of the commit of a slice, with its trailers.

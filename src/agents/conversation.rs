@@ -3,10 +3,16 @@
 //! Owns the reading of events: a line of standard output that is a JSON object of a known type is an event, every
 //! other line is narrative. All of it goes into the log, within bounds.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
+use crate::domain::ids::Timestamp;
+use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
-use crate::process::drive::{Driven, EndedBy, Stream};
+use crate::process::drive::{Driven, EndedBy, Heard, Stream};
 use crate::process::output::{Bounded, Lines};
 use crate::process::program::Exit;
 use crate::process::sanitise::{sanitise, tail_lines};
@@ -15,8 +21,13 @@ use crate::process::sanitise::{sanitise, tail_lines};
 const LONGEST_EVENT: usize = 256 * 1024;
 /// The most events of one run that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
+/// How often it is said at most that there is output.
+const SAYS: Duration = Duration::from_millis(250);
 /// How much of what an agent printed last is quoted, in bytes.
 const EXCERPT: usize = 4096;
+
+/// What is said of an agent that its keeper ended.
+const LAPSED: &str = "omk stood still for longer than its lease, so its keeper ended it";
 
 /// Who answers for exit statuses 126 and 127, with which a shell says that there is no such program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +41,8 @@ pub(super) enum MissingProgram {
 /// The listening side.
 pub(super) struct Conversation {
     events: AgentSigns,
+    /// When it was last said that there is output.
+    said: Option<Instant>,
     lines: Option<Lines>,
     log: Bounded,
     last_errors: Bounded,
@@ -37,14 +50,20 @@ pub(super) struct Conversation {
     spoke: bool,
     passed_on: usize,
     question: Option<String>,
-    usage: Usage,
+    /// The refusal of its provider, while that is its last word.
+    refusal: Option<Refusal>,
+    usage: Reports,
 }
+
+/// The provider, when it takes requests again, and its words.
+type Refusal = (Option<String>, Option<Timestamp>, String);
 
 impl Conversation {
     /// Begins to listen; events go to `events` as they come.
     pub(super) fn new(events: AgentSigns) -> Self {
         Self {
             events,
+            said: None,
             lines: Some(Lines::new(LONGEST_EVENT)),
             log: Bounded::default(),
             last_errors: Bounded::new(0, EXCERPT),
@@ -52,13 +71,30 @@ impl Conversation {
             spoke: false,
             passed_on: 0,
             question: None,
-            usage: Usage::default(),
+            refusal: None,
+            usage: Reports::default(),
         }
     }
 
+    /// Takes what is heard next.
+    pub(super) fn hear(&mut self, heard: Heard<'_>) {
+        match heard {
+            Heard::Bytes(stream, bytes) => self.listen(stream, bytes),
+            Heard::Vitals(vitals) => self.sign(AgentSign::Vitals(vitals)),
+        }
+    }
+
+    fn sign(&self, sign: AgentSign) {
+        let _nobody_listens = self.events.send(sign);
+    }
+
     /// Takes the next piece of output.
-    pub(super) fn hear(&mut self, stream: Stream, bytes: &[u8]) {
+    fn listen(&mut self, stream: Stream, bytes: &[u8]) {
         self.log.push(bytes);
+        if self.said.is_none_or(|at| at.elapsed() >= SAYS) {
+            self.said = Some(Instant::now());
+            self.sign(AgentSign::Output);
+        }
         match stream {
             Stream::Errors => self.last_errors.push(bytes),
             Stream::Output => {
@@ -75,18 +111,19 @@ impl Conversation {
 
     fn take(&mut self, event: AgentEvent) {
         match &event {
-            AgentEvent::Ask { text } => self.question = Some(text.clone()),
+            AgentEvent::Ask { text } => (self.question, self.refusal) = (Some(text.clone()), None),
             // Whoever is done no longer waits for an answer.
-            AgentEvent::Done { .. } => self.question = None,
-            AgentEvent::Usage { usage, .. } => self.usage = self.usage.plus(usage),
-            AgentEvent::Message { .. }
-            | AgentEvent::Propose { .. }
-            | AgentEvent::Tool { .. }
-            | AgentEvent::Limited { .. } => {}
+            AgentEvent::Done { .. } => (self.question, self.refusal) = (None, None),
+            AgentEvent::Usage { usage, id, .. } => self.usage.take(id.as_deref(), usage),
+            // Whoever goes on was not stopped by it.
+            AgentEvent::Message { .. } | AgentEvent::Propose { .. } | AgentEvent::Tool { .. } => self.refusal = None,
+            AgentEvent::Limited { provider, until, detail } => {
+                self.refusal = Some((provider.clone(), *until, detail.clone()));
+            }
         }
         if self.passed_on < MOST_EVENTS {
             self.passed_on += 1;
-            let _nobody_listens = self.events.send(AgentSign::Event(event));
+            self.sign(AgentSign::Event(event));
         }
     }
 
@@ -106,10 +143,14 @@ impl Conversation {
             EndedBy::Stop => AgentEnd::Stopped,
             EndedBy::Itself => {
                 let unheard = missing == MissingProgram::IsTheAgent && !self.spoke;
-                ended_by_itself(driven.ended.exit, self.question, unheard, excerpt)
+                match (self.refusal, driven.ended.lapsed) {
+                    (_, true) => AgentEnd::Failed { detail: LAPSED.to_owned() },
+                    (Some((provider, until, detail)), false) => AgentEnd::Limited { provider, until, detail },
+                    (None, false) => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
+                }
             }
         };
-        (end, self.usage, log)
+        (end, self.usage.total(), log)
     }
 }
 

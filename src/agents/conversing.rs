@@ -24,6 +24,7 @@ use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
 use crate::ports::{AgentSigns, Effect};
+use crate::process::drive::Limits;
 
 /// How long a mere handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -99,8 +100,12 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
         access: task.assignment.spec.access.clone(),
         rules: setup.settings.rules.clone(),
         feedback: task.assignment.feedback.clone(),
-        timeout: Duration::from_millis(task.timeout_ms),
-        grace: Duration::from_millis(task.grace_ms),
+        limits: Limits {
+            timeout: Duration::from_millis(task.timeout_ms),
+            grace: Duration::from_millis(task.grace_ms),
+            pulse: Duration::from_millis(task.pulse_ms),
+        },
+        lease: Duration::from_millis(task.lease_ms),
         ..plain(setup, profile, worktree, &ours)
     })
 }
@@ -117,8 +122,8 @@ fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(
         access: AccessSet::default(),
         rules: setup.settings.rules.clone(),
         feedback: Vec::new(),
-        timeout: HANDSHAKE,
-        grace: HANDSHAKE_GRACE,
+        limits: Limits { timeout: HANDSHAKE, grace: HANDSHAKE_GRACE, pulse: HANDSHAKE },
+        lease: HANDSHAKE * 2,
         now: Arc::new(move || clock.now()),
         profile,
     }

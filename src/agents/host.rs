@@ -83,8 +83,7 @@ pub fn probe_among(agent: &str, cwd: &Path, env: &AgentEnvironment, profiles: &P
 fn probe_profile(profile: &AgentProfile, cwd: &Path, env: &AgentEnvironment) -> Result<(), String> {
     let path = profile.env.get("PATH").map(OsString::from).or_else(|| env.value("PATH").cloned());
     let program = profile.command.first().map(String::as_str).unwrap_or_default();
-    cmd::probe(program, cwd, path.as_deref())
-        .map_err(|problem| format!("{problem}; {}", profile.mend()))
+    cmd::probe(program, cwd, path.as_deref()).map_err(|problem| format!("{problem}; {}", profile.mend()))
 }
 
 impl Agents for AgentHost {
@@ -149,12 +148,16 @@ impl AgentSetup {
         let file = TaskFile::create(&self.tasks, &format!("{attempt}.json"), &document)
             .map_err(|error| AgentEnd::Failed { detail: format!("its task file cannot be written: {error}") })?;
         let program = self.program(task, argv, &file);
-        let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split };
+        let lease = Duration::from_millis(task.lease_ms);
+        let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
         let running = self.launcher.launch(spec).await.map_err(end_of)?;
         let mut conversation = Conversation::new(events);
-        let limits =
-            Limits { timeout: Duration::from_millis(task.timeout_ms), grace: Duration::from_millis(task.grace_ms) };
-        let driven = drive(running, limits, stop, &mut |stream, bytes| conversation.hear(stream, bytes)).await;
+        let limits = Limits {
+            timeout: Duration::from_millis(task.timeout_ms),
+            grace: Duration::from_millis(task.grace_ms),
+            pulse: Duration::from_millis(task.pulse_ms),
+        };
+        let driven = drive(running, limits, stop, &mut |heard| conversation.hear(heard)).await;
         Ok(Heard { driven: driven.map_err(end_of)?, conversation, missing })
     }
 

@@ -12,6 +12,8 @@ use super::jsonrpc::redact::redact;
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
+use crate::domain::metering::Reports;
+use crate::domain::vitals::Vitals;
 use crate::ports::AgentSigns;
 use crate::process::output::Bounded;
 use crate::process::sanitise::{one_line, sanitise, tail_lines};
@@ -34,7 +36,7 @@ pub(super) struct Narrative {
     last_words: Bounded,
     speech: String,
     tools: BTreeMap<String, String>,
-    usage: Usage,
+    usage: Reports,
     passed_on: usize,
     signed: Option<Instant>,
 }
@@ -48,7 +50,7 @@ impl Narrative {
             last_words: Bounded::new(0, EXCERPT),
             speech: String::new(),
             tools: BTreeMap::new(),
-            usage: Usage::default(),
+            usage: Reports::default(),
             passed_on: 0,
             signed: None,
         }
@@ -61,6 +63,11 @@ impl Narrative {
             self.signed = Some(now);
             let _nobody_listens = self.events.send(AgentSign::Output);
         }
+    }
+
+    /// Its keeper looked at its processes.
+    pub(super) fn vitals(&self, vitals: Vitals) {
+        let _nobody_listens = self.events.send(AgentSign::Vitals(vitals));
     }
 
     /// It says something, piece by piece; what ends a line is passed on.
@@ -116,7 +123,7 @@ impl Narrative {
     /// It used something; adds to what it used before.
     pub(super) fn used(&mut self, usage: Usage, id: Option<String>, model: Option<String>) {
         if usage != Usage::default() {
-            self.usage = self.usage.plus(&usage);
+            self.usage.take(id.as_deref(), &usage);
             self.pass_on(AgentEvent::Usage { usage, id, model });
         }
     }
@@ -143,7 +150,7 @@ impl Narrative {
 
     /// What it has used so far.
     pub(super) fn usage(&self) -> Usage {
-        self.usage
+        self.usage.total()
     }
 
     /// What it said last, as an excerpt.

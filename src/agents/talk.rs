@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::jsonrpc::peer::{Inbox, Outgoing, Peer, write};
 use super::jsonrpc::serve::{Dialect, serve};
-use crate::process::drive::{Driven, Limits, Stream, drive};
+use crate::domain::vitals::Vitals;
+use crate::process::drive::{Driven, Heard, Limits, Stream, drive};
 use crate::process::error::ProcessError;
 use crate::process::running::Running;
 
@@ -20,6 +21,14 @@ pub(super) struct Line {
     pub(super) outgoing: Outgoing,
 }
 
+/// What is heard of a program beside the conversation.
+pub(super) enum Aside<'a> {
+    /// It printed this on its standard error.
+    Errors(&'a [u8]),
+    /// Its keeper looked at its processes.
+    Vitals(Vitals),
+}
+
 /// A program that has been started for a conversation, and how long it may take at most.
 pub(super) struct Partner {
     pub(super) running: Running,
@@ -27,21 +36,22 @@ pub(super) struct Partner {
 }
 
 /// Lets `script` speak until it resolves, to what came of it and how long the program may then live without its
-/// standard input; sees the program out. `errors` gets what it prints on its standard error.
+/// standard input; sees the program out. `aside` gets what is heard of it outside of the conversation.
 pub(super) async fn talk<T>(
     partner: Partner,
     line: Line,
     dialect: &mut dyn Dialect,
-    errors: &mut (dyn FnMut(&[u8]) + Send),
+    aside: &mut (dyn FnMut(Aside<'_>) + Send),
     script: impl Future<Output = (T, Duration)>,
 ) -> Result<(Driven, T), ProcessError> {
     let Partner { mut running, limits } = partner;
     let Line { peer, inbox, outgoing } = line;
     let (kill, gone) = (CancellationToken::new(), CancellationToken::new());
     let stdin = running.streams.stdin.take();
-    let mut sink = |stream, bytes: &[u8]| match stream {
-        Stream::Output => peer.feed(bytes),
-        Stream::Errors => errors(bytes),
+    let mut sink = |heard: Heard<'_>| match heard {
+        Heard::Bytes(Stream::Output, bytes) => peer.feed(bytes),
+        Heard::Bytes(Stream::Errors, bytes) => aside(Aside::Errors(bytes)),
+        Heard::Vitals(vitals) => aside(Aside::Vitals(vitals)),
     };
     let driving = async {
         let driven = drive(running, limits, &kill, &mut sink).await;

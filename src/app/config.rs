@@ -2,17 +2,19 @@
 //!
 //! A repository's own files are never read for this: whoever can write there could loosen what judges it.
 
+mod file;
+mod spending;
+mod variables;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use crate::app::error::AppError;
+use crate::domain::budget::{Limits, Price, Spender};
 use crate::domain::goal::Settings;
-use crate::domain::ids::GateName;
-use crate::domain::task::{GateCommand, GateKind, GateSpec};
+use crate::domain::task::GateSpec;
 
 /// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,42 +23,23 @@ pub struct Config {
     pub settings: Settings,
     /// The agent of slices without a `run`.
     pub agent: Option<String>,
+    /// Agents that stand in for it, in this order.
+    pub stand_ins: Vec<String>,
     /// Slices that may be worked on at once.
     pub max_agents: Option<u32>,
     /// Gates for repositories whose plan names none.
     pub gates: Vec<GateSpec>,
-}
-
-/// The file, as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConfigFile {
-    agent: Option<String>,
-    max_agents: Option<u32>,
-    lease: Option<String>,
-    grace: Option<String>,
-    restart_intensity: Option<u32>,
-    restart_period: Option<String>,
-    retries: Option<u32>,
-    gate_timeout: Option<String>,
-    attempt_timeout: Option<String>,
-    #[serde(default)]
-    gates: Vec<GateEntry>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GateEntry {
-    name: GateName,
-    command: GateCommand,
-    #[serde(default)]
-    kind: GateKind,
-    timeout: Option<String>,
-    required: Option<bool>,
+    /// What each role may spend.
+    pub role_limits: BTreeMap<Spender, Limits>,
+    /// What models cost, by name.
+    pub prices: Vec<Price>,
 }
 
 /// The environment that the program was started with.
 pub type Variables = BTreeMap<OsString, OsString>;
+
+/// The shortest lease, stall and deadline, in milliseconds: long enough that a busy machine keeps them.
+const SHORTEST_CLOCK: u64 = 10;
 
 /// Where the file is: `$OMK_CONFIG`, else `$XDG_CONFIG_HOME/omk/config.toml`, else `~/.config/omk/config.toml`.
 fn location(variables: &Variables) -> Option<PathBuf> {
@@ -71,12 +54,12 @@ pub fn load(variables: &Variables) -> Result<Config, AppError> {
     let mut config = Config::default();
     if let Some(path) = location(variables) {
         match std::fs::read_to_string(&path) {
-            Ok(text) => config = read(&text, &path)?,
+            Ok(text) => config = file::read(&text).map_err(|problem| refused(&path, &problem))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named(variables) => {}
             Err(error) => return Err(refused(&path, &error.to_string())),
         }
     }
-    override_by(variables, &mut config)?;
+    variables::override_by(variables, &mut config)?;
     Ok(config)
 }
 
@@ -85,90 +68,38 @@ fn named(variables: &Variables) -> bool {
 }
 
 fn refused(path: &Path, problem: &str) -> AppError {
+    wrong(&format!("the configuration {}", path.display()), problem)
+}
+
+fn wrong(what: &str, problem: &str) -> AppError {
     AppError::Usage {
-        message: format!("the configuration {} cannot be used: {}", path.display(), problem.trim_end()),
+        message: format!("{what} cannot be used: {}", problem.trim_end()),
         help: vec!["docs/cli.md lists every field and variable".to_owned()],
     }
 }
 
-fn read(text: &str, path: &Path) -> Result<Config, AppError> {
-    let file: ConfigFile = toml::from_str(text).map_err(|error| refused(path, &error.to_string()))?;
-    let mut settings = Settings::default();
-    let durations = [
-        ("lease", &file.lease, &mut settings.lease_ms),
-        ("grace", &file.grace, &mut settings.grace_ms),
-        ("restart_period", &file.restart_period, &mut settings.restart_period_ms),
-        ("gate_timeout", &file.gate_timeout, &mut settings.gate_timeout_ms),
-        ("attempt_timeout", &file.attempt_timeout, &mut settings.attempt_timeout_ms),
-    ];
-    for (name, given, setting) in durations {
-        if let Some(text) = given {
-            *setting = millis(text).map_err(|problem| refused(path, &format!("`{name}`: {problem}")))?;
-        }
-    }
-    settings.restart_intensity = file.restart_intensity.unwrap_or(settings.restart_intensity);
-    settings.retries = file.retries.unwrap_or(settings.retries);
-    let gates: Result<Vec<_>, _> = file.gates.into_iter().map(|entry| gate(entry, &settings, path)).collect();
-    Ok(Config { gates: gates?, settings, agent: file.agent, max_agents: file.max_agents })
-}
-
-fn gate(entry: GateEntry, settings: &Settings, path: &Path) -> Result<GateSpec, AppError> {
-    let timeout = entry.timeout.as_deref().map(millis).transpose();
-    let timeout = timeout.map_err(|problem| refused(path, &format!("gate `{}`: {problem}", entry.name)))?;
-    Ok(GateSpec {
-        name: entry.name,
-        command: entry.command,
-        kind: entry.kind,
-        timeout_ms: timeout.unwrap_or(settings.gate_timeout_ms),
-        required: entry.required.unwrap_or(true),
-    })
-}
-
-/// A duration such as `90s` or `5m`, in milliseconds; at least one millisecond.
-fn millis(text: &str) -> Result<u64, String> {
+/// A duration such as `90s` or `5m`, in milliseconds; at least `least` of them.
+fn millis(text: &str, least: u64) -> Result<u64, String> {
     let duration = humantime::parse_duration(text).map_err(|error| format!("`{text}` is no duration: {error}"))?;
     match u64::try_from(duration.as_millis()) {
-        Ok(0) | Err(_) => Err(format!("`{text}` is out of range")),
-        Ok(ms) => Ok(ms),
+        Ok(ms) if ms >= least => Ok(ms),
+        Ok(_) => Err(format!("`{text}` is out of range: it has to be at least {least}ms")),
+        Err(_) => Err(format!("`{text}` is out of range")),
     }
 }
 
-fn override_by(variables: &Variables, config: &mut Config) -> Result<(), AppError> {
-    let text = |name: &str| {
-        let value = variables.get(&OsString::from(name)).filter(|value| !value.is_empty());
-        value.map(|value| value.to_string_lossy().into_owned())
-    };
-    let wrong = |name: &str, problem: String| AppError::Usage {
-        message: format!("${name} cannot be used: {problem}"),
-        help: vec!["docs/cli.md lists every field and variable".to_owned()],
-    };
-    let settings = &mut config.settings;
-    let durations = [
-        ("OMK_LEASE", &mut settings.lease_ms),
-        ("OMK_GRACE", &mut settings.grace_ms),
-        ("OMK_RESTART_PERIOD", &mut settings.restart_period_ms),
-        ("OMK_GATE_TIMEOUT", &mut settings.gate_timeout_ms),
-        ("OMK_ATTEMPT_TIMEOUT", &mut settings.attempt_timeout_ms),
-    ];
-    for (name, setting) in durations {
-        if let Some(given) = text(name) {
-            *setting = millis(&given).map_err(|problem| wrong(name, problem))?;
-        }
-    }
-    let number = |name: &str, given: String| {
-        given.parse::<u32>().map_err(|_| wrong(name, format!("`{given}` is no whole number")))
-    };
-    if let Some(given) = text("OMK_RESTART_INTENSITY") {
-        settings.restart_intensity = number("OMK_RESTART_INTENSITY", given)?;
-    }
-    if let Some(given) = text("OMK_RETRIES") {
-        settings.retries = number("OMK_RETRIES", given)?;
-    }
-    if let Some(given) = text("OMK_MAX_AGENTS") {
-        config.max_agents = Some(number("OMK_MAX_AGENTS", given)?);
-    }
-    config.agent = text("OMK_AGENT").or(config.agent.take());
-    Ok(())
+/// The settings that are durations: the field, the least that it takes in milliseconds, the setting. The variable of
+/// a field is its name in capitals behind `OMK_`.
+fn durations(settings: &mut Settings) -> [(&'static str, u64, &mut u64); 7] {
+    [
+        ("lease", SHORTEST_CLOCK, &mut settings.lease_ms),
+        ("stall", SHORTEST_CLOCK, &mut settings.stall_ms),
+        ("attempt_timeout", SHORTEST_CLOCK, &mut settings.attempt_timeout_ms),
+        ("grace", 1, &mut settings.grace_ms),
+        ("restart_period", 1, &mut settings.restart_period_ms),
+        ("gate_timeout", 1, &mut settings.gate_timeout_ms),
+        ("backoff", 1, &mut settings.backoff_ms),
+    ]
 }
 
 /// How long a command waits for the process that runs a goal to come to rest.

@@ -8,11 +8,11 @@ use crate::app::create::{block_on, infra, usage};
 use crate::app::error::AppError;
 use crate::app::request::RetryRequest;
 use crate::app::system::record;
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest, Stop};
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{GoalStatus, Verb};
-use crate::domain::ids::GoalId;
+use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::view::{Liveness, Settled};
 use crate::ports::Journal;
 use crate::store::control::ask;
@@ -168,7 +168,7 @@ impl Omk {
     pub fn add_budget(&self, id: &GoalId, more: Limits) -> Result<Limits, AppError> {
         let mut held = self.hold(id, Verb::Resume)?;
         let limits = held.state.budget.limits.extended_by(&more);
-        held.record(vec![Fact::LimitsSet { limits }], ActorName::Operator)?;
+        held.record(vec![Fact::LimitsSet { limits, account: Account::Goal }], ActorName::Operator)?;
         drop(held);
         self.refresh(id);
         Ok(limits)
@@ -193,11 +193,19 @@ fn unknown_holder() -> crate::domain::control::Holder {
     crate::domain::control::Holder { pid: 0, host: String::new(), boot_id: String::new(), version: String::new() }
 }
 
-/// The facts by which `resume` takes up what an earlier run gave up.
+/// The facts by which `resume` takes up what an earlier run gave up: all of it, or what was given up for a budget that
+/// has been raised since.
 pub(super) fn reopened(state: &GoalState) -> Vec<Fact> {
-    if state.goal.status != Some(GoalStatus::NotReady) {
-        return Vec::new();
-    }
+    let raised = |slice: &SliceId| {
+        let account = Account::Slice(slice.clone());
+        state.goal.over_budget.contains_key(slice) && state.budget.exhausted(&account).is_none()
+    };
+    let wanted = |slice: &SliceId| match state.goal.status {
+        Some(GoalStatus::NotReady) => true,
+        Some(GoalStatus::NeedsMoreBudget) => raised(slice),
+        _ => false,
+    };
     let given_up = state.slices.iter().filter(|record| matches!(record.stage, Stage::GivenUp { .. }));
-    given_up.map(|record| Fact::SliceReopened { slice: record.spec.id.clone(), fresh: false, hint: None }).collect()
+    let slices = given_up.map(|record| record.spec.id.clone()).filter(wanted);
+    slices.map(|slice| Fact::SliceReopened { slice, fresh: false, hint: None }).collect()
 }

@@ -1,6 +1,5 @@
 //! A new goal: every input is checked before anything is written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapters::git::deliver::branches_taken;
@@ -24,11 +23,11 @@ use crate::store::error::StoreError;
 use crate::store::journal::FileJournal;
 use crate::store::layout::GoalDir;
 use crate::store::lock::{GoalLock, this_process};
-use crate::workflow::assignment::SCRIPT;
 use crate::workflow::controller::branch_names;
 use crate::workflow::gate_detection::{BaseRoot, READS, detect};
 use crate::workflow::plan_file::{PlanDraft, parse};
 use crate::workflow::planner::{GateSources, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
+use crate::workflow::profiles::SCRIPT;
 
 impl Omk {
     /// Checks the request whole and creates the goal with its plan; on any error nothing was written.
@@ -45,7 +44,7 @@ impl Omk {
         let proposal = Proposal { slices, gates, source };
         accept(proposal.slices.clone(), proposal.gates.clone(), &proposal.source)
             .map_err(|refusal| refused(&refusal, &repository))?;
-        let agent = self.agent(&request, &proposal)?;
+        let (agent, stand_ins) = self.agents(&request, &proposal)?;
         let charter = Charter {
             id: GoalId::coined(&text, now()),
             created: now(),
@@ -56,11 +55,11 @@ impl Omk {
             criteria: criteria(draft.acceptance),
             repository,
             agent,
-            stand_ins: Vec::new(),
+            stand_ins,
             max_agents: request.max_agents.or(self.config.max_agents).unwrap_or_else(processors).max(1),
             limits: request.limits,
-            role_limits: BTreeMap::new(),
-            prices: Vec::new(),
+            role_limits: self.config.role_limits.clone(),
+            prices: self.config.prices.clone(),
             policy: request.policy,
             merge_policy: request.merge_policy,
             sandbox: request.sandbox,
@@ -121,10 +120,25 @@ impl Omk {
         Ok(detect(&BaseRoot { entries: &root.entries, read: &read }, &self.config.settings))
     }
 
+    /// The agent of the slices without a `run`, and who stands in for it, each checked to be there.
+    fn agents(&self, request: &GoalRequest, proposal: &Proposal) -> Result<(Option<String>, Vec<String>), AppError> {
+        let agent = self.agent(request.agents.first(), proposal)?;
+        let others = match request.agents.as_slice() {
+            [] | [_] => self.config.stand_ins.as_slice(),
+            [_, others @ ..] => others,
+        };
+        let mut stand_ins: Vec<String> = Vec::new();
+        for name in others {
+            let found = self.agent(Some(name), proposal)?;
+            stand_ins.extend(found.filter(|name| agent.as_ref() != Some(name) && !stand_ins.contains(name)));
+        }
+        Ok((agent, stand_ins))
+    }
+
     /// The agent of the slices without a `run`, checked to be there; `None` where every slice has one.
-    fn agent(&self, request: &GoalRequest, proposal: &Proposal) -> Result<Option<String>, AppError> {
+    fn agent(&self, asked: Option<&String>, proposal: &Proposal) -> Result<Option<String>, AppError> {
         let needs: Vec<&SliceId> = proposal.slices.iter().filter(|s| s.run.is_none()).map(|s| &s.id).collect();
-        let named = request.agent.as_ref().or(self.config.agent.as_ref());
+        let named = asked.or(self.config.agent.as_ref());
         let Some(name) = named else {
             return match needs.first() {
                 None => Ok(None),

@@ -12,13 +12,24 @@ use crate::app::system::{Order, run};
 use crate::domain::event::Event;
 use crate::domain::goal::{Drive, GoalStatus, Verb};
 use crate::domain::ids::GoalId;
-use crate::domain::view::Settled;
+use crate::domain::view::{GoalView, Settled};
+use crate::store::journal::Opened;
 use crate::store::layout::GoalDir;
 use crate::workflow::state::GoalState;
+use crate::workflow::view::goal_view;
+
+/// A goal that this process holds and that may be driven; nothing was done with it yet.
+pub struct TakenUp<'a> {
+    omk: &'a Omk,
+    id: GoalId,
+    drive: Drive,
+    opened: Opened,
+    state: GoalState,
+}
 
 impl Omk {
-    /// Drives a goal in this process, blocking, until it settles. SIGINT, SIGTERM and SIGHUP pause it.
-    pub fn drive(&self, id: &GoalId, drive: Drive, sink: EventSink) -> Result<Settled, AppError> {
+    /// Takes the goal's lock and opens its journal, where the goal may be driven so.
+    pub fn take_up(&self, id: &GoalId, drive: Drive) -> Result<TakenUp<'_>, AppError> {
         let verb = match drive {
             Drive::UntilReady | Drive::Scaffold => Verb::Resume,
             Drive::Pass => Verb::Execute,
@@ -26,29 +37,12 @@ impl Omk {
             Drive::Review => Verb::Review,
         };
         let (opened, state) = self.open_journal(id, verb)?;
-        let before = match drive {
-            Drive::UntilReady | Drive::Pass => reopened(&state),
-            Drive::Scaffold | Drive::Verify | Drive::Review => Vec::new(),
-        };
-        let (observer, observed) = mpsc::unbounded_channel();
-        let watching = watch(self.state.goal(id), state, observed, sink)?;
-        let order = Order {
-            dir: self.state.goal(id),
-            opened,
-            drive,
-            before,
-            omk: self.omk.clone(),
-            cwd: self.place.cwd.clone(),
-            variables: self.variables.clone(),
-            observer,
-        };
-        let outcome = run(order);
-        // The last sender is gone with the run: the thread ends when it has shown everything.
-        watching.join().map_err(|_| infra("the thread that shows progress panicked"))?;
-        let outcome = outcome?;
-        let over = outcome.over;
-        let (status, reason, next) = (over.status, over.reason, over.next);
-        Ok(Settled { id: id.clone(), status, reason, next, signal: outcome.signal })
+        Ok(TakenUp { omk: self, id: id.clone(), drive, opened, state })
+    }
+
+    /// Drives a goal in this process, blocking, until it settles. SIGINT, SIGTERM and SIGHUP pause it.
+    pub fn drive(&self, id: &GoalId, drive: Drive, sink: EventSink) -> Result<Settled, AppError> {
+        self.take_up(id, drive)?.drive(sink)
     }
 
     /// Starts `omk goal resume ID` in the background, detached from the terminal, and returns its process id once it
@@ -86,6 +80,41 @@ impl Omk {
     }
 }
 
+impl TakenUp<'_> {
+    /// The goal as it stands.
+    pub fn view(&self) -> Result<GoalView, AppError> {
+        goal_view(&self.state).ok_or_else(|| infra(format!("goal {} has no record", self.id)))
+    }
+
+    /// Drives the goal in this process, blocking, until it settles. SIGINT, SIGTERM and SIGHUP pause it.
+    pub fn drive(self, sink: EventSink) -> Result<Settled, AppError> {
+        let Self { omk, id, drive, opened, state } = self;
+        let before = match drive {
+            Drive::UntilReady | Drive::Pass => reopened(&state),
+            Drive::Scaffold | Drive::Verify | Drive::Review => Vec::new(),
+        };
+        let (observer, observed) = mpsc::unbounded_channel();
+        let watching = watch(omk.state.goal(&id), state, observed, sink)?;
+        let order = Order {
+            dir: omk.state.goal(&id),
+            opened,
+            drive,
+            before,
+            omk: omk.omk.clone(),
+            cwd: omk.place.cwd.clone(),
+            variables: omk.variables.clone(),
+            observer,
+        };
+        let outcome = run(order);
+        // The last sender is gone with the run: the thread ends when it has shown everything.
+        watching.join().map_err(|_| infra("the thread that shows progress panicked"))?;
+        let outcome = outcome?;
+        let over = outcome.over;
+        let (status, reason, next) = (over.status, over.reason, over.next);
+        Ok(Settled { id, status, reason, next, signal: outcome.signal })
+    }
+}
+
 /// Shows every record and keeps the derived files current, on a thread of its own: a slow terminal holds nothing up.
 fn watch(
     dir: GoalDir,
@@ -95,6 +124,10 @@ fn watch(
 ) -> Result<std::thread::JoinHandle<()>, AppError> {
     let watching = move || {
         let mut projector = Projector::new(dir, state);
+        // What was lost or damaged while nobody looked after it.
+        if let Err(error) = projector.rebuild() {
+            tracing::warn!(%error, "the derived files were not written; the journal has everything");
+        }
         while let Some(event) = observed.blocking_recv() {
             sink(&event);
             projector.follow(&event);

@@ -9,6 +9,7 @@ pub mod error;
 pub mod hidden;
 pub mod request;
 
+mod budget;
 mod check;
 mod control;
 mod create;
@@ -17,6 +18,7 @@ mod garbage;
 mod plan;
 mod projection;
 mod read;
+mod recovery;
 mod shutdown;
 mod system;
 

@@ -95,6 +95,12 @@ impl Projector {
         write_derived(self.dir.path(), name, bytes, Durability::Cached)
     }
 
+    /// Writes every derived file and planning artifact from the state.
+    pub(super) fn rebuild(&mut self) -> Result<(), StoreError> {
+        self.write_documents()?;
+        self.write()
+    }
+
     /// Writes every derived file from the state.
     pub(super) fn write(&mut self) -> Result<(), StoreError> {
         self.written = Some(Instant::now());
@@ -104,7 +110,8 @@ impl Projector {
         self.put("goal.json", &json(&file))?;
         let graph = GraphFile { schema: "omk.task-graph/v1", tasks: &view.slices };
         self.put("task-graph.json", &json(&graph))?;
-        self.put("cost.jsonl", costs(&view).as_bytes())?;
+        self.put("cost.jsonl", &lines(self.state.spending.costs()))?;
+        self.put("budget-checkpoints.jsonl", &lines(&self.state.spending.checkpoints))?;
         if let Some(proof) = prove(&self.state) {
             self.put("proof.json", &json(&proof))?;
         }
@@ -138,13 +145,11 @@ fn decisions(plan: &AcceptedPlan) -> String {
     std::iter::once(accepted).chain(orders).map(|decision| format!("{decision}\n")).collect()
 }
 
-/// What each slice's agents reported to have used, a JSON object a line.
-fn costs(view: &GoalView) -> String {
-    let line = |slice: &SliceView| {
-        let cost = serde_json::json!({ "slice": slice.spec.id, "role": "executor", "attempts": slice.attempt, "usage": slice.usage });
-        format!("{cost}\n")
-    };
-    view.slices.iter().map(line).collect()
+/// A JSON object a line.
+#[expect(clippy::expect_used, reason = "these types hold nothing that JSON cannot")]
+fn lines<'a, T: Serialize + 'a>(values: impl IntoIterator<Item = &'a T>) -> Vec<u8> {
+    let line = |value: &T| serde_json::to_string(value).expect("a view is JSON") + "\n";
+    values.into_iter().map(line).collect::<String>().into_bytes()
 }
 
 /// The content of `goal.json`.

@@ -1,7 +1,8 @@
 //! What commands show of goals, without taking them up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::adapters::git::leftovers::branch_now;
 use crate::adapters::git::look::Look;
 use crate::app::Omk;
 use crate::app::create::{infra, usage};
@@ -159,9 +160,31 @@ impl Omk {
         found.ok_or_else(|| infra(format!("commit {commit} is in neither the private nor the user's repository")))
     }
 
-    /// Writes the derived files of a goal at rest anew.
+    /// Writes the derived files of a goal at rest anew; of one that a process runs, that process does.
+    pub fn rebuild(&self, id: &GoalId) {
+        if is_free(&self.state.goal(id)) {
+            self.refresh(id);
+        }
+    }
+
+    /// What has become of the branch that the goal began on, where it moved since; for the note at delivery.
+    pub fn base_moved(&self, id: &GoalId) -> Option<String> {
+        let state = self.state_of(id, None).ok()?;
+        let facts = &state.goal.charter.as_ref()?.repository;
+        let branch = facts.branch.as_deref()?;
+        let base = facts.base.short();
+        match branch_now(facts, branch) {
+            Some(now) if now == facts.base => None,
+            Some(now) => {
+                Some(format!("{branch} has moved on to {} meanwhile; the result begins at {base}", now.short()))
+            }
+            None => Some(format!("{branch} is gone meanwhile; the result begins at {base}")),
+        }
+    }
+
+    /// Writes the derived files of a goal that nobody else writes.
     pub(super) fn refresh(&self, id: &GoalId) {
-        let written = self.state_of(id, None).map(|state| Projector::new(self.state.goal(id), state).write());
+        let written = self.state_of(id, None).map(|state| Projector::new(self.state.goal(id), state).rebuild());
         if let Ok(Err(error)) = written {
             tracing::warn!(goal = %id, %error, "the derived files were not written; the journal has everything");
         }
@@ -184,6 +207,8 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         let message = error.chain();
         match error {
+            StoreError::Corrupt { path, line, .. } => damaged(message, &path, line),
+            StoreError::Unwritable { .. } => AppError::Infra { message, help: vec![UNWRITABLE.to_owned()] },
             StoreError::UnknownGoal { .. } | StoreError::NoGoals { .. } | StoreError::AmbiguousGoal { .. } => {
                 usage(message, &["omk goal list"])
             }
@@ -193,11 +218,28 @@ impl From<StoreError> for AppError {
             | StoreError::Protocol { .. }
             | StoreError::Io { .. }
             | StoreError::Taken { .. }
-            | StoreError::Corrupt { .. }
             | StoreError::Newer { .. }
             | StoreError::UnsafePath { .. }
             | StoreError::Forged { .. } => infra(message),
         }
+    }
+}
+
+const UNWRITABLE: &str = "make it writable (space, mount, owner), then the same command again; status, show, logs, proof and \
+                          replay work as it is";
+
+/// A damaged journal, with the commands that keep its whole lines.
+fn damaged(message: String, path: &Path, line: u64) -> AppError {
+    let path = path.display();
+    let keep = format!("cp {path} {path}.bad && head -n {} {path}.bad > {path}", line - 1);
+    AppError::Infra {
+        message,
+        help: vec![
+            "put back a copy of the file, if there is one".to_owned(),
+            format!(
+                "else keep the lines before the damage, and do again what follows them: {keep}; then omk goal resume"
+            ),
+        ],
     }
 }
 

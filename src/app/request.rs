@@ -24,8 +24,8 @@ pub struct GoalRequest {
     pub text: String,
     /// `--plan`.
     pub plan: Option<PathBuf>,
-    /// `--agent`.
-    pub agent: Option<String>,
+    /// `--agent`, in order: who works, then who stands in.
+    pub agents: Vec<String>,
     /// `--max-agents`; `None` is the configuration's, else the number of processors, between 2 and 8.
     pub max_agents: Option<u32>,
     /// `--budget-…`.

@@ -17,6 +17,7 @@ use crate::adapters::git::workspace::GitWorkspace;
 use crate::agents::environment::AgentEnvironment;
 use crate::agents::host::{AgentHost, AgentSetup};
 use crate::agents::settings::AgentSettings;
+use crate::app::recovery::{self, Halt};
 use crate::app::shutdown::{Signals, Stopped};
 use crate::domain::control::{ControlReply, ControlRequest, Stop};
 use crate::domain::event::{ActorName, Draft, Event, Fact};
@@ -93,22 +94,25 @@ fn runtime() -> tokio::runtime::Runtime {
 async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let mut signals = Signals::install().context("failed to listen for signals")?;
     let Order { dir, opened, drive, before, omk, cwd, variables, observer } = order;
-    let Opened { journal, mut events, torn } = opened;
+    let Opened { journal, events, torn } = opened;
     let server = ControlServer::bind(journal.lock())?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
-    let cut = torn.map(|torn| Fact::TailCut { bytes: torn.bytes });
-    events.extend(record(&journal, cut, ActorName::Journal).await?);
-    events.extend(record(&journal, before, ActorName::Operator).await?);
-    let state = GoalState::replay(&events);
-    let charter = state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
-    let mut parts = Parts { dir, charter, omk, cwd, variables, journal, first_gate: events.len() as u64 + 1 };
-    let effects = match parts.effects() {
-        Ok(effects) => effects,
-        Err(problem) => return parts.blocked(&problem).await,
+    let mut taking = Taking { state: GoalState::replay(&events), journal: Arc::clone(&journal), observer };
+    taking.record(torn.map(|torn| Fact::TailCut { bytes: torn.bytes }), ActorName::Journal).await?;
+    let charter = taking.state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
+    let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
+    let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, journal, first_gate };
+    let effects = match taking.recover(&parts, before).await? {
+        Ok(workspace) => parts.effects(workspace).map_err(|problem| Halt::passing(&charter, &format!("{problem:#}"))),
+        Err(halt) => Err(halt),
     };
+    let effects = match effects {
+        Ok(effects) => effects,
+        Err(halt) => return taking.halted(halt).await,
+    };
+    let Taking { state, observer, .. } = taking;
     let (over, ended) = oneshot::channel();
     let holder = this_process();
-    let charter = Arc::clone(&parts.charter);
     let supervisor = Supervisor::new(Run { charter, drive, holder, state, effects, observer, over }).start();
     let (asks, asked) = mpsc::channel(16);
     let serving = tokio::task::spawn_local(server.serve(asks));
@@ -130,6 +134,60 @@ pub(super) async fn record(
     Ok(journal.append(SystemClock.now(), drafts).await?)
 }
 
+/// A goal between its lock and its run: what is found is journalled, and shown like the records of the run.
+struct Taking {
+    state: GoalState,
+    journal: Arc<dyn Journal>,
+    observer: mpsc::UnboundedSender<Event>,
+}
+
+impl Taking {
+    async fn record(&mut self, facts: impl IntoIterator<Item = Fact>, actor: ActorName) -> anyhow::Result<()> {
+        for event in record(&self.journal, facts, actor).await? {
+            self.state.apply(&event);
+            // Nobody has to watch.
+            let _ = self.observer.send(event);
+        }
+        Ok(())
+    }
+
+    /// Clears away what the run before left, opens the goal's repository, and takes up what `before` asks for. The
+    /// inner error is a goal that cannot go on; the outer one a journal that cannot be written.
+    async fn recover(&mut self, parts: &Parts, mut before: Vec<Fact>) -> anyhow::Result<Result<GitWorkspace, Halt>> {
+        let charter = &parts.charter;
+        let leftovers = match recovery::clear(&parts.dir, &self.state, charter) {
+            Ok(leftovers) => leftovers,
+            Err(halt) => return Ok(Err(halt)),
+        };
+        let said = (!leftovers.is_empty()).then_some(Fact::LeftoversCleared(leftovers));
+        self.record(said, ActorName::Supervisor).await?;
+        let workspace = match parts.workspace() {
+            Ok(workspace) => workspace,
+            Err(fault) => return Ok(Err(Halt::passing(charter, &fault))),
+        };
+        match recovery::losses(&workspace, &self.state, charter).await {
+            Ok(losses) => {
+                losses.freshen(&mut before);
+                self.record(losses.facts, ActorName::Scheduler).await?;
+                self.record(before, ActorName::Operator).await?;
+                Ok(Ok(workspace))
+            }
+            Err(halt) => Ok(Err(halt)),
+        }
+    }
+
+    /// The goal cannot go on: says so in the journal. What is `ready` stays so.
+    async fn halted(mut self, halt: Halt) -> anyhow::Result<Outcome> {
+        let Halt { reason, next } = halt;
+        let status = GoalStatus::FailedInfra;
+        if self.state.goal.status != Some(GoalStatus::Ready) {
+            let settled = Fact::GoalSettled { status, reason: reason.clone(), next: next.clone() };
+            self.record([settled], ActorName::Controller).await?;
+        }
+        Ok(Outcome { over: RunOver { status, reason, next }, signal: None })
+    }
+}
+
 /// What effects are made of.
 struct Parts {
     dir: GoalDir,
@@ -142,12 +200,14 @@ struct Parts {
 }
 
 impl Parts {
-    fn effects(&mut self) -> anyhow::Result<Effects> {
-        let launcher = Launcher::start(self.omk.clone())?;
-        let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
-        let facts = &self.charter.repository;
+    fn workspace(&self) -> Result<GitWorkspace, Fault> {
         let git = Arc::new(SystemGit::default());
-        let workspace = GitWorkspace::open(self.dir.path(), &self.charter.id, facts, git)?;
+        GitWorkspace::open(self.dir.path(), &self.charter.id, &self.charter.repository, git)
+    }
+
+    fn effects(&self, workspace: GitWorkspace) -> anyhow::Result<Effects> {
+        let launcher = Launcher::start(self.omk.clone(), self.charter.id.as_str())?;
+        let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
         let gates = GateRunner::new(GateSetup {
             launcher: launcher.clone(),
             export: Arc::new(Checkout(workspace.clone())),
@@ -175,15 +235,6 @@ impl Parts {
             workspace: Arc::new(workspace),
             gates: Arc::new(gates),
         })
-    }
-
-    /// The effects cannot be had: says so in the journal, resumable.
-    async fn blocked(&self, problem: &anyhow::Error) -> anyhow::Result<Outcome> {
-        let next = vec![format!("omk goal resume {}", self.charter.id)];
-        let (status, reason) = (GoalStatus::FailedInfra, format!("{problem:#}"));
-        let settled = Fact::GoalSettled { status, reason: reason.clone(), next: next.clone() };
-        record(&self.journal, [settled], ActorName::Controller).await?;
-        Ok(Outcome { over: RunOver { status, reason, next }, signal: None })
     }
 }
 

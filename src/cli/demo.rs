@@ -90,7 +90,7 @@ fn request(stage: &Stage) -> GoalRequest {
     GoalRequest {
         text: GOAL.to_owned(),
         plan: Some(stage.plan.clone()),
-        agent: None,
+        agents: Vec::new(),
         max_agents: Some(AGENTS),
         limits: Limits::default(),
         policy: DeliveryPolicy::Local,

@@ -31,10 +31,11 @@ impl<'a> SettledDocument<'a> {
 
 /// Drives a goal until it settles, showing it; says on stderr first where it works and under which conditions.
 pub fn drive(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Result<Settled, Failure> {
-    let view = context.omk.view(id, None)?;
+    let taken = context.omk.take_up(id, how)?;
+    let view = taken.view()?;
     context.output.note(&opening(context, &view, notes));
     let progress = Progress::start(context.output, context.typist(id), &view);
-    let settled = context.omk.drive(id, how, progress.sink());
+    let settled = taken.drive(progress.sink());
     progress.finish();
     Ok(with_way_on(settled?))
 }
@@ -48,6 +49,11 @@ pub fn drive_and_conclude(context: &Context, id: &GoalId, how: Drive, notes: &[S
 /// Shows how a goal came back; returns the exit code.
 pub fn conclude(context: &Context, settled: &Settled) -> Result<u8, Failure> {
     let exit = exit_code(settled);
+    if settled.status == GoalStatus::Ready
+        && let Some(moved) = context.omk.base_moved(&settled.id)
+    {
+        context.output.note(&format!("{} {}\n", style::paint(style::WARN, "note:"), safe::line(&moved)));
+    }
     if context.output.json {
         context.output.document(&SettledDocument::of(settled, exit))?;
         return Ok(exit);

@@ -52,7 +52,10 @@ impl End<'_> {
             ),
             units::duration(view.budget.time_ms),
         ];
-        parts.extend(Some(units::spent(&view.budget.usage, &view.budget.limits)).filter(|spent| !spent.is_empty()));
+        parts.extend(
+            Some(units::spent(&view.budget.usage, view.budget.usd_complete, &view.budget.limits))
+                .filter(|spent| !spent.is_empty()),
+        );
         parts.push(units::counted(view.slices.len(), "slice"));
         parts.extend((retries > 0).then(|| units::counted(retries as usize, "retry")));
         parts.extend((!view.questions.is_empty()).then(|| units::counted(view.questions.len(), "open question")));

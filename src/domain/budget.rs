@@ -63,6 +63,18 @@ impl Spender {
         *self == Self::Executor
     }
 
+    /// Every role, reviewers last.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Executor, Self::Planner, Self::Integrator].into_iter().chain(Role::ALL.into_iter().map(Self::Reviewer))
+    }
+
+    /// The role that a text names; `Err` names all that there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let known = || Self::all().map(Self::as_str).collect::<Vec<_>>().join(", ");
+        let found = Self::all().find(|role| role.as_str() == text);
+        found.ok_or_else(|| format!("`{text}` is no role; there are {}", known()))
+    }
+
     /// The role as scripts read it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,7 +99,27 @@ pub enum Account {
     Role(Spender),
 }
 
+impl std::fmt::Display for Account {
+    /// As a phrase: `the goal`, "slice `a`", `role executor`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Goal => f.write_str("the goal"),
+            Self::Slice(slice) => write!(f, "slice `{slice}`"),
+            Self::Role(role) => write!(f, "role {}", role.as_str()),
+        }
+    }
+}
+
 impl Account {
+    /// The options of `goal budget-add` that name it, with a space before each; empty for the goal's.
+    pub fn options(&self) -> String {
+        match self {
+            Self::Goal => String::new(),
+            Self::Slice(slice) => format!(" --slice {slice}"),
+            Self::Role(role) => format!(" --role {}", role.as_str()),
+        }
+    }
+
     /// Whether it is the one that old journals mean.
     pub fn is_goal(&self) -> bool {
         *self == Self::Goal
@@ -108,6 +140,18 @@ pub struct Reservation {
     /// Money in millionths of a US dollar, on top of what the attempt holds already.
     #[serde(default)]
     pub usd_micros: u64,
+}
+
+impl Price {
+    /// What a use costs, in millionths of a US dollar, rounded down.
+    pub fn of(&self, usage: &Usage) -> u64 {
+        let cached = usage.cached_tokens.min(usage.input_tokens);
+        let fresh = usage.input_tokens - cached;
+        let parts =
+            [(fresh, self.input_micros), (cached, self.cached_micros), (usage.output_tokens, self.output_micros)];
+        let sum = parts.iter().map(|(tokens, micros)| u128::from(*tokens) * u128::from(*micros)).sum::<u128>();
+        u64::try_from(sum / 1_000_000).unwrap_or(u64::MAX)
+    }
 }
 
 /// The time of all runs of a goal, by a clock that neither sleeps nor jumps.
@@ -164,6 +208,42 @@ impl Usage {
         self.input_tokens.saturating_add(self.output_tokens)
     }
 
+    /// Whether nothing was used.
+    pub fn is_nothing(&self) -> bool {
+        self.tokens() == 0 && self.usd_micros.unwrap_or(0) == 0
+    }
+
+    /// Whether tokens were used that nobody put a price on.
+    pub fn is_unpriced(&self) -> bool {
+        self.tokens() > 0 && self.usd_micros.is_none()
+    }
+
+    /// The greater of two uses, number by number.
+    #[must_use]
+    pub fn at_least(&self, other: &Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.max(other.input_tokens),
+            cached_tokens: self.cached_tokens.max(other.cached_tokens),
+            output_tokens: self.output_tokens.max(other.output_tokens),
+            usd_micros: self.usd_micros.max(other.usd_micros),
+        }
+    }
+
+    /// What this use has more of than an earlier one, number by number.
+    #[must_use]
+    pub fn beyond(&self, earlier: &Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_sub(earlier.input_tokens),
+            cached_tokens: self.cached_tokens.saturating_sub(earlier.cached_tokens),
+            output_tokens: self.output_tokens.saturating_sub(earlier.output_tokens),
+            usd_micros: match (self.usd_micros, earlier.usd_micros) {
+                (Some(now), Some(before)) => Some(now.saturating_sub(before)).filter(|more| *more > 0),
+                (now, None) => now,
+                (None, Some(_)) => None,
+            },
+        }
+    }
+
     /// The sum of two uses.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
@@ -192,6 +272,18 @@ pub enum BudgetKind {
 }
 
 impl BudgetKind {
+    /// Every kind, in the order in which they are looked at.
+    pub const ALL: [Self; 3] = [Self::Time, Self::Tokens, Self::Usd];
+
+    /// The limit of this kind.
+    pub fn of(self, limits: &Limits) -> Option<u64> {
+        match self {
+            Self::Time => limits.time_ms,
+            Self::Tokens => limits.tokens,
+            Self::Usd => limits.usd_micros,
+        }
+    }
+
     /// The kind as scripts read it, which is also the flag of `goal budget-add`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -200,4 +292,16 @@ impl BudgetKind {
             Self::Usd => "usd",
         }
     }
+}
+
+/// An amount of US dollars such as `25`, `0.50` or `$1.10`, in millionths; `None` where it is none, is below zero, or
+/// is finer than a millionth.
+pub fn usd_micros(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('$').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || fraction.len() > 6 || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    format!("{whole}{fraction:0<6}").parse().ok()
 }

@@ -412,6 +412,9 @@ pub enum Fact {
     LimitsSet {
         /// The limits from now on, in all.
         limits: Limits,
+        /// Whose.
+        #[serde(default, skip_serializing_if = "Account::is_goal")]
+        account: Account,
     },
     /// An agent reported use.
     UsageRecorded {

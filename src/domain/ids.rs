@@ -286,6 +286,15 @@ impl Moment {
     }
 }
 
+/// The present by both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// By the wall clock: for show, and for times that somebody states.
+    pub wall: Timestamp,
+    /// By the steady clock: for whatever is measured.
+    pub steady: Moment,
+}
+
 /// A moment of the wall clock: milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 with milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);

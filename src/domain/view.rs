@@ -190,8 +190,15 @@ pub struct BudgetView {
     pub time_ms: u64,
     /// What agents reported.
     pub usage: Usage,
+    /// Whether `usage` has the price of every token; else the true sum is unknown.
+    #[serde(default = "is_complete")]
+    pub usd_complete: bool,
     /// The limit that ended the last run, where one did.
     pub exhausted: Option<BudgetKind>,
+}
+
+fn is_complete() -> bool {
+    true
 }
 
 /// A question that waits for the operator.
@@ -250,6 +257,9 @@ pub struct GoalSummary {
     pub tokens: u64,
     /// Money used, in millionths of a US dollar, where it is known.
     pub usd_micros: Option<u64>,
+    /// Whether that is the price of every token.
+    #[serde(default = "is_complete")]
+    pub usd_complete: bool,
     /// What it needs from a person, one phrase; empty where nothing.
     pub needs: String,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 
+use crate::domain::budget::{Account, BudgetKind};
 use crate::domain::control::Stop;
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::Drive;
@@ -66,7 +67,7 @@ pub struct Execute {
     pub cause: Option<Seq>,
 }
 
-/// Controller -> scheduler and integrator: start nothing new; what runs is being stopped.
+/// Controller -> scheduler, integrator and budget: start nothing new; what runs is being stopped.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Halt {
@@ -127,11 +128,13 @@ pub struct StopRun {
 }
 
 /// Budget -> controller: a limit is used up.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Exhausted {
     /// Which limit.
-    pub budget: crate::domain::budget::BudgetKind,
+    pub budget: BudgetKind,
+    /// Whose limit.
+    pub account: Account,
     /// The record that says so.
     pub cause: Option<Seq>,
 }

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use actix::{Message, Recipient};
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Draft, Event};
@@ -53,6 +54,8 @@ pub struct Outbox<I> {
     journal: Recipient<Append>,
     reply_to: Recipient<Committed>,
     waiting: VecDeque<Vec<I>>,
+    /// Cancelled when its actor has been replaced: from then on nothing goes in or comes out.
+    retired: CancellationToken,
 }
 
 /// Intents that may start now.
@@ -67,7 +70,13 @@ pub struct Released<I> {
 impl<I> Outbox<I> {
     /// An empty outbox of `actor`, whose acknowledgements come to `reply_to`.
     pub fn new(actor: ActorName, journal: Recipient<Append>, reply_to: Recipient<Committed>) -> Self {
-        Self { actor, journal, reply_to, waiting: VecDeque::new() }
+        Self { actor, journal, reply_to, waiting: VecDeque::new(), retired: CancellationToken::new() }
+    }
+
+    /// The same, shut for good once `retired` is cancelled: an actor that has been replaced decides nothing more.
+    #[must_use]
+    pub fn until(self, retired: CancellationToken) -> Self {
+        Self { retired, ..self }
     }
 
     /// Commits facts and holds the intents that follow from them. Intents without facts are released at once when
@@ -78,11 +87,25 @@ impl<I> Outbox<I> {
         cause: Option<Seq>,
         attempt: Option<&AttemptRef>,
     ) -> Result<Released<I>, Undelivered> {
+        self.commit_as(self.actor, decided, cause, attempt)
+    }
+
+    /// The same for facts that somebody else decided and this actor writes down.
+    pub fn commit_as(
+        &mut self,
+        actor: ActorName,
+        decided: Decided<I>,
+        cause: Option<Seq>,
+        attempt: Option<&AttemptRef>,
+    ) -> Result<Released<I>, Undelivered> {
         let Decided { facts, intents } = decided;
+        if self.retired.is_cancelled() {
+            return Ok(Released { intents: Vec::new(), cause: None });
+        }
         if facts.is_empty() {
             return Ok(self.hold_or_release(intents, cause));
         }
-        let draft = |fact| Draft { actor: self.actor, cause, attempt: attempt.cloned(), fact };
+        let draft = |fact| Draft { actor, cause, attempt: attempt.cloned(), fact };
         let drafts = facts.into_iter().map(draft).collect();
         tell(&self.journal, Append { drafts, reply_to: self.reply_to.clone() })?;
         self.waiting.push_back(intents);
@@ -101,6 +124,7 @@ impl<I> Outbox<I> {
 
     /// Releases what the oldest append held back.
     pub fn acknowledge(&mut self, committed: Committed) -> Released<I> {
-        Released { intents: self.waiting.pop_front().unwrap_or_default(), cause: Some(committed.last) }
+        let released = self.waiting.pop_front().filter(|_| !self.retired.is_cancelled());
+        Released { intents: released.unwrap_or_default(), cause: Some(committed.last) }
     }
 }

@@ -22,15 +22,21 @@ pub enum ProcessError {
         #[source]
         source: std::io::Error,
     },
-    /// The keeper died before its program; what it held was killed by session.
-    #[error("hear of {program} again: its keeper (process {keeper}) died; the processes of its session were killed")]
+    /// The keeper died before its program; what it held was found and killed.
+    #[error("hear of {program} again: its keeper (process {keeper}) died; killed {}", named(killed))]
     KeeperLost {
         /// The program as it was asked for.
         program: String,
         /// The keeper's process id.
         keeper: u32,
+        /// What was found of its tree and killed, as `pid name`.
+        killed: Vec<String>,
     },
     /// The thread that starts processes is gone.
     #[error("reach the thread that starts processes: omk is shutting down")]
     LauncherGone,
+}
+
+fn named(killed: &[String]) -> String {
+    if killed.is_empty() { "nothing: its tree was gone".to_owned() } else { killed.join(", ") }
 }

@@ -3,8 +3,8 @@
 //! A small single-threaded process, one per attempt and per gate run. It is the subreaper of its tree, so that a
 //! daemon made by double fork and setsid still belongs to it. It ends only when the tree is empty: after the program,
 //! at a kill order, or when its channel closes because `omk` is gone, however that died. It never reads the
-//! program's output, never waits on a clock of its own account (timeouts are the parent's), and ignores the signals
-//! that people and programs send to groups.
+//! program's output and ignores the signals that people and programs send to groups. Timeouts are the parent's; the one
+//! clock of its own is the lease: where no order has come for that long, `omk` stands still, and the tree ends.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_subreaper, setsid};
 
+use super::contain::Group;
 use super::keeper_channel::KeeperChannel;
 use super::program::{Ended, Exit, Order, Program, Report};
 use super::tree::Tree;
@@ -43,9 +44,10 @@ fn keep() -> std::io::Result<()> {
     keep_descriptors_in();
     let mut channel = KeeperChannel::inherited()?;
     let stdio = channel.receive_stdio()?;
-    let Some(Order::Start(program)) = channel.next_order() else { return Ok(()) };
-    match start(&program, stdio) {
-        Ok(root) => watch(root, &mut channel),
+    let Some(Order::Start { program, lease_ms, group }) = channel.next_order() else { return Ok(()) };
+    let group = group.map(Group::at);
+    match start(&program, stdio, group.as_ref()) {
+        Ok(root) => watch(Tree::new(root, group), Duration::from_millis(lease_ms), &mut channel),
         Err(detail) => channel.report(&Report::Unstartable { detail }),
     }
     Ok(())
@@ -76,7 +78,7 @@ fn keep_descriptors_in() {
 }
 
 /// Starts the program in a group of its own, within the keeper's session, which has no terminal.
-fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3]) -> Result<Pid, String> {
+fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3], group: Option<&Group>) -> Result<Pid, String> {
     if !program.cwd.is_dir() {
         return Err(format!("its working directory {} is not there", program.cwd.display()));
     }
@@ -84,47 +86,60 @@ fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3]) -> Result<Pid
     command.args(&program.args).env_clear().envs(program.env.iter().map(|(name, value)| (name, value)));
     command.current_dir(&program.cwd).process_group(0);
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    if let Some(group) = group {
+        group.admit(&mut command);
+    }
     let child = command.spawn().map_err(|error| error.to_string())?;
     Pid::from_raw(child.id().cast_signed()).ok_or_else(|| "it has no process id".to_owned())
 }
 
-fn watch(root: Pid, channel: &mut KeeperChannel) {
-    let mut tree = Tree::new(root);
-    let pidfd = pidfd_open(root, PidfdFlags::empty()).ok();
-    channel.report(&Report::Started { pid: root.as_raw_pid().cast_unsigned() });
-    while tree.exit().is_none() && !tree.is_empty() && !channel.is_closed() {
-        if wait_for_news(channel, pidfd.as_ref()) {
+fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) {
+    let pidfd = pidfd_open(tree.root(), PidfdFlags::empty()).ok();
+    channel.report(&Report::Started { pid: tree.root().as_raw_pid().cast_unsigned() });
+    let mut until = later(lease);
+    let mut lapsed = false;
+    while tree.exit().is_none() && !tree.is_empty() && !channel.is_closed() && !lapsed {
+        if wait_for_news(channel, pidfd.as_ref(), until) {
             channel.read();
         }
-        obey(&mut tree, channel);
+        if obey(&mut tree, channel) {
+            until = later(lease);
+        }
         tree.reap();
+        lapsed = Instant::now() >= until;
     }
-    if !channel.is_closed() {
+    if !channel.is_closed() && !lapsed {
         tree.settle(SETTLES);
     }
     tree.kill_all();
-    channel.report(&Report::Exited(ended(&tree)));
+    let lapsed = lapsed && tree.was_killed();
+    channel.report(&Report::Exited(ended(&tree, lapsed)));
+    tree.close();
 }
 
 /// Sleeps until the channel, the program or the clock has something. Says whether it is the channel.
-fn wait_for_news(channel: &KeeperChannel, pidfd: Option<&OwnedFd>) -> bool {
+fn wait_for_news(channel: &KeeperChannel, pidfd: Option<&OwnedFd>, until: Instant) -> bool {
     // Without a descriptor of the program (an old kernel) its end is found by looking often.
     let patience = if pidfd.is_some() { REAPS } else { LOOKS };
+    let patience = patience.min(until.saturating_duration_since(Instant::now()));
     let mut ready = vec![PollFd::from_borrowed_fd(channel.descriptor(), PollFlags::IN)];
     ready.extend(pidfd.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
     let polled = poll(&mut ready, Timespec::try_from(patience).ok().as_ref());
     polled.is_ok() && ready.first().is_some_and(|fd| !fd.revents().is_empty())
 }
 
-fn obey(tree: &mut Tree, channel: &mut KeeperChannel) {
+/// Does what it was told; says whether it was told anything.
+fn obey(tree: &mut Tree, channel: &mut KeeperChannel) -> bool {
+    let mut told = false;
     while let Some(order) = channel.pending() {
+        told = true;
         match order {
+            Order::Ask => channel.report(&Report::Vitals(tree.vitals())),
             Order::Kill { grace_ms } => stop(tree, channel, Duration::from_millis(grace_ms)),
-            Order::Freeze => tree.freeze(),
-            Order::Thaw => tree.signal(Signal::CONT),
-            Order::Start(_) => {}
+            Order::Start { .. } => {}
         }
     }
+    told
 }
 
 /// The kill ladder: SIGTERM, grace, SIGKILL, empty. A further kill order, or the end of `omk`, shortens the grace.
@@ -158,7 +173,7 @@ fn later(grace: Duration) -> Instant {
     now.checked_add(grace).unwrap_or(now + Duration::from_secs(365 * 86_400))
 }
 
-fn ended(tree: &Tree) -> Ended {
+fn ended(tree: &Tree, lapsed: bool) -> Ended {
     let (user, system, max_rss_kb) = used_by_children();
     Ended {
         // A program whose status is nowhere to be had resisted SIGKILL; it counts as killed.
@@ -167,6 +182,7 @@ fn ended(tree: &Tree) -> Ended {
         cpu_system_ms: system,
         max_rss_kb,
         survivors: tree.survivors(),
+        lapsed,
     }
 }
 

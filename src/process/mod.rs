@@ -9,6 +9,7 @@
     reason = "this is the room that starts processes, and its threads have no runtime to sleep on"
 )]
 
+mod contain;
 pub mod detached;
 pub mod direct;
 pub mod drive;
@@ -20,4 +21,5 @@ pub mod program;
 pub mod running;
 pub mod sanitise;
 pub mod spawn;
+pub mod sweep;
 mod tree;

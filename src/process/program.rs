@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::vitals::Vitals;
+
 /// The longest line on the channel, in bytes: what the system allows for arguments and environment, as JSON.
 pub(super) const MAX_LINE: usize = 16 * 1024 * 1024;
 
@@ -49,21 +51,43 @@ mod any_path {
     }
 }
 
+/// A path that need not be there.
+mod maybe_path {
+    use std::ffi::OsString;
+    use std::path::PathBuf;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_ref().map(|path| path.as_os_str()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Option::<OsString>::deserialize(deserializer)?.map(PathBuf::from))
+    }
+}
+
 /// From `omk` to a keeper.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
     /// Start this; the first order, once.
-    Start(Program),
+    Start {
+        /// The program.
+        program: Program,
+        /// How long its tree may live without any order, in milliseconds.
+        lease_ms: u64,
+        /// The control group that it belongs to, where there is one.
+        #[serde(default, with = "maybe_path")]
+        group: Option<PathBuf>,
+    },
+    /// Say how the tree is. Like every order it renews the lease.
+    Ask,
     /// SIGTERM to the whole tree, then SIGKILL after the grace.
     Kill {
         /// The grace in milliseconds.
         grace_ms: u64,
     },
-    /// SIGSTOP to the whole tree.
-    Freeze,
-    /// SIGCONT to the whole tree.
-    Thaw,
 }
 
 /// From a keeper to `omk`.
@@ -80,6 +104,8 @@ pub(super) enum Report {
         /// The system's words.
         detail: String,
     },
+    /// How the tree is.
+    Vitals(Vitals),
     /// The program has ended and nothing of its tree is left; the keeper ends.
     Exited(Ended),
 }
@@ -117,4 +143,7 @@ pub struct Ended {
     pub max_rss_kb: u64,
     /// Other processes of the tree that had to be killed, as `pid name`, by pid; bounded.
     pub survivors: Vec<String>,
+    /// Whether the keeper ended it because nobody had asked for it within its lease.
+    #[serde(default)]
+    pub lapsed: bool,
 }

@@ -8,14 +8,17 @@ use std::process::Child;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
+use super::contain::Group;
 use super::error::ProcessError;
 use super::program::{Ended, Order, Program, Report};
 use super::spawn::{Job, fault};
-use super::tree::kill_session;
+use super::sweep::sweep;
+use crate::domain::vitals::Vitals;
 
 /// The keeper's process, handed back to the launcher's thread in the end.
 pub(super) struct Keeper {
@@ -52,6 +55,23 @@ pub struct Streams {
     pub stderr: Option<Receiver>,
 }
 
+/// What a keeper says of its own accord, or when it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// How the tree is.
+    Vitals(Vitals),
+    /// The program has ended, and nothing of its tree is left.
+    Ended(Ended),
+}
+
+/// All that a keeper is told at the start, and what its tree can be found by.
+pub(super) struct Launch {
+    pub(super) program: Program,
+    pub(super) lease_ms: u64,
+    pub(super) marker: String,
+    pub(super) group: Option<Group>,
+}
+
 /// A program that runs (or has ended) under its keeper. Dropping it kills the whole tree.
 pub struct Running {
     // Declared before `keeper`: the channel closes first, then the keeper is given to be reaped.
@@ -60,6 +80,9 @@ pub struct Running {
     keeper: Keeper,
     program: String,
     pid: u32,
+    /// What its processes bear in their environment.
+    marker: String,
+    group: Option<Group>,
     /// Its standard streams.
     pub streams: Streams,
 }
@@ -69,19 +92,21 @@ impl Running {
         keeper: Keeper,
         channel: StdUnixStream,
         streams: Streams,
-        program: Program,
+        launch: Launch,
     ) -> Result<Self, ProcessError> {
         let channel = channel.set_nonblocking(true).and_then(|()| UnixStream::from_std(channel));
         let channel = channel.map_err(fault("open its channel"))?;
+        let Launch { program, lease_ms, marker, group } = launch;
         let name = program.name();
-        let mut running = Self { channel, partial: Vec::new(), keeper, program: name, pid: 0, streams };
-        running.order(&Order::Start(program)).await.map_err(fault("tell it what to start"))?;
+        let dir = group.as_ref().map(|group| group.dir().to_owned());
+        let mut running = Self { channel, partial: Vec::new(), keeper, program: name, pid: 0, marker, group, streams };
+        running.order(&Order::Start { program, lease_ms, group: dir }).await.map_err(fault("tell it what to start"))?;
         match running.report().await? {
             Report::Started { pid } => running.pid = pid,
             Report::Unstartable { detail } => {
                 return Err(ProcessError::Unstartable { program: running.program.clone(), detail });
             }
-            Report::Exited(_) => return Err(running.lost()),
+            Report::Exited(_) | Report::Vitals(_) => return Err(running.lost()),
         }
         Ok(running)
     }
@@ -96,13 +121,25 @@ impl Running {
         self.keeper.pid()
     }
 
+    /// Waits for the keeper's next word. Can be cancelled and called again, until it has said that all has ended:
+    /// nothing of its tree is left then.
+    pub async fn next(&mut self) -> Result<News, ProcessError> {
+        loop {
+            match self.report().await? {
+                Report::Exited(ended) => return Ok(News::Ended(ended)),
+                Report::Vitals(vitals) => return Ok(News::Vitals(vitals)),
+                Report::Started { .. } | Report::Unstartable { .. } => {}
+            }
+        }
+    }
+
     /// Waits for the program's end; nothing of its tree is left then. Can be cancelled and called again, until it
     /// has resolved once.
     pub async fn wait(&mut self) -> Result<Ended, ProcessError> {
         loop {
-            match self.report().await? {
-                Report::Exited(ended) => return Ok(ended),
-                Report::Started { .. } | Report::Unstartable { .. } => {}
+            match self.next().await? {
+                News::Ended(ended) => return Ok(ended),
+                News::Vitals(_) => {}
             }
         }
     }
@@ -114,14 +151,17 @@ impl Running {
         let _gone_already = self.order(&Order::Kill { grace_ms }).await;
     }
 
-    /// Stops the whole tree where it is. A keeper that is gone already is no error.
-    pub async fn freeze(&mut self) {
-        let _gone_already = self.order(&Order::Freeze).await;
+    /// Asks the keeper after its tree, and renews its lease. `next` resolves with the answer. A keeper that is gone
+    /// already is no error.
+    pub async fn ask(&mut self) {
+        let _gone_already = self.order(&Order::Ask).await;
     }
 
-    /// Lets a frozen tree go on.
-    pub async fn thaw(&mut self) {
-        let _gone_already = self.order(&Order::Thaw).await;
+    /// Kills a keeper that does what it is told no longer; `next` sweeps its tree then.
+    pub fn kill_keeper(&self) {
+        if let Some(pid) = Pid::from_raw(self.keeper.pid().cast_signed()) {
+            let _gone_already = kill_process(pid, Signal::KILL);
+        }
     }
 
     async fn order(&mut self, order: &Order) -> std::io::Result<()> {
@@ -146,7 +186,7 @@ impl Running {
 
     fn lost(&self) -> ProcessError {
         let keeper = self.keeper.pid();
-        kill_session(keeper);
-        ProcessError::KeeperLost { program: self.program.clone(), keeper }
+        let killed = sweep(&self.marker, keeper, self.group.as_ref());
+        ProcessError::KeeperLost { program: self.program.clone(), keeper, killed }
     }
 }

@@ -9,7 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -17,10 +18,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
 
+use super::contain::Group;
 use super::direct::in_memory;
 use super::error::ProcessError;
 use super::program::Program;
-use super::running::{Keeper, Running, Streams};
+use super::running::{Keeper, Launch, Running, Streams};
+use super::sweep::{MARKER, marker};
 
 /// The hidden verb that makes this binary a keeper.
 pub const KEEPER_VERB: &str = "__keeper";
@@ -56,6 +59,8 @@ pub struct Spec {
     pub input: Input,
     /// Where its output goes.
     pub output: OutputPlan,
+    /// How long its tree may live when nobody asks its keeper after it.
+    pub lease: Duration,
 }
 
 pub(super) enum Job {
@@ -67,17 +72,20 @@ pub(super) enum Job {
 #[derive(Clone)]
 pub struct Launcher {
     jobs: mpsc::Sender<Job>,
+    /// On whose behalf: what all processes bear in their environment begins with it.
+    owner: Arc<str>,
 }
 
 impl Launcher {
-    /// Starts the thread. `omk` is this program's binary, whose hidden verb the keepers run.
-    pub fn start(omk: PathBuf) -> Result<Self, ProcessError> {
+    /// Starts the thread. `omk` is this program's binary, whose hidden verb the keepers run; `owner` is the goal (or
+    /// whatever else) by which leftovers are found again.
+    pub fn start(omk: PathBuf, owner: &str) -> Result<Self, ProcessError> {
         let (jobs, queue) = mpsc::channel();
         std::thread::Builder::new()
             .name("omk-spawn".to_owned())
             .spawn(move || serve(&omk, &queue))
             .map_err(|source| ProcessError::NoKeeper { action: "start its thread", source })?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, owner: owner.into() })
     }
 
     /// Starts a program under a keeper of its own. Resolves when the program runs. The tree dies with the `Running`.
@@ -88,7 +96,11 @@ impl Launcher {
         let keeper = Keeper::new(child, self.jobs.clone());
         send_stdio(&ours, &stdio).map_err(fault("hand over its pipes"))?;
         drop(stdio);
-        Running::begin(keeper, ours, streams, spec.program).await
+        let Spec { mut program, lease, .. } = spec;
+        let marker = marker(&self.owner, child_number());
+        program.env.push((MARKER.into(), marker.clone().into()));
+        let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        Running::begin(keeper, ours, streams, Launch { program, lease_ms, marker, group: Group::make() }).await
     }
 
     async fn spawn(&self, channel: OwnedFd) -> Result<Child, ProcessError> {
@@ -130,6 +142,11 @@ fn spawn_keeper(omk: &PathBuf, channel: OwnedFd) -> io::Result<Child> {
     let mut command = Command::new(omk);
     command.arg(KEEPER_VERB).env_clear().current_dir("/");
     command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}
+
+fn child_number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Makes both ends of a program's standard streams.

@@ -7,13 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 
+use super::contain::Group;
 use super::program::Exit;
 use super::sanitise::one_line;
+use crate::domain::vitals::{ProcessSeen, Vitals};
 
 /// How long a process may resist SIGKILL (uninterruptible sleep, another user's) before it is reported instead.
 const RESISTS: Duration = Duration::from_secs(10);
+/// The most processes that are shown.
+const SHOWN: usize = 64;
 /// The most survivors that are named.
 const NAMED: usize = 32;
 
@@ -23,12 +28,39 @@ pub(super) struct Tree {
     exit: Option<Exit>,
     empty: bool,
     survivors: BTreeMap<i32, String>,
+    group: Option<Group>,
+    killed: bool,
 }
 
 impl Tree {
     /// The tree under `root`, a child of this process that has not been waited for.
-    pub(super) fn new(root: Pid) -> Self {
-        Self { root, exit: None, empty: false, survivors: BTreeMap::new() }
+    pub(super) fn new(root: Pid, group: Option<Group>) -> Self {
+        Self { root, exit: None, empty: false, survivors: BTreeMap::new(), group, killed: false }
+    }
+
+    /// The program.
+    pub(super) fn root(&self) -> Pid {
+        self.root
+    }
+
+    /// Whether something of it had to be killed.
+    pub(super) fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// How its processes are, the program first.
+    pub(super) fn vitals(&self) -> Vitals {
+        let mut found = descendants();
+        found.retain(|process| process.state != 'Z' && process.state != 'X');
+        found.sort_by_key(|process| (process.pid != self.root, process.pid.as_raw_pid()));
+        let alive = found.first().is_some_and(|p| p.pid == self.root && !matches!(p.state, 'T' | 't'));
+        let seen = |process: Process| ProcessSeen {
+            pid: process.pid.as_raw_pid().cast_unsigned(),
+            name: process.name,
+            state: process.state,
+            cpu_ms: process.ticks * 1000 / clock_ticks_per_second().max(1),
+        };
+        Vitals { alive, processes: found.into_iter().take(SHOWN).map(seen).collect() }
     }
 
     /// How the program itself ended, once it has.
@@ -80,21 +112,6 @@ impl Tree {
         }
     }
 
-    /// Stops every descendant, those included that were forked meanwhile.
-    pub(super) fn freeze(&self) {
-        let mut stopped = BTreeSet::new();
-        loop {
-            let fresh: Vec<Pid> =
-                descendants().into_iter().map(|p| p.pid).filter(|pid| stopped.insert(pid.as_raw_pid())).collect();
-            if fresh.is_empty() {
-                return;
-            }
-            for pid in fresh {
-                let _gone_meanwhile = kill_process(pid, Signal::STOP);
-            }
-        }
-    }
-
     /// Kills until nothing is left; whoever is found besides the program itself is remembered as a survivor.
     pub(super) fn kill_all(&mut self) {
         let deadline = Instant::now() + RESISTS;
@@ -102,6 +119,7 @@ impl Tree {
         self.reap();
         while !self.empty {
             let found = descendants();
+            self.killed |= found.iter().any(|process| !process.zombie());
             for process in &found {
                 let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
             }
@@ -116,14 +134,22 @@ impl Tree {
         }
     }
 
+    /// Removes its control group. What is in it still, against all expectation, dies with it.
+    pub(super) fn close(&self) {
+        if let Some(group) = &self.group {
+            group.kill();
+            let _left_for_the_next_resume = group.remove();
+        }
+    }
+
     fn remember(&mut self, found: Vec<Process>) {
-        for process in found.into_iter().filter(|p| p.pid != self.root && !p.zombie) {
+        for process in found.into_iter().filter(|p| p.pid != self.root && !p.zombie()) {
             self.survivors.entry(process.pid.as_raw_pid()).or_insert(process.name);
         }
     }
 
     fn resisted(&mut self, found: Vec<Process>) {
-        for process in found.into_iter().filter(|p| !p.zombie) {
+        for process in found.into_iter().filter(|p| !p.zombie()) {
             self.survivors.insert(process.pid.as_raw_pid(), format!("{} (still there)", process.name));
         }
     }
@@ -133,21 +159,22 @@ fn exit_of(status: WaitStatus) -> Option<Exit> {
     status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
 }
 
-/// Kills every process of the session that the process `leader` had made. For a keeper that died before its tree:
-/// whatever has not made a session of its own is found by this.
-pub(super) fn kill_session(leader: u32) {
-    for process in processes().into_iter().filter(|p| u32::try_from(p.session).is_ok_and(|s| s == leader)) {
-        let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
-    }
+/// A line of the process table.
+pub(super) struct Process {
+    pub(super) pid: Pid,
+    parent: i32,
+    pub(super) session: i32,
+    state: char,
+    /// Processor time in clock ticks.
+    ticks: u64,
+    pub(super) name: String,
 }
 
-/// A line of the process table.
-struct Process {
-    pid: Pid,
-    parent: i32,
-    session: i32,
-    zombie: bool,
-    name: String,
+impl Process {
+    /// Whether it has ended and nobody has waited for it yet.
+    pub(super) fn zombie(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
 }
 
 fn descendants() -> Vec<Process> {
@@ -165,7 +192,8 @@ fn descendants() -> Vec<Process> {
     }
 }
 
-fn processes() -> Vec<Process> {
+/// Every process that can be seen.
+pub(super) fn processes() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter_map(|pid| parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)).collect()
@@ -176,11 +204,13 @@ fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
     let open = stat.iter().position(|&b| b == b'(')?;
     let close = stat.iter().rposition(|&b| b == b')')?;
     let mut fields = std::str::from_utf8(stat.get(close + 1..)?).ok()?.split_ascii_whitespace();
-    let zombie = matches!(fields.next()?, "Z" | "X");
+    let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
+    // Fields 14 and 15 of proc(5), of which the first three and 4 to 6 are behind us.
+    let (user, system): (u64, u64) = (fields.nth(7)?.parse().ok()?, fields.next()?.parse().ok()?);
     let name = one_line(stat.get(open + 1..close)?);
-    Some(Process { pid: Pid::from_raw(pid)?, parent, session, zombie, name })
+    Some(Process { pid: Pid::from_raw(pid)?, parent, session, state, ticks: user + system, name })
 }
 
 #[cfg(test)]
@@ -189,8 +219,8 @@ mod tests {
 
     #[test]
     fn a_process_name_with_parentheses_and_newlines_is_read() {
-        let process = parse_stat(7, b"7 (a) b\n(c) S 3 5 6 0 -1").expect("a line of /proc");
-        assert_eq!((process.parent, process.session, process.zombie), (3, 6, false));
+        let process = parse_stat(7, b"7 (a) b\n(c) S 3 5 6 0 -1 4194304 1 2 3 4 30 12 0 0").expect("a line of /proc");
+        assert_eq!((process.parent, process.session, process.state, process.ticks), (3, 6, 'S', 42));
         assert_eq!(process.name, "a) b (c");
     }
 

@@ -48,6 +48,26 @@ pub fn read_confined(root: &Path, path: &str, limit: u64) -> Result<Vec<u8>, Sto
     read().map_err(StoreError::io("read", &root.join(path)))
 }
 
+/// Removes temporary files that dead processes left in `root` and below its `artifacts`. What stays is harmless.
+pub fn sweep(root: &Path) {
+    sweep_one(root, false);
+    sweep_one(&root.join("artifacts"), true);
+}
+
+fn sweep_one(directory: &Path, deep: bool) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && deep => sweep_one(&entry.path(), true),
+            Ok(kind) if kind.is_file() && name.starts_with('.') && name.ends_with(".tmp") => {
+                drop(std::fs::remove_file(entry.path()));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
 /// Checks a path and splits it into directories and name.
 fn split(path: &str) -> Result<(Vec<&str>, &str), StoreError> {
     let refuse = |problem| Err(StoreError::UnsafePath { path: path.escape_debug().to_string(), problem });

@@ -36,6 +36,14 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// A goal's directory takes no writes, so nobody can act on the goal.
+    #[error("the goal's directory {goal} cannot be written; nothing was changed, and the goal can still be looked at")]
+    Unwritable {
+        /// The directory.
+        goal: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A goal of this id exists already; the next millisecond gives another id.
     #[error("a goal called {id} exists already")]
     Taken {

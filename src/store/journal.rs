@@ -26,7 +26,7 @@ use crate::store::layout::{FILE_MODE, sync_directory};
 use crate::store::lock::GoalLock;
 use crate::store::reader::{read_events, refuse};
 use crate::store::replay::replay;
-use crate::store::tail::{TornTail, cut};
+use crate::store::tail::{TornTail, cut, keep_damaged};
 use crate::store::writer::{Append, Medium, Writer};
 
 /// The space kept for writing the end of a run on a full disk, in bytes.
@@ -73,7 +73,11 @@ impl FileJournal {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::NoJournal { path }),
             file => file.map_err(StoreError::io("open", &path))?,
         };
-        let contents = read_events(&path)?;
+        let contents = read_events(&path).inspect_err(|error| {
+            if let StoreError::Corrupt { .. } = error {
+                keep_damaged(lock.dir());
+            }
+        })?;
         let torn = match contents.torn_bytes {
             0 => None,
             bytes => Some(cut(lock.dir(), &file, contents.bytes, bytes)?),

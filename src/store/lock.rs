@@ -32,7 +32,7 @@ impl GoalLock {
     #[expect(clippy::disallowed_methods, reason = "a command waits for the lock before there is any runtime")]
     pub fn acquire(dir: GoalDir, holder: &Holder) -> Result<Self, StoreError> {
         let path = dir.lock();
-        let mut file = open(&path).map_err(StoreError::io("open", &path))?;
+        let mut file = open(&path).map_err(|error| unwritable(&dir, error))?;
         for tries_left in (0..TRIES).rev() {
             match file.try_lock() {
                 Ok(()) => break,
@@ -43,7 +43,7 @@ impl GoalLock {
                 }
             }
         }
-        write_holder(&mut file, holder).map_err(StoreError::io("write", &path))?;
+        write_holder(&mut file, holder).map_err(|error| unwritable(&dir, error))?;
         Ok(Self { dir, _file: file })
     }
 
@@ -91,6 +91,16 @@ pub fn this_process() -> Holder {
 /// Opens the file without emptying it: until the lock is ours, its content is somebody else's.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)
+}
+
+/// Says of a refusal by the file system what it means for the goal.
+fn unwritable(dir: &GoalDir, error: io::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied | ErrorKind::StorageFull => {
+            StoreError::Unwritable { goal: dir.path().to_owned(), source: error }
+        }
+        _ => StoreError::io("write", &dir.lock())(error),
+    }
 }
 
 fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {

@@ -3,11 +3,12 @@
 //! Owns the repair: what follows the last newline was never acknowledged, so it is set aside and cut. Bytes are
 //! copied durably before they are cut, and nothing before the last newline is ever touched.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
+use crate::store::artifacts::hash_of;
 use crate::store::error::StoreError;
 use crate::store::layout::{FILE_MODE, GoalDir, sync_directory};
 
@@ -28,6 +29,26 @@ pub(crate) fn cut(dir: &GoalDir, journal: &File, complete: u64, torn: u64) -> Re
     let shortened = journal.set_len(complete).and_then(|()| journal.sync_all());
     shortened.map_err(StoreError::io("cut the incomplete last line of", &dir.events()))?;
     Ok(TornTail { bytes: torn, copy })
+}
+
+/// Keeps a damaged journal as it was found, `events.damaged.<hash>`, before anybody tries to mend it. The same damage is
+/// kept once.
+pub(crate) fn keep_damaged(dir: &GoalDir) {
+    let kept = fs::read(dir.events()).and_then(|bytes| {
+        let copy = dir.path().join(format!("events.damaged.{}", &hash_of(&bytes).as_str()[..12]));
+        match create_new(&copy) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            file => {
+                let mut file = file?;
+                file.write_all(&bytes)?;
+                file.sync_all()
+            }
+        }
+    });
+    // Nothing depends on the copy: the file itself is not touched.
+    if let Err(error) = kept {
+        tracing::warn!(goal = %dir.id(), %error, "no copy of the damaged journal was kept");
+    }
 }
 
 fn keep(dir: &GoalDir, tail: &[u8]) -> Result<PathBuf, StoreError> {

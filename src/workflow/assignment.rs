@@ -2,10 +2,8 @@
 
 use crate::domain::ids::CommitId;
 use crate::domain::task::Assignment;
+use crate::workflow::profiles::SCRIPT;
 use crate::workflow::slices::{NextStart, SliceRecord};
-
-/// The built-in agent, which does a slice's own `run`.
-pub const SCRIPT: &str = "script";
 
 /// Whether a further attempt of this agent goes on in its earlier work. A script is a function of the tree that it
 /// starts from: done twice over its own result it would, say, append a line twice.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::budget::BudgetKind;
+use crate::domain::budget::{Account, BudgetKind};
 use crate::domain::control::Holder;
 use crate::domain::control::Stop;
 use crate::domain::decided::Decided;
@@ -75,7 +75,9 @@ pub struct Controller {
     base_measured: bool,
     settlement: Option<Settlement>,
     proof: Option<Proof>,
-    exhausted: Option<BudgetKind>,
+    /// Who has not reported on the whole change in this run. An earlier run's reports on the same tree do not count.
+    awaited: Vec<Role>,
+    exhausted: Option<(BudgetKind, Account)>,
     over: bool,
 }
 
@@ -102,6 +104,7 @@ impl Controller {
             base_measured: false,
             settlement: None,
             proof: None,
+            awaited: Vec::new(),
             exhausted: None,
             over: false,
         }
@@ -273,21 +276,24 @@ impl Controller {
 
     /// The status of a run that was told to stop, or ran out of budget.
     fn stopping(&self) -> Option<Ruling> {
-        match (self.record.stop, self.exhausted) {
+        match (self.record.stop, &self.exhausted) {
             (Some(Stop::Cancel), _) => {
                 Some(Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")]))
             }
             (Some(Stop::Pause), _) => {
                 Some(Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]))
             }
-            (None, Some(budget)) => {
-                let name = budget.as_str();
-                let reason = format!("the budget of {name} is used up");
-                let add = format!("{} --{name} …", self.command("budget-add"));
-                Some(Ruling::new(GoalStatus::NeedsMoreBudget, reason, vec![add, self.command("resume")]))
-            }
+            (None, Some((budget, account))) => Some(self.over_budget(*budget, account)),
             (None, None) => None,
         }
+    }
+
+    fn over_budget(&self, budget: BudgetKind, account: &Account) -> Ruling {
+        let name = budget.as_str();
+        let whose = if account.is_goal() { String::new() } else { format!(" of {account}") };
+        let reason = format!("the budget of {name}{whose} is used up");
+        let add = format!("{}{} --{name} …", self.command("budget-add"), account.options());
+        Ruling::new(GoalStatus::NeedsMoreBudget, reason, vec![add, self.command("resume")])
     }
 
     fn obstructed(&self, settlement: &Settlement) -> Option<Ruling> {
@@ -316,6 +322,7 @@ impl Controller {
             return decided;
         }
         self.proof = Some(proof.clone());
+        self.awaited = Role::ALL.to_vec();
         self.enter(&mut decided, Phase::Review);
         let Proof { tip, tree, results, .. } = proof;
         decided.intents.push(Intent::ReviewGoal { tip, tree, roles: Role::ALL.to_vec(), results });
@@ -334,9 +341,10 @@ impl Controller {
                 return decided;
             }
         };
+        let last = self.awaited == [review.role];
+        self.awaited.retain(|role| *role != review.role);
         self.record.apply(&Fact::ReviewFinished { subject: subject.clone(), review });
-        let complete = self.record.wall.as_ref().is_some_and(|(_, reviews)| reviews.len() == Role::ALL.len());
-        if complete {
+        if last {
             self.conclude(&mut decided);
         }
         decided
@@ -374,7 +382,7 @@ impl Controller {
             return Ruling::new(GoalStatus::NotReady, "there is no plan", Vec::new());
         };
         let wall = self.record.wall.as_ref().filter(|(tree, _)| proof.is_some_and(|p| p.tree == *tree));
-        judge(&Evidence {
+        let ruling = judge(&Evidence {
             goal: &charter.id,
             tree: proof.map_or(&charter.repository.base_tree, |p| &p.tree),
             integrated: settlement.integrated.len(),
@@ -383,7 +391,23 @@ impl Controller {
             gates: &plan.gates,
             results: proof.map_or(&[], |p| p.results.as_slice()),
             reviews: wall.map_or(&[], |(_, reviews)| reviews.as_slice()),
-        })
+        });
+        self.or_over_budget(ruling, settlement)
+    }
+
+    /// What is missing may be only money: then more of it is what helps.
+    fn or_over_budget(&self, ruling: Ruling, settlement: &Settlement) -> Ruling {
+        let short = |slice: &SliceId| Some((slice.clone(), *self.record.over_budget.get(slice)?));
+        let Some((slice, budget)) = settlement.given_up.iter().find_map(|(slice, _)| short(slice)) else {
+            return ruling;
+        };
+        match ruling.status {
+            GoalStatus::NotReady => {
+                let next = self.over_budget(budget, &Account::Slice(slice)).next;
+                Ruling::new(GoalStatus::NeedsMoreBudget, ruling.reason, next)
+            }
+            _ => ruling,
+        }
     }
 
     /// The branches were made, or not.
@@ -417,12 +441,16 @@ impl Controller {
         decided
     }
 
-    /// A limit is used up. The fact is the budget's own and durable already.
-    pub fn exhausted(&mut self, budget: BudgetKind) -> Decided<Intent> {
+    /// A limit is used up. The fact is the budget's own and durable already. A slice's limit is the scheduler's affair.
+    pub fn exhausted(&mut self, budget: BudgetKind, account: Account) -> Decided<Intent> {
+        if let Account::Slice(slice) = account {
+            self.record.over_budget.insert(slice, budget);
+            return Decided::default();
+        }
         if self.over || self.exhausted.is_some() {
             return Decided::default();
         }
-        self.exhausted = Some(budget);
+        self.exhausted = Some((budget, account));
         Decided::intent(Intent::Halt("budget".to_owned()))
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Durable state only: all of it is rebuilt by applying the journal from its first record.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::budget::{Account, BudgetKind};
 use crate::domain::control::{Holder, Stop};
 use crate::domain::event::{Branch, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
-use crate::domain::ids::TreeId;
+use crate::domain::ids::{SliceId, TreeId};
 use crate::domain::review::{Review, Subject};
 use crate::domain::task::AcceptedPlan;
 
@@ -40,6 +42,8 @@ pub struct GoalRecord {
     pub wall: Option<(TreeId, Vec<Review>)>,
     /// Branches in the user's repository.
     pub branches: Vec<Branch>,
+    /// Slices whose own budget was used up, and of what; until they are reopened.
+    pub over_budget: BTreeMap<SliceId, BudgetKind>,
     /// Things said that are no failure.
     pub notes: Vec<String>,
 }
@@ -86,6 +90,10 @@ impl GoalRecord {
             Fact::TailCut { bytes } => {
                 self.notes.push(format!("the journal's incomplete last line ({bytes} bytes) was cut"))
             }
+            Fact::BudgetExhausted { budget, account: Account::Slice(slice), .. } => {
+                self.over_budget.insert(slice.clone(), *budget);
+            }
+            Fact::SliceReopened { slice, .. } => drop(self.over_budget.remove(slice)),
             Fact::ReviewFinished { subject: Subject::Slice { .. }, .. }
             | Fact::AttemptOffered { .. }
             | Fact::AttemptClaimed { .. }
@@ -94,7 +102,6 @@ impl GoalRecord {
             | Fact::SliceAccepted { .. }
             | Fact::SliceReturned { .. }
             | Fact::SliceGivenUp { .. }
-            | Fact::SliceReopened { .. }
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. }
             | Fact::WorktreePrepared { .. }
@@ -117,8 +124,8 @@ impl GoalRecord {
             | Fact::BudgetSettled { .. }
             | Fact::BudgetCheckpointed(_)
             | Fact::ClockMoved(_)
-            | Fact::LeftoversCleared(_)
-            | Fact::BudgetExhausted { .. } => {}
+            | Fact::BudgetExhausted { .. }
+            | Fact::LeftoversCleared(_) => {}
         }
     }
 

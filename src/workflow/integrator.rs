@@ -12,6 +12,7 @@ use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::ids::{Batch, CommitId, SliceId, TreeId};
 use crate::domain::task::{AcceptedPlan, Feedback, FeedbackKind, GateSpec, KeptLines};
 use crate::workflow::gates::GateLedger;
+use crate::workflow::judgement::{Doubt, Judgement, MergedSlice};
 use crate::workflow::merge_queue::{MergeQueue, Queued};
 
 /// What the integrator wants to be done.
@@ -41,17 +42,6 @@ pub enum Intent {
     ReportBase(Vec<GateResult>),
     /// Every gate was run on the tip, or a stop came between.
     ReportTip(Vec<GateResult>),
-}
-
-/// A slice that was merged, not yet gated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MergedSlice {
-    /// The slice.
-    pub queued: Queued,
-    /// The merge.
-    pub merge: CommitId,
-    /// The tree after it.
-    pub tree: TreeId,
 }
 
 /// A slice that could not be merged, with its evidence.
@@ -92,33 +82,6 @@ enum Work {
         again: bool,
         results: Vec<GateResult>,
     },
-}
-
-/// A merged batch under its gates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Judgement {
-    batch: Batch,
-    onto_tree: TreeId,
-    onto: CommitId,
-    merged: Vec<MergedSlice>,
-    /// The place of the gate under way, among the required ones.
-    gate: usize,
-    doubt: Doubt,
-    /// What the newest red verdict said.
-    red: String,
-}
-
-/// What a red gate makes us look at next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Doubt {
-    /// Nothing is red so far.
-    None,
-    /// It was red once: is it a flake?
-    Flake,
-    /// It was red twice: was it red before the batch?
-    Before,
-    /// It was green before: which slice turns it red? The first `good` slices are green, the first `bad` red.
-    Bisect { good: usize, bad: usize },
 }
 
 /// The integrator's state.
@@ -317,7 +280,7 @@ impl Integrator {
     fn judge(&mut self, mut judgement: Judgement, decided: &mut Decided<Intent>) {
         let required: Vec<_> = self.required().cloned().collect();
         while let Some(gate) = required.get(judgement.gate) {
-            let Some(tree) = probe(&judgement) else { break };
+            let Some(tree) = judgement.probe() else { break };
             let asks_again = judgement.doubt == Doubt::Flake;
             match self.ledger.verdict(&gate.name, &tree).filter(|_| !asks_again) {
                 Some(green) if judgement.doubt != Doubt::None => {
@@ -338,43 +301,15 @@ impl Integrator {
         self.land(judgement, decided);
     }
 
-    /// What one verdict on the probed tree says.
     fn weigh(&mut self, judgement: &mut Judgement, gate: &GateSpec, green: bool, decided: &mut Decided<Intent>) {
-        judgement.doubt = match (std::mem::replace(&mut judgement.doubt, Doubt::None), green) {
-            (Doubt::None, true) => {
-                judgement.gate += 1;
-                Doubt::None
-            }
-            (Doubt::None, false) => Doubt::Flake,
-            (Doubt::Flake, true) => {
-                if let Some(last) = judgement.merged.last() {
-                    let scope = GateScope::Batch { batch: judgement.batch };
-                    let fact = Fact::FlakeSeen { scope, gate: gate.name.clone(), tree: last.tree.clone() };
-                    self.record(decided, fact);
-                }
-                judgement.gate += 1;
-                Doubt::None
-            }
-            (Doubt::Flake, false) => Doubt::Before,
-            (Doubt::Before, false) => {
-                let (batch, onto) = (judgement.batch, judgement.onto.clone());
-                self.record(decided, Fact::RedBefore { batch, gate: gate.name.clone(), onto });
-                judgement.gate += 1;
-                Doubt::None
-            }
-            (Doubt::Before, true) => Doubt::Bisect { good: 0, bad: judgement.merged.len() },
-            (Doubt::Bisect { good, bad }, true) => Doubt::Bisect { good: middle(good, bad), bad },
-            (Doubt::Bisect { good, bad }, false) => Doubt::Bisect { good, bad: middle(good, bad) },
-        };
+        if let Some(fact) = judgement.weigh(&gate.name, green) {
+            self.record(decided, fact);
+        }
     }
 
     /// Sends the slice back that bisection has found, if it has; the others form the next batch.
     fn blame(&mut self, judgement: &Judgement, gate: &GateSpec, decided: &mut Decided<Intent>) -> bool {
-        let Doubt::Bisect { good, bad } = judgement.doubt else { return false };
-        if bad - good > 1 {
-            return false;
-        }
-        let culprit = &judgement.merged[bad - 1];
+        let Some(culprit) = judgement.culprit() else { return false };
         let (slice, attempt) = (culprit.queued.slice.clone(), culprit.queued.attempt);
         let feedback = Feedback {
             kind: FeedbackKind::Gate,
@@ -472,20 +407,6 @@ impl Integrator {
             }
         }
     }
-}
-
-/// The tree on which the next verdict is needed.
-fn probe(judgement: &Judgement) -> Option<TreeId> {
-    let tree_after = |count: usize| judgement.merged.get(count.checked_sub(1)?).map(|merged| merged.tree.clone());
-    match &judgement.doubt {
-        Doubt::None | Doubt::Flake => tree_after(judgement.merged.len()),
-        Doubt::Before => Some(judgement.onto_tree.clone()),
-        Doubt::Bisect { good, bad, .. } => tree_after(middle(*good, *bad)),
-    }
-}
-
-fn middle(good: usize, bad: usize) -> usize {
-    good + (bad - good) / 2
 }
 
 fn outcome_phrase(gate: &GateSpec, result: &GateResult) -> String {

@@ -4,22 +4,30 @@
 //! decisions beside them carry what is ephemeral. `state` composes the folds, `view` and `proof` show them.
 
 pub mod assignment;
+pub mod breaker;
 pub mod budget;
 pub mod controller;
 pub mod gate_detection;
 pub mod gates;
 pub mod goal_record;
+pub mod heartbeat;
 pub mod integrator;
+pub mod judgement;
+pub mod leases;
 pub mod merge_queue;
 pub mod plan_documents;
 pub mod plan_file;
 pub mod planner;
+pub mod profiles;
 pub mod proof;
+pub mod quarantine;
 pub mod restart;
 pub mod scheduler;
 pub mod settling;
 pub mod slices;
+pub mod spending;
 pub mod state;
 pub mod verdict;
 pub mod view;
+pub mod vigil;
 pub mod worker;

@@ -172,6 +172,14 @@ pub enum PlanProblem {
         /// The most that it may be.
         most: i64,
     },
+    /// A number or a text that is no amount of money above zero, down to a millionth of a dollar.
+    #[error("`{field}` is `{text}`, which is no amount of US dollars above zero; write it like 1.5 or \"0.25\"")]
+    Money {
+        /// The field.
+        field: &'static str,
+        /// What was given.
+        text: String,
+    },
     /// A text that is no length of time.
     #[error("`{field}` is `{text}`, which is no length of time above zero ({detail}); write it like \"90s\" or \"5m\"")]
     Duration {

@@ -4,23 +4,30 @@
 //! never two live workers on one slice; an attempt ends once, by compare-and-swap on its epoch; a slice is offered
 //! only when all that it depends on is integrated.
 
+mod keeping_out;
+mod offering;
+mod operator;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::goal::{Charter, Drive};
-use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
+use crate::domain::ids::{Attempt, AttemptRef, Moment, Now, SliceId};
 use crate::domain::order::AttemptEnd;
 use crate::domain::review::{Review, Role, Subject, Verdict};
 use crate::domain::settlement::{Obstruction, Settlement};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture};
 use crate::graph::frontier::Frontier;
 use crate::graph::task_graph::TaskGraph;
-use crate::workflow::assignment::{SCRIPT, assignment_of, continues};
-use crate::workflow::settling::{describe, is_exhausted, reason_to_give_up, review_feedback, settlement_of};
-use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
+use crate::workflow::assignment::{assignment_of, continues};
+use crate::workflow::breaker::Probes;
+use crate::workflow::leases::Leases;
+use crate::workflow::settling::{describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback};
+use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 
 /// What the scheduler wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +62,8 @@ pub enum Intent {
     Confirm(AttemptRef),
     /// The lease is over: whatever the attempt says no longer counts.
     Deny(AttemptRef),
+    /// What the operator said is durable: tell whoever said it, by this number.
+    Answer(u64),
     /// Nothing runs and nothing can be started.
     Report(Box<Settlement>),
 }
@@ -70,8 +79,11 @@ pub struct Scheduler {
     frontier: Frontier,
     // ephemeral
     live: BTreeSet<AttemptRef>,
-    leases: BTreeMap<AttemptRef, Timestamp>,
+    leases: Leases,
+    probes: Probes,
     obstruction: Option<Obstruction>,
+    /// Slices that are given up as soon as nothing works on them, and why.
+    doomed: BTreeMap<SliceId, String>,
     /// The slices of this pass; `None` without such a limit.
     pass: Option<BTreeSet<SliceId>>,
     begun: bool,
@@ -88,13 +100,15 @@ impl Scheduler {
             }
         }
         Self {
+            leases: Leases::new(charter.settings.lease_ms),
             charter,
             table,
             graph,
             frontier,
             live: BTreeSet::new(),
-            leases: BTreeMap::new(),
+            probes: Probes::default(),
             obstruction: None,
+            doomed: BTreeMap::new(),
             pass: None,
             begun: false,
             reported: false,
@@ -106,16 +120,18 @@ impl Scheduler {
         &self.table
     }
 
-    fn record(&mut self, decided: &mut Decided<Intent>, fact: Fact, now: Timestamp) {
-        self.table.apply(&fact, None, now);
+    fn record(&mut self, decided: &mut Decided<Intent>, fact: Fact, now: Now) {
+        self.table.apply(&fact, None, now.wall);
         decided.facts.push(fact);
     }
 
     /// Starts the run: closes what an earlier run left open, then dispatches.
-    pub fn begin(&mut self, drive: Drive, now: Timestamp) -> Decided<Intent> {
+    pub fn begin(&mut self, drive: Drive, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.begun = true;
+        self.probes.take_up(&self.table.breakers, &self.charter.settings, now);
         self.close_interrupted(&mut decided, now);
+        self.reopen_faulted(&mut decided, now);
         self.take_up_reviews(&mut decided, now);
         if drive == Drive::Pass {
             self.pass = Some(self.frontier.ready().cloned().collect());
@@ -124,7 +140,7 @@ impl Scheduler {
         decided
     }
 
-    fn close_interrupted(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
+    fn close_interrupted(&mut self, decided: &mut Decided<Intent>, now: Now) {
         let open = |r: &&SliceRecord| matches!(r.stage, Stage::Offered | Stage::Running { .. });
         let attempts: Vec<_> = self.table.iter().filter(open).map(SliceRecord::attempt_ref).collect();
         for attempt in attempts {
@@ -133,7 +149,17 @@ impl Scheduler {
         }
     }
 
-    fn take_up_reviews(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
+    /// A slice whose attempts our own machinery has used up is tried again by the next run: whoever resumes the goal
+    /// has seen to it.
+    fn reopen_faulted(&mut self, decided: &mut Decided<Intent>, now: Now) {
+        let faulted = |r: &&SliceRecord| r.faulted && is_exhausted(r);
+        let slices: Vec<_> = self.table.iter().filter(faulted).map(|r| r.spec.id.clone()).collect();
+        for slice in slices {
+            self.record(decided, Fact::SliceReopened { slice, fresh: false, hint: None }, now);
+        }
+    }
+
+    fn take_up_reviews(&mut self, decided: &mut Decided<Intent>, now: Now) {
         let reviewing = |r: &&SliceRecord| matches!(r.stage, Stage::Reviewing { .. });
         let slices: Vec<_> = self.table.iter().filter(reviewing).map(|r| r.spec.id.clone()).collect();
         for slice in slices {
@@ -152,90 +178,94 @@ impl Scheduler {
     }
 
     /// A worker takes an offered attempt.
-    pub fn claim(&mut self, attempt: &AttemptRef, now: Timestamp) -> Decided<Intent> {
+    pub fn claim(&mut self, attempt: &AttemptRef, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         let offered = |r: &&SliceRecord| r.stage == Stage::Offered && r.attempt_ref() == *attempt;
         let Some(record) = self.table.slice(&attempt.slice).filter(offered) else {
             return Decided::intent(Intent::Deny(attempt.clone()));
         };
         let assignment = assignment_of(record, continues(&record.agent));
-        let lease_until = now.plus(self.charter.settings.lease_ms);
-        self.leases.insert(attempt.clone(), lease_until);
+        let lease_until = now.wall.plus(self.charter.settings.lease_ms);
+        self.leases.grant(attempt, now.steady);
         self.record(&mut decided, Fact::AttemptClaimed { attempt: attempt.clone(), lease_until }, now);
         decided.intents.push(Intent::Grant(Box::new(assignment)));
         decided
     }
 
-    /// A worker still works; `false` where its lease is over. Renewals are not facts.
-    pub fn renew(&mut self, attempt: &AttemptRef, now: Timestamp) -> bool {
-        let lease_ms = self.charter.settings.lease_ms;
-        match self.leases.get_mut(attempt) {
-            Some(until) => {
-                *until = now.plus(lease_ms);
-                true
-            }
-            None => false,
-        }
+    /// A worker and what it runs still live; `false` where its lease is over. Renewals are not facts.
+    pub fn renew(&mut self, attempt: &AttemptRef, now: Moment) -> bool {
+        self.leases.renew(attempt, now)
     }
 
     /// A worker ends its attempt.
-    pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Timestamp) -> Decided<Intent> {
+    pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         let AttemptEnd { outcome, capture, gates } = end;
-        if self.leases.remove(attempt).is_none() {
+        if !self.leases.end(attempt) {
             let detail = format!("{} after the end of its lease", describe(&outcome));
             self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
             decided.intents.push(Intent::Deny(attempt.clone()));
             return decided;
         }
         if let Some(capture) = capture {
-            self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now);
+            self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now.wall);
         }
         for result in gates {
             let scope = GateScope::Attempt { slice: attempt.slice.clone(), attempt: attempt.attempt };
-            self.table.apply(&Fact::GateFinished { scope, result: Box::new(result) }, Some(attempt), now);
+            self.table.apply(&Fact::GateFinished { scope, result: Box::new(result) }, Some(attempt), now.wall);
         }
         self.end_attempt(attempt, outcome, &mut decided, now);
         decided.intents.insert(0, Intent::Confirm(attempt.clone()));
         decided
     }
 
-    fn end_attempt(
-        &mut self,
-        attempt: &AttemptRef,
-        outcome: AttemptOutcome,
-        decided: &mut Decided<Intent>,
-        now: Timestamp,
-    ) {
-        let unavailable = match &outcome {
-            AttemptOutcome::Unavailable { detail } => Some(detail.clone()),
-            _ => None,
-        };
-        let question = match &outcome {
-            AttemptOutcome::Asked { question } => Some(question.clone()),
-            _ => None,
-        };
-        self.record(decided, Fact::AttemptFinished { attempt: attempt.clone(), outcome }, now);
-        if let Some(detail) = unavailable {
-            self.obstruction.get_or_insert(Obstruction::AgentUnavailable(detail));
+    fn end_attempt(&mut self, attempt: &AttemptRef, outcome: AttemptOutcome, decided: &mut Decided<Intent>, now: Now) {
+        let outcome = self.unasked(attempt, outcome);
+        self.record(decided, Fact::AttemptFinished { attempt: attempt.clone(), outcome: outcome.clone() }, now);
+        match &outcome {
+            AttemptOutcome::Unavailable { detail } => {
+                self.obstruction.get_or_insert_with(|| Obstruction::AgentUnavailable(detail.clone()));
+            }
+            AttemptOutcome::Asked { question } => {
+                let id = format!("a{}", self.table.questions + 1);
+                let asked = Fact::QuestionAsked { id, slice: attempt.slice.clone(), text: question.clone() };
+                self.record(decided, asked, now);
+            }
+            AttemptOutcome::Passed
+            | AttemptOutcome::Rejected { .. }
+            | AttemptOutcome::Interrupted { .. }
+            | AttemptOutcome::Expired { .. }
+            | AttemptOutcome::Limited { .. }
+            | AttemptOutcome::Errored { .. } => {}
         }
-        if let Some(text) = question {
-            let id = format!("a{}", self.table.questions + 1);
-            self.record(decided, Fact::QuestionAsked { id, slice: attempt.slice.clone(), text }, now);
-        }
+        self.judge_provider(attempt, &outcome, decided, now);
         self.ask_missing_reviewers(&attempt.slice, decided);
         self.dispatch(decided, now);
     }
 
+    /// Where nobody answers, a question goes back to the agent, but for that of a slice's last attempt: then the goal
+    /// ends with it.
+    fn unasked(&self, attempt: &AttemptRef, outcome: AttemptOutcome) -> AttemptOutcome {
+        let again = |record: &SliceRecord| record.failures + 1 < record.spec.max_attempts();
+        match outcome {
+            AttemptOutcome::Asked { question }
+                if self.charter.no_input && self.table.slice(&attempt.slice).is_some_and(again) =>
+            {
+                AttemptOutcome::Rejected { feedback: nobody_answers(&question) }
+            }
+            outcome => outcome,
+        }
+    }
+
     /// The worker of an attempt is gone, and its processes with it: the permit is free.
-    pub fn worker_gone(&mut self, attempt: &AttemptRef, crash: Option<&str>, now: Timestamp) -> Decided<Intent> {
+    pub fn worker_gone(&mut self, attempt: &AttemptRef, crash: Option<&str>, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.live.remove(attempt);
         let open = self.table.slice(&attempt.slice).is_some_and(|record| {
             record.attempt_ref() == *attempt && matches!(record.stage, Stage::Offered | Stage::Running { .. })
         });
         if open {
-            self.leases.remove(attempt);
+            self.leases.end(attempt);
             let detail = crash.unwrap_or("its worker ended without a result").to_owned();
             self.end_attempt(attempt, AttemptOutcome::Expired { detail }, &mut decided, now);
         } else {
@@ -244,39 +274,40 @@ impl Scheduler {
         decided
     }
 
-    /// Looks for leases that ran out.
-    pub fn tick(&mut self, now: Timestamp) -> Decided<Intent> {
+    /// Looks for leases that ran out, and for providers whose time has come.
+    pub fn tick(&mut self, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let over: Vec<_> =
-            self.leases.iter().filter(|(_, until)| **until <= now).map(|(attempt, _)| attempt.clone()).collect();
-        for attempt in over {
-            self.leases.remove(&attempt);
+        for attempt in self.leases.take_over(now.steady) {
             decided.intents.push(Intent::StopWorker(attempt.clone()));
-            let detail = format!("its lease of {} ms ran out", self.charter.settings.lease_ms);
+            let lease = humantime::format_duration(Duration::from_millis(self.charter.settings.lease_ms));
+            let detail = format!("its lease ran out: no sign of life for {lease}");
             self.end_attempt(&attempt, AttemptOutcome::Expired { detail }, &mut decided, now);
+        }
+        if self.table.breakers.iter().next().is_some() {
+            self.dispatch(&mut decided, now);
         }
         decided
     }
 
     /// A reviewer reported on an attempt. The fact is the reviewer's own and durable already.
-    pub fn reviewed(&mut self, slice: &SliceId, attempt: Attempt, review: Review, now: Timestamp) -> Decided<Intent> {
+    pub fn reviewed(&mut self, slice: &SliceId, attempt: Attempt, review: Review, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         let subject = Subject::Slice { slice: slice.clone(), attempt };
-        self.table.apply(&Fact::ReviewFinished { subject, review }, None, now);
+        self.table.apply(&Fact::ReviewFinished { subject, review }, None, now.wall);
         self.judge_reviews(slice, &mut decided, now);
         self.dispatch(&mut decided, now);
         decided
     }
 
     /// A reviewer could not do its work.
-    pub fn review_failed(&mut self, detail: &str, now: Timestamp) -> Decided<Intent> {
+    pub fn review_failed(&mut self, detail: &str, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.obstruction.get_or_insert_with(|| Obstruction::Fault(format!("a review failed: {detail}")));
         self.dispatch(&mut decided, now);
         decided
     }
 
-    fn judge_reviews(&mut self, slice: &SliceId, decided: &mut Decided<Intent>, now: Timestamp) {
+    fn judge_reviews(&mut self, slice: &SliceId, decided: &mut Decided<Intent>, now: Now) {
         let Some(record) = self.table.slice(slice) else { return };
         let (Stage::Reviewing { reviews }, Some(capture)) = (&record.stage, record.current_capture()) else { return };
         if reviews.len() < Role::ALL.len() {
@@ -296,9 +327,9 @@ impl Scheduler {
     }
 
     /// The integrator decided about an enqueued slice. The fact is its own and durable already.
-    pub fn landed(&mut self, fact: &Fact, now: Timestamp) -> Decided<Intent> {
+    pub fn landed(&mut self, fact: &Fact, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
-        self.table.apply(fact, None, now);
+        self.table.apply(fact, None, now.wall);
         if let Fact::SliceIntegrated { slice, .. } = fact {
             self.frontier.complete(slice);
         }
@@ -307,27 +338,29 @@ impl Scheduler {
     }
 
     /// Starts nothing new from here on.
-    pub fn halt(&mut self, why: &str, now: Timestamp) -> Decided<Intent> {
+    pub fn halt(&mut self, why: &str, now: Now) -> Decided<Intent> {
         self.obstruct(Obstruction::Halted(why.to_owned()), now)
     }
 
     /// The merge queue stands still: our own machinery failed.
-    pub fn queue_failed(&mut self, detail: &str, now: Timestamp) -> Decided<Intent> {
+    pub fn queue_failed(&mut self, detail: &str, now: Now) -> Decided<Intent> {
         self.obstruct(Obstruction::Fault(detail.to_owned()), now)
     }
 
-    fn obstruct(&mut self, obstruction: Obstruction, now: Timestamp) -> Decided<Intent> {
+    fn obstruct(&mut self, obstruction: Obstruction, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.obstruction.get_or_insert(obstruction);
         self.dispatch(&mut decided, now);
         decided
     }
 
-    fn dispatch(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
+    fn dispatch(&mut self, decided: &mut Decided<Intent>, now: Now) {
         if !self.begun {
             return;
         }
+        self.quarantine(decided, now);
         self.give_up_exhausted(decided, now);
+        self.give_up_doomed(decided, now);
         if self.obstruction.is_none() {
             self.offer_ready(decided, now);
         }
@@ -337,7 +370,7 @@ impl Scheduler {
         }
     }
 
-    fn give_up_exhausted(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
+    fn give_up_exhausted(&mut self, decided: &mut Decided<Intent>, now: Now) {
         let exhausted: Vec<_> = self.table.iter().filter(|r| is_exhausted(r)).map(|r| r.spec.id.clone()).collect();
         for slice in exhausted {
             let Some(record) = self.table.slice(&slice) else { continue };
@@ -350,96 +383,23 @@ impl Scheduler {
         }
     }
 
-    fn offer_ready(&mut self, decided: &mut Decided<Intent>, now: Timestamp) {
-        let ready: Vec<_> = self.frontier.ready().cloned().collect();
-        for slice in ready {
-            if self.live.len() >= self.charter.max_agents as usize {
-                return;
+    /// A slice has spent all that it may: what works on it is killed, and it is given up. Work that is done already
+    /// goes on to its reviews and its merge.
+    pub fn budget_used_up(&mut self, slice: &SliceId, reason: &str, now: Now) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        self.doomed.insert(slice.clone(), reason.to_owned());
+        decided.intents.extend(self.live.iter().filter(|it| it.slice == *slice).cloned().map(Intent::StopWorker));
+        self.dispatch(&mut decided, now);
+        decided
+    }
+
+    fn give_up_doomed(&mut self, decided: &mut Decided<Intent>, now: Now) {
+        let waits = |slice: &SliceId| self.table.slice(slice).is_some_and(|record| record.stage == Stage::Waiting);
+        let due: Vec<_> = self.doomed.keys().filter(|slice| waits(slice)).cloned().collect();
+        for slice in due {
+            if let Some(reason) = self.doomed.remove(&slice) {
+                self.record(decided, Fact::SliceGivenUp { slice, reason }, now);
             }
-            if self.may_offer(&slice) {
-                self.offer(&slice, decided, now);
-            }
         }
-    }
-
-    fn may_offer(&self, slice: &SliceId) -> bool {
-        let waiting = self.table.slice(slice).is_some_and(|r| r.stage == Stage::Waiting && !is_exhausted(r));
-        let in_pass = self.pass.as_ref().is_none_or(|pass| pass.contains(slice));
-        waiting && in_pass && !self.awaits_queue(slice) && !self.live.iter().any(|attempt| attempt.slice == *slice)
-    }
-
-    /// What it clashed with may still be in the merge queue: begun before that has landed, its next attempt would
-    /// clash with the same thing again.
-    fn awaits_queue(&self, slice: &SliceId) -> bool {
-        let clashed = |record: &SliceRecord| record.next_start == NextStart::Tip && !record.take_up;
-        self.table.slice(slice).is_some_and(clashed) && self.table.iter().any(|other| other.stage == Stage::Accepted)
-    }
-
-    fn offer(&mut self, slice: &SliceId, decided: &mut Decided<Intent>, now: Timestamp) {
-        let Some(record) = self.table.slice(slice) else { return };
-        let attempt =
-            AttemptRef { slice: slice.clone(), attempt: record.attempt.next(), epoch: self.table.epoch.next() };
-        let agent = self.agent_of(record);
-        let (start, content) = self.start_of(record, continues(&agent));
-        self.record(decided, Fact::AttemptOffered { attempt: attempt.clone(), start, content, agent }, now);
-        self.live.insert(attempt.clone());
-        decided.intents.push(Intent::StartWorker(attempt));
-    }
-
-    fn agent_of(&self, record: &SliceRecord) -> String {
-        match (&record.spec.run, &self.charter.agent) {
-            (Some(_), _) => SCRIPT.to_owned(),
-            (None, Some(agent)) => agent.clone(),
-            (None, None) => String::new(),
-        }
-    }
-
-    /// The commit that the next attempt starts from, and the tree that its worktree holds where that differs.
-    fn start_of(&self, record: &SliceRecord, continues: bool) -> (CommitId, Option<crate::domain::ids::TreeId>) {
-        let base = &self.charter.repository.base;
-        if record.take_up
-            && let Some(start) = &record.start
-        {
-            return (start.clone(), None);
-        }
-        match (&record.next_start, &record.start) {
-            (NextStart::Tip, _) => (self.table.tip.as_ref().unwrap_or(base).clone(), None),
-            (NextStart::Continue(tree), Some(start)) if continues => (start.clone(), Some(tree.clone())),
-            (NextStart::Continue(_) | NextStart::Dependencies, _) => (self.newest_dependency(record), None),
-        }
-    }
-
-    /// The merge that brought in the last of the slice's dependencies: the earliest integrated commit that holds all
-    /// of them.
-    fn newest_dependency(&self, record: &SliceRecord) -> CommitId {
-        let dependencies = self.graph.dependencies(&record.spec.id);
-        let merges = dependencies.into_iter().filter_map(|id| match &self.table.slice(id)?.stage {
-            Stage::Integrated { merge, order, .. } => Some((*order, merge)),
-            Stage::Waiting
-            | Stage::Offered
-            | Stage::Running { .. }
-            | Stage::Reviewing { .. }
-            | Stage::Accepted
-            | Stage::Asking { .. }
-            | Stage::GivenUp { .. } => None,
-        });
-        merges.max().map_or_else(|| self.charter.repository.base.clone(), |(_, merge)| merge.clone())
-    }
-
-    fn is_settled(&self) -> bool {
-        if !self.live.is_empty() {
-            return false;
-        }
-        let halted = self.obstruction.is_some();
-        self.table.iter().all(|record| match record.stage {
-            Stage::Offered | Stage::Running { .. } => false,
-            Stage::Reviewing { .. } | Stage::Accepted => halted,
-            Stage::Waiting => halted || !self.frontier.is_ready(&record.spec.id) || !self.may_offer(&record.spec.id),
-            Stage::Integrated { .. } | Stage::Asking { .. } | Stage::GivenUp { .. } => true,
-        })
-    }
-
-    fn settlement(&self) -> Settlement {
-        Settlement { obstacle: self.obstruction.clone(), ..settlement_of(&self.table) }
     }
 }

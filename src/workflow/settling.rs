@@ -62,6 +62,16 @@ pub fn describe(outcome: &AttemptOutcome) -> &'static str {
     }
 }
 
+/// What the next attempt is told where its agent asked and nobody answers.
+pub fn nobody_answers(question: &str) -> Feedback {
+    Feedback {
+        kind: FeedbackKind::Operator,
+        summary: "nobody answers questions in this run: decide yourself and say what you assumed".to_owned(),
+        detail: question.to_owned(),
+        paths: Vec::new(),
+    }
+}
+
 /// What the next attempt is told of blocking reviews.
 pub fn review_feedback(blocking: &[Review]) -> Feedback {
     const MOST: usize = 20;

@@ -1,18 +1,20 @@
-//! The fold of every fact about slices: what the scheduler decides on and what views show.
+//! Everything that is known of the slices: what the scheduler decides on and what views show.
 //!
-//! Durable state only: all of it is rebuilt by applying the journal from its first record. Invariant: a fact that
-//! does not fit the slice's stage changes nothing, so that a journal of any prefix folds.
+//! Durable state only: all of it is rebuilt by applying the journal from its first record (`fold`).
+
+mod fold;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::domain::budget::Usage;
-use crate::domain::event::Fact;
-use crate::domain::evidence::{GateResult, GateScope};
+use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
-use crate::domain::review::{Review, Role, Subject};
-use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback, FeedbackKind, KeptLines, SliceSpec};
+use crate::domain::review::{Review, Role};
+use crate::domain::task::{AcceptedPlan, Capture, Feedback, KeptLines, SliceSpec};
+use crate::workflow::breaker::Breakers;
+use crate::workflow::quarantine::Quarantines;
 
 /// Where a slice stands, with what belongs to that stage alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +181,26 @@ impl SliceRecord {
     fn tell(&mut self, feedback: &Feedback) {
         self.feedback.push(feedback.clone());
     }
+
+    /// A later check does not let the newest attempt pass.
+    fn sent_back(&mut self, feedback: &Feedback, next_start: NextStart, at: Timestamp) {
+        self.fail(&feedback.summary);
+        self.tell(feedback);
+        self.next_start = next_start;
+        self.enter(Stage::Waiting, at);
+    }
+
+    /// Whether further attempts may follow.
+    fn is_open(&self) -> bool {
+        match self.stage {
+            Stage::Waiting
+            | Stage::Offered
+            | Stage::Running { .. }
+            | Stage::Reviewing { .. }
+            | Stage::Asking { .. } => true,
+            Stage::Accepted | Stage::Integrated { .. } | Stage::GivenUp { .. } => false,
+        }
+    }
 }
 
 /// Every slice of a goal, in plan order.
@@ -194,6 +216,10 @@ pub struct SliceTable {
     merges: usize,
     /// The newest merge; `None` while nothing is integrated.
     pub tip: Option<CommitId>,
+    /// Who is kept from working on what.
+    pub quarantines: Quarantines,
+    /// Which providers take no requests.
+    pub breakers: Breakers,
 }
 
 impl SliceTable {
@@ -226,259 +252,5 @@ impl SliceTable {
 
     fn record(&mut self, id: &SliceId) -> Option<&mut SliceRecord> {
         self.index.get(id).map(|&place| &mut self.records[place])
-    }
-
-    /// Applies a fact. `attempt` is the one that the journal's record bears, `at` its time.
-    pub fn apply(&mut self, fact: &Fact, attempt: Option<&AttemptRef>, at: Timestamp) {
-        match fact {
-            Fact::PlanAccepted(plan) => *self = Self::planned(&Arc::new((**plan).clone()), at),
-            Fact::AttemptOffered { .. } | Fact::AttemptClaimed { .. } | Fact::AttemptFinished { .. } => {
-                self.apply_lease(fact, at);
-            }
-            Fact::WorktreePrepared { .. } | Fact::AgentReported { .. } | Fact::SliceCaptured { .. } => {
-                if let Some(attempt) = attempt {
-                    self.apply_progress(fact, attempt);
-                }
-            }
-            Fact::GateFinished { scope: GateScope::Attempt { slice, attempt }, result } => {
-                if let Some(record) = self.record(slice).filter(|record| record.attempt == *attempt) {
-                    record.gate_results.retain(|known| known.gate != result.gate);
-                    record.gate_results.push((**result).clone());
-                }
-            }
-            Fact::ReviewFinished { subject: Subject::Slice { slice, attempt }, review } => {
-                self.apply_review(slice, *attempt, review);
-            }
-            Fact::SliceAccepted { .. }
-            | Fact::SliceReturned { .. }
-            | Fact::MergeConflicted { .. }
-            | Fact::SliceBlamed { .. }
-            | Fact::SliceIntegrated { .. } => self.apply_judgement(fact, at),
-            Fact::SliceGivenUp { .. }
-            | Fact::SliceReopened { .. }
-            | Fact::QuestionAsked { .. }
-            | Fact::QuestionAnswered { .. } => self.apply_operator(fact, at),
-            Fact::UsageRecorded { slice, usage, .. } => {
-                if let Some(record) = self.record(slice) {
-                    record.usage = record.usage.plus(usage);
-                }
-            }
-            Fact::GateFinished { .. }
-            | Fact::ReviewFinished { .. }
-            | Fact::GoalCreated(_)
-            | Fact::RunStarted { .. }
-            | Fact::PhaseEntered { .. }
-            | Fact::StopRequested { .. }
-            | Fact::Delivered { .. }
-            | Fact::GoalSettled { .. }
-            | Fact::LateResultDropped { .. }
-            | Fact::BatchFormed { .. }
-            | Fact::FlakeSeen { .. }
-            | Fact::RedBefore { .. }
-            | Fact::LimitsSet { .. }
-            | Fact::BudgetNoticed { .. }
-            | Fact::BudgetExhausted { .. }
-            | Fact::ActorRestarted { .. }
-            | Fact::RestartsExceeded { .. }
-            | Fact::WorkerQuarantined(_)
-            | Fact::ProfileQuarantined(_)
-            | Fact::BreakerOpened(_)
-            | Fact::BreakerClosed { .. }
-            | Fact::AttemptQuiet(_)
-            | Fact::BudgetReserved(_)
-            | Fact::BudgetSettled { .. }
-            | Fact::BudgetCheckpointed(_)
-            | Fact::ClockMoved(_)
-            | Fact::LeftoversCleared(_)
-            | Fact::TailCut { .. } => {}
-        }
-    }
-
-    fn apply_lease(&mut self, fact: &Fact, at: Timestamp) {
-        match fact {
-            Fact::AttemptOffered { attempt, start, agent, .. } => {
-                self.epoch = self.epoch.max(attempt.epoch);
-                let Some(record) = self.record(&attempt.slice) else { return };
-                record.attempt = attempt.attempt;
-                record.epoch = attempt.epoch;
-                record.start = Some(start.clone());
-                record.agent.clone_from(agent);
-                record.gate_results.clear();
-                record.reviews.clear();
-                record.started.get_or_insert(at);
-                if let Some((owner, _)) = record.capture.as_mut().filter(|_| record.take_up) {
-                    *owner = attempt.attempt;
-                }
-                record.enter(Stage::Offered, at);
-            }
-            Fact::AttemptClaimed { attempt, lease_until } => {
-                let Some(record) = self.record(&attempt.slice).filter(|r| r.epoch == attempt.epoch) else { return };
-                record.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at);
-            }
-            Fact::AttemptFinished { attempt, outcome } => {
-                let Some(record) = self.record(&attempt.slice).filter(|r| r.epoch == attempt.epoch) else { return };
-                finish(record, outcome, at);
-            }
-            _ => {}
-        }
-    }
-
-    fn apply_progress(&mut self, fact: &Fact, attempt: &AttemptRef) {
-        let Some(record) = self.record(&attempt.slice).filter(|r| r.epoch == attempt.epoch) else { return };
-        let now_doing = match fact {
-            Fact::WorktreePrepared { path } => {
-                record.worktree = Some(path.clone());
-                "agent"
-            }
-            Fact::AgentReported { .. } => "capturing",
-            Fact::SliceCaptured { capture } => {
-                record.capture = Some((attempt.attempt, capture.clone()));
-                "gates"
-            }
-            _ => return,
-        };
-        if let Stage::Running { step, .. } = &mut record.stage {
-            *step = now_doing;
-        }
-    }
-
-    fn apply_review(&mut self, slice: &SliceId, attempt: Attempt, review: &Review) {
-        let Some(record) = self.record(slice).filter(|record| record.attempt == attempt) else { return };
-        if let Stage::Reviewing { reviews } = &mut record.stage {
-            reviews.insert(review.role, review.clone());
-            record.reviews = reviews.values().cloned().collect();
-        }
-    }
-
-    fn apply_judgement(&mut self, fact: &Fact, at: Timestamp) {
-        let merges = self.merges;
-        match fact {
-            Fact::SliceAccepted { slice, .. } => {
-                if let Some(record) = self.record(slice) {
-                    record.enter(Stage::Accepted, at);
-                }
-            }
-            Fact::SliceReturned { slice, feedback, .. } => {
-                if let Some(record) = self.record(slice) {
-                    record.fail(&feedback.summary);
-                    record.tell(feedback);
-                    record.next_start = continue_from(record);
-                    record.enter(Stage::Waiting, at);
-                }
-            }
-            Fact::MergeConflicted { slice, with, paths, keep, feedback, .. } => {
-                if let Some(record) = self.record(slice) {
-                    record.conflicts.push(Conflict { with: with.clone(), paths: paths.clone() });
-                    record.keep.extend(keep.iter().cloned());
-                    feedback.summary.clone_into(&mut record.last_failure);
-                    record.tell(feedback);
-                    record.next_start = NextStart::Tip;
-                    record.enter(Stage::Waiting, at);
-                }
-            }
-            Fact::SliceBlamed { slice, feedback, .. } => {
-                if let Some(record) = self.record(slice) {
-                    record.fail(&feedback.summary);
-                    record.tell(feedback);
-                    record.next_start = NextStart::Tip;
-                    record.enter(Stage::Waiting, at);
-                }
-            }
-            Fact::SliceIntegrated { slice, batch, merge, .. } => {
-                if let Some(record) = self.record(slice) {
-                    record.ended = Some(at);
-                    record.enter(Stage::Integrated { merge: merge.clone(), batch: *batch, order: merges }, at);
-                    self.merges += 1;
-                    self.tip = Some(merge.clone());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn apply_operator(&mut self, fact: &Fact, at: Timestamp) {
-        match fact {
-            Fact::SliceGivenUp { slice, reason } => {
-                if let Some(record) = self.record(slice) {
-                    record.ended = Some(at);
-                    record.enter(Stage::GivenUp { reason: reason.clone() }, at);
-                }
-            }
-            Fact::SliceReopened { slice, fresh, hint } => {
-                if let Some(record) = self.record(slice) {
-                    reopen(record, *fresh, hint.as_deref());
-                    record.enter(Stage::Waiting, at);
-                }
-            }
-            Fact::QuestionAsked { id, slice, text } => {
-                self.questions += 1;
-                if let Some(record) = self.record(slice) {
-                    record.enter(Stage::Asking { question: id.clone(), text: text.clone() }, at);
-                }
-            }
-            Fact::QuestionAnswered { id, answer } => {
-                let asks = |r: &&mut SliceRecord| matches!(&r.stage, Stage::Asking { question, .. } if question == id);
-                if let Some(record) = self.records.iter_mut().find(asks) {
-                    let summary = format!("the operator's answer to {id}");
-                    record.tell(&operator_says(summary, answer));
-                    record.enter(Stage::Waiting, at);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn operator_says(summary: String, detail: &str) -> Feedback {
-    Feedback { kind: FeedbackKind::Operator, summary, detail: detail.to_owned(), paths: Vec::new() }
-}
-
-fn continue_from(record: &SliceRecord) -> NextStart {
-    match record.current_capture() {
-        Some(capture) if record.next_start != NextStart::Tip => NextStart::Continue(capture.tree.clone()),
-        Some(_) | None => record.next_start.clone(),
-    }
-}
-
-fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
-    record.take_up = false;
-    record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
-    let stage = match outcome {
-        AttemptOutcome::Passed => Stage::Reviewing { reviews: BTreeMap::new() },
-        AttemptOutcome::Rejected { feedback } => {
-            record.fail(&feedback.summary);
-            record.tell(feedback);
-            if feedback.kind != FeedbackKind::Policy {
-                record.next_start = continue_from(record);
-            }
-            Stage::Waiting
-        }
-        AttemptOutcome::Interrupted { .. } => {
-            record.take_up = record.current_capture().is_some();
-            Stage::Waiting
-        }
-        AttemptOutcome::Expired { detail } | AttemptOutcome::Errored { detail } => {
-            record.fail(detail);
-            Stage::Waiting
-        }
-        AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
-            Stage::Waiting
-        }
-    };
-    record.enter(stage, at);
-}
-
-fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
-    record.failures = 0;
-    record.faulted = false;
-    record.ended = None;
-    if !record.conflicts.is_empty() {
-        record.next_start = NextStart::Tip;
-    } else if fresh {
-        record.next_start = NextStart::Dependencies;
-    }
-    record.conflicts.clear();
-    if let Some(hint) = hint {
-        record.tell(&operator_says("the operator says".to_owned(), hint));
     }
 }

@@ -10,6 +10,7 @@ use crate::workflow::goal_record::GoalRecord;
 use crate::workflow::merge_queue::MergeQueue;
 use crate::workflow::restart::RestartHistory;
 use crate::workflow::slices::SliceTable;
+use crate::workflow::spending::SpendingRecord;
 
 /// Everything that the journal says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct GoalState {
     pub gates: GateLedger,
     /// What was spent.
     pub budget: Ledger,
+    /// When, and by whom.
+    pub spending: SpendingRecord,
     /// What was restarted.
     pub restarts: RestartHistory,
     /// The last record: number, hash and time.
@@ -52,7 +55,8 @@ impl GoalState {
             queue.apply(fact, attempt.as_ref().map(|of| (&of.slice, of.attempt)));
         }
         self.gates.apply(fact);
-        self.budget.apply(fact, *ts);
+        self.budget.follow(event);
+        self.spending.follow(event, &self.budget);
         self.restarts.apply(fact, *ts);
         self.last = Some((event.seq, event.hash.clone(), *ts));
     }

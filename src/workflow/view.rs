@@ -1,14 +1,16 @@
 //! From the folded state to the read model that commands show.
 
+use crate::domain::budget::Account;
 use crate::domain::event::Branch;
 use crate::domain::evidence::GateScope;
-use crate::domain::goal::{GoalStatus, Phase};
+use crate::domain::goal::{Charter, GoalStatus, Phase};
 use crate::domain::ids::{Attempt, GoalId};
 use crate::domain::task::WaitingFor;
 use crate::domain::view::{
     BudgetView, GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery,
     SliceState, SliceView,
 };
+use crate::workflow::profiles::breaker_before;
 use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
 use crate::workflow::state::GoalState;
 
@@ -29,7 +31,7 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
         next: state.goal.next.clone(),
         charter: charter.clone(),
         plan_source: plan.map(|plan| plan.source.clone()).unwrap_or_default(),
-        slices: state.slices.iter().map(|record| slice_view(&charter.id, record, &state.slices)).collect(),
+        slices: state.slices.iter().map(|record| slice_view(charter, record, &state.slices)).collect(),
         gates: plan.map(|plan| plan.gates.clone()).unwrap_or_default(),
         serialised: plan.map(|plan| plan.serialised.clone()).unwrap_or_default(),
         gate_results: scoped_gates(state),
@@ -38,8 +40,9 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
         budget: BudgetView {
             limits: state.budget.limits,
             time_ms: state.budget.time_ms(),
-            usage: state.budget.usage,
-            exhausted: state.budget.exhausted,
+            usage: state.budget.usage(),
+            usd_complete: state.budget.is_priced(),
+            exhausted: state.budget.exhausted(&Account::Goal),
         },
         questions: state.slices.iter().filter_map(question).collect(),
         branches: state.goal.branches.clone(),
@@ -94,7 +97,7 @@ fn question(record: &SliceRecord) -> Option<QuestionView> {
     }
 }
 
-fn slice_view(goal: &GoalId, record: &SliceRecord, table: &SliceTable) -> SliceView {
+fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> SliceView {
     let (state, step, lease_until) = match &record.stage {
         Stage::Waiting => (SliceState::Waiting, None, None),
         Stage::Offered => (SliceState::Running, Some("preparing"), None),
@@ -119,13 +122,13 @@ fn slice_view(goal: &GoalId, record: &SliceRecord, table: &SliceTable) -> SliceV
         epoch: record.epoch,
         lease_until,
         step: step.map(str::to_owned),
-        waiting_for: waiting_for(record, table),
+        waiting_for: waiting_for(charter, record, table),
         reason,
         feedback: record.feedback.clone(),
         captured: record.capture.as_ref().map(|(_, capture)| capture.clone()),
         reviews: record.reviews.clone(),
         gate_results: record.gate_results.clone(),
-        delivery: delivery(goal, record),
+        delivery: delivery(&charter.id, record),
         usage: record.usage,
         started: record.started,
         ended: record.ended,
@@ -147,13 +150,8 @@ fn delivery(goal: &GoalId, record: &SliceRecord) -> SliceDelivery {
 }
 
 /// Why a slice does not move.
-fn waiting_for(record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
-    let waits = |kind: &str, reference: &str, next: String| WaitingFor {
-        kind: kind.to_owned(),
-        reference: reference.to_owned(),
-        since: record.since,
-        next,
-    };
+fn waiting_for(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
+    let waits = |kind, reference, next| waits(record, kind, reference, next);
     match &record.stage {
         Stage::Waiting => {
             let unmet: Vec<_> = unmet_dependencies(record, table)
@@ -162,16 +160,7 @@ fn waiting_for(record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
                     false => waits("slice", id, format!("starts when `{id}` is integrated")),
                 })
                 .collect();
-            let queued = table.iter().any(|other| other.stage == Stage::Accepted);
-            if unmet.is_empty() && queued && record.next_start == NextStart::Tip {
-                let next = "starts on the integrated state when the merge queue is empty".to_owned();
-                return vec![waits("merge", "queue", next)];
-            }
-            match (unmet.is_empty(), record.attempt) {
-                (false, _) => unmet,
-                (true, Attempt(0)) => vec![waits("permit", "agents", "starts when an agent is free".to_owned())],
-                (true, last) => vec![waits("retry", "agents", format!("attempt {} follows", last.next()))],
-            }
+            if unmet.is_empty() { vec![start(charter, record, table)] } else { unmet }
         }
         Stage::Accepted => vec![waits("merge", "queue", "merged with the next batch".to_owned())],
         Stage::Asking { question, .. } => {
@@ -182,6 +171,30 @@ fn waiting_for(record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
         | Stage::Reviewing { .. }
         | Stage::Integrated { .. }
         | Stage::GivenUp { .. } => Vec::new(),
+    }
+}
+
+fn waits(record: &SliceRecord, kind: &str, reference: &str, next: String) -> WaitingFor {
+    WaitingFor { kind: kind.to_owned(), reference: reference.to_owned(), since: record.since, next }
+}
+
+/// What a slice waits for whose dependencies are integrated.
+fn start(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> WaitingFor {
+    let waits = |kind, reference, next| waits(record, kind, reference, next);
+    let queued = table.iter().any(|other| other.stage == Stage::Accepted);
+    if queued && record.next_start == NextStart::Tip {
+        return waits("merge", "queue", "starts on the integrated state when the merge queue is empty".to_owned());
+    }
+    if let Some(breaker) = breaker_before(charter, table, record) {
+        let next = match charter.settings.wait_for_quota {
+            true => format!("goes on by itself at {}", breaker.until),
+            false => format!("omk goal resume {}, from {} on", charter.id, breaker.until),
+        };
+        return waits("quota", &breaker.provider, next);
+    }
+    match record.attempt {
+        Attempt(0) => waits("permit", "agents", "starts when an agent is free".to_owned()),
+        last => waits("retry", "agents", format!("attempt {} follows", last.next())),
     }
 }
 
@@ -215,6 +228,7 @@ pub fn summary(view: &GoalView, orphaned: bool) -> GoalSummary {
         slices: u32::try_from(view.slices.len()).unwrap_or(u32::MAX),
         tokens: view.budget.usage.tokens(),
         usd_micros: view.budget.usage.usd_micros,
+        usd_complete: view.budget.usd_complete,
         needs: needs(view),
     }
 }

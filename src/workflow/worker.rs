@@ -59,6 +59,8 @@ pub struct Worker {
     passed: usize,
     capture: Option<Capture>,
     results: Vec<GateResult>,
+    /// How its agent went stale, where it did.
+    stale: Option<String>,
 }
 
 impl Worker {
@@ -67,7 +69,7 @@ impl Worker {
         let own = &assignment.spec.gates;
         let applies = |gate: &&GateSpec| if own.is_empty() { gate.required } else { own.contains(&gate.name) };
         let gates = plan_gates.iter().filter(applies).cloned().collect();
-        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0, results: Vec::new() }
+        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0, results: Vec::new(), stale: None }
     }
 
     /// What it works on.
@@ -81,6 +83,11 @@ impl Worker {
             Some(capture) => Step::CheckKept { capture: capture.clone() },
             None => Step::Prepare,
         }
+    }
+
+    /// The agent has been quiet for too long and is being stopped.
+    pub fn went_stale(&mut self, how: String) {
+        self.stale.get_or_insert(how);
     }
 
     /// The agent's process ended.
@@ -101,7 +108,10 @@ impl Worker {
                 let detail = format!("the agent did not end within {} ms", report.duration_ms);
                 self.finish(AttemptOutcome::Expired { detail })
             }
-            AgentEnd::Stopped => self.finish(stopped()),
+            AgentEnd::Stopped => self.finish(match &self.stale {
+                Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
+                None => stopped(),
+            }),
         };
         Progress { fact: Some(Fact::AgentReported { report }), step }
     }
@@ -191,6 +201,11 @@ impl Worker {
         self.finish(stopped())
     }
 
+    /// Its agent may not start.
+    pub fn denied(&self, by: String) -> Step {
+        self.finish(AttemptOutcome::Interrupted { by })
+    }
+
     fn next_gate(&self) -> Step {
         match (self.gates.get(self.passed), &self.capture) {
             (Some(gate), Some(capture)) => Step::RunGate { gate: Box::new(gate.clone()), capture: capture.clone() },
@@ -207,6 +222,21 @@ impl Worker {
     fn finish(&self, outcome: AttemptOutcome) -> Step {
         Step::Finish { outcome, capture: self.capture.clone(), gates: self.results.clone() }
     }
+}
+
+/// `keep` without the lines that are `gone` already, counting repeats.
+pub fn still_there(keep: Vec<KeptLines>, gone: &[KeptLines]) -> Vec<KeptLines> {
+    let there = keep.into_iter().map(|mut kept| {
+        for lost in gone.iter().filter(|lost| lost.path == kept.path && lost.from == kept.from) {
+            for line in &lost.lines {
+                if let Some(place) = kept.lines.iter().position(|known| known == line) {
+                    kept.lines.remove(place);
+                }
+            }
+        }
+        kept
+    });
+    there.filter(|kept| !kept.lines.is_empty()).collect()
 }
 
 fn stopped() -> AttemptOutcome {

@@ -270,3 +270,16 @@ async fn a_relative_agent_is_the_one_where_omk_was_invoked_and_probing_finds_it(
     let (report, _) = bench.command("./agent.sh --x").await;
     assert_eq!(bench.log(&report), "from the invoking directory: --x\n");
 }
+
+#[tokio::test]
+async fn a_line_of_a_hundred_megabytes_and_bytes_that_are_no_text_leave_a_small_harmless_log() {
+    let bench = Bench::new();
+    let command =
+        r"printf '\033]0;mine\007\377\376 begins\n'; head -c 100000000 /dev/zero | tr '\0' x; printf '\nends\n'";
+    let (report, events) = bench.command(command).await;
+    assert_eq!((&report.end, events), (&AgentEnd::Finished, vec![]));
+    let log = bench.log(&report);
+    assert!(log.len() < 3 << 20, "{} bytes", log.len());
+    assert!(!log.contains('\u{1b}') && !log.contains('\u{7}'), "{:?}", &log[..60]);
+    assert!(log.contains("begins") && log.contains("bytes left out") && log.ends_with("ends\n"), "{:?}", &log[..60]);
+}

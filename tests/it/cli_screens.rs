@@ -198,7 +198,7 @@ fn history() -> Vec<Event> {
         (Operator, Fact::QuestionAnswered { id: "a1".to_owned(), answer: "yes".to_owned() }),
         (Scheduler, Fact::SliceGivenUp { slice: slice("tokens"), reason: "3 of 3 attempts failed".to_owned() }),
         (Operator, Fact::SliceReopened { slice: slice("tokens"), fresh: true, hint: Some("use std".to_owned()) }),
-        (Operator, Fact::LimitsSet { limits: charter().limits }),
+        (Operator, Fact::LimitsSet { limits: charter().limits, account: Default::default() }),
         (
             Budget,
             Fact::BudgetNoticed {
@@ -354,6 +354,7 @@ fn summaries() -> Vec<GoalSummary> {
         slices: 9,
         tokens: 0,
         usd_micros: (!orphaned).then_some(6_120_000),
+        usd_complete: true,
         needs: needs.to_owned(),
     };
     vec![

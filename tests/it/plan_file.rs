@@ -1,6 +1,7 @@
 //! The user's plan: what it may say, how it is refused, and that what is printed can be read again.
 
 use omk::domain::access::{AccessSet, PathPattern};
+use omk::domain::budget::Limits;
 use omk::domain::goal::Settings;
 use omk::domain::ids::{GateName, SliceId};
 use omk::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Risk, Serialised, SliceSpec};
@@ -27,6 +28,7 @@ acceptance = ["src/lexer.rs exists"]
 gates = ["unit"]
 retries = 5
 run = "sh scripts/move-lexer.sh"
+budget = { time = "1h", tokens = 100000, usd = 1.5 }
 
 [[slices]]
 id = "parser"
@@ -79,7 +81,7 @@ fn full() -> PlanDraft {
                 gates: vec![gate_name("unit")],
                 retries: 5,
                 run: Some("sh scripts/move-lexer.sh".into()),
-                budget: omk::domain::budget::Limits::default(),
+                budget: Limits { time_ms: Some(3_600_000), tokens: Some(100_000), usd_micros: Some(1_500_000) },
             },
             SliceSpec {
                 id: slice_id("parser"),
@@ -92,7 +94,7 @@ fn full() -> PlanDraft {
                 gates: vec![],
                 retries: 2,
                 run: None,
-                budget: omk::domain::budget::Limits::default(),
+                budget: Limits::default(),
             },
         ],
         gates: vec![
@@ -154,6 +156,25 @@ fn retries_and_timeouts_that_a_plan_leaves_open_come_from_the_settings() {
     let text = "slices = [{ id = \"a\" }]\ngates = [{ name = \"g\", command = \"true\" }]";
     let draft = parse(text, "p.toml", &settings).unwrap();
     assert_eq!((draft.slices[0].retries, draft.gates[0].timeout_ms), (7, 1234));
+}
+
+#[test]
+fn a_budget_that_cannot_be_one_is_refused() {
+    let money = "which is no amount of US dollars above zero; write it like 1.5 or \"0.25\"";
+    let cases = [
+        ("usd = -1", format!("`usd` is `-1`, {money}")),
+        ("usd = 0.0", format!("`usd` is `0.0`, {money}")),
+        ("usd = 1e3", format!("`usd` is `1e3`, {money}")),
+        ("usd = true", "`usd` is a boolean, and has to be an amount of US dollars like 1.5".to_owned()),
+        ("tokens = 0", "`tokens` is 0, and has to be between 1 and 9223372036854775807".to_owned()),
+        ("tokens = 1.5", "`tokens` is a number with a fraction, and has to be a whole number".to_owned()),
+        ("time = \"0s\"", "`time` is `0s`, which is no length of time above zero".to_owned()),
+        ("money = 1", "unknown field `money` in `budget`".to_owned()),
+    ];
+    for (field, said) in cases {
+        let refused = refusal(&format!("[[slices]]\nid = \"a\"\nbudget = {{ {field} }}"), "p");
+        assert!(refused.starts_with("p:3:") && refused.contains(&said), "{field}: {refused}");
+    }
 }
 
 #[test]
@@ -343,6 +364,12 @@ fn title() -> impl Strategy<Value = String> {
     "[ -~é]{0,10}[a-z]".prop_map(String::from)
 }
 
+fn budget() -> impl Strategy<Value = Limits> {
+    let amount = |most: u64| proptest::option::of(1..=most);
+    (amount(400_000_000_000), amount(i64::MAX as u64), amount(u64::MAX))
+        .prop_map(|(time_ms, tokens, usd_micros)| Limits { time_ms, tokens, usd_micros })
+}
+
 prop_compose! {
     fn slice()(
         id in id_text(),
@@ -353,9 +380,10 @@ prop_compose! {
         risk in prop_oneof![Just(Risk::Low), Just(Risk::Medium), Just(Risk::High)],
         gates in proptest::collection::vec(id_text().prop_map(|id| gate_name(&id)), 0..3),
         retries in 0u32..=1000,
+        budget in budget(),
     ) -> SliceSpec {
         let access = AccessSet { reads, writes, merges };
-        SliceSpec { id: slice_id(&id), title, description, after, access, risk, acceptance, gates, retries, run, budget: omk::domain::budget::Limits::default() }
+        SliceSpec { id: slice_id(&id), title, description, after, access, risk, acceptance, gates, retries, run, budget }
     }
 }
 

@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use omk::process::direct::run_captured;
-use omk::process::drive::{Driven, EndedBy, Limits, Stream, drive};
+use omk::process::drive::{Driven, EndedBy, Heard, Limits, Stream, drive};
 use omk::process::error::ProcessError;
 use omk::process::output::Bounded;
 use omk::process::program::{Ended, Exit, Program};
-use omk::process::running::Running;
+use omk::process::running::{News, Running};
 use omk::process::spawn::{Input, Launcher, OutputPlan, Spec};
+use omk::process::sweep::kill_leftovers;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
-const LONG: Limits = Limits { timeout: Duration::from_secs(120), grace: Duration::from_secs(60) };
+const LONG: Limits =
+    Limits { timeout: Duration::from_secs(120), grace: Duration::from_secs(60), pulse: Duration::from_secs(5) };
+const LEASE: Duration = Duration::from_secs(60);
 
 pub(crate) fn launcher() -> Launcher {
-    Launcher::start(PathBuf::from(env!("CARGO_BIN_EXE_omk"))).expect("a launcher")
+    Launcher::start(PathBuf::from(env!("CARGO_BIN_EXE_omk")), "tests").expect("a launcher")
 }
 
 fn program(program: &str, args: &[&str]) -> Program {
@@ -32,12 +35,20 @@ fn program(program: &str, args: &[&str]) -> Program {
 }
 
 fn shell(script: &str) -> Spec {
-    Spec { program: program("sh", &["-c", script]), input: Input::Null, output: OutputPlan::Split }
+    Spec { program: program("sh", &["-c", script]), input: Input::Null, output: OutputPlan::Split, lease: LEASE }
+}
+
+fn bytes_of<'a>(heard: &Heard<'a>) -> &'a [u8] {
+    match heard {
+        Heard::Bytes(_, bytes) => bytes,
+        Heard::Vitals(_) => b"",
+    }
 }
 
 async fn finish(running: Running, limits: Limits, stop: &CancellationToken) -> (Driven, String) {
     let mut all = Vec::new();
-    let driven = drive(running, limits, stop, &mut |_, bytes| all.extend_from_slice(bytes)).await.expect("an end");
+    let driven =
+        drive(running, limits, stop, &mut |heard| all.extend_from_slice(bytes_of(&heard))).await.expect("an end");
     (driven, String::from_utf8(all).expect("text"))
 }
 
@@ -83,7 +94,8 @@ async fn a_program_gets_exactly_what_it_is_given_and_its_end_is_told() {
     spec.input = Input::Bytes(b"in\n".to_vec());
     let (mut out, mut err) = (String::new(), String::new());
     let running = launcher().launch(spec).await.expect("a start");
-    let driven = drive(running, LONG, &CancellationToken::new(), &mut |stream, bytes| {
+    let driven = drive(running, LONG, &CancellationToken::new(), &mut |heard| {
+        let Heard::Bytes(stream, bytes) = heard else { return };
         let text = std::str::from_utf8(bytes).expect("text");
         match stream {
             Stream::Output => out.push_str(text),
@@ -94,7 +106,7 @@ async fn a_program_gets_exactly_what_it_is_given_and_its_end_is_told() {
     .expect("an end");
     assert_eq!((driven.by, driven.ended.exit), (EndedBy::Itself, Exit::Code(7)));
     assert_eq!(driven.ended.survivors, Vec::<String>::new());
-    assert_eq!((out.as_str(), err.as_str()), ("in\nhello\n/\nGREETING PATH PWD ", "err\n"));
+    assert_eq!((out.as_str(), err.as_str()), ("in\nhello\n/\nGREETING OMK_TREE PATH PWD ", "err\n"));
 }
 
 #[tokio::test]
@@ -191,7 +203,7 @@ async fn a_program_that_minds_sigterm_ends_in_its_own_way_within_the_grace() {
 #[tokio::test]
 async fn a_timeout_ends_a_program_that_ignores_sigterm() {
     let running = launcher().launch(shell("trap '' TERM; while :; do sleep 1; done")).await.expect("a start");
-    let limits = Limits { timeout: Duration::from_millis(30), grace: Duration::from_millis(30) };
+    let limits = Limits { timeout: Duration::from_millis(30), grace: Duration::from_millis(30), ..LONG };
     let (driven, _) = finish(running, limits, &CancellationToken::new()).await;
     assert_eq!((driven.by, driven.ended.exit), (EndedBy::Timeout, Exit::Signal(9)));
 }
@@ -241,24 +253,6 @@ async fn a_keeper_that_is_killed_is_noticed_and_its_session_does_not_survive() {
 }
 
 #[tokio::test]
-async fn a_frozen_tree_stands_still_until_it_is_thawed() {
-    // No fork here: a shell that waits for a child that is stopped before its exec looks busy.
-    let mut spec = shell("read line; exit 1");
-    spec.input = Input::Pipe;
-    let mut running = launcher().launch(spec).await.expect("a start");
-    let stat = format!("/proc/{}/stat", running.pid());
-    let stopped = || std::fs::read_to_string(&stat).unwrap_or_default().contains(") T ");
-    running.freeze().await;
-    until("it is stopped", stopped).await;
-    running.thaw().await;
-    until("it goes on", || !stopped()).await;
-    running.freeze().await;
-    until("it is stopped", stopped).await;
-    running.kill(Duration::from_secs(60)).await;
-    assert_eq!(running.wait().await.expect("an end").exit, Exit::Signal(15));
-}
-
-#[tokio::test]
 async fn what_cannot_be_started_says_why() {
     let dir = tempfile::tempdir().expect("a directory");
     let plain = dir.path().join("plain");
@@ -268,7 +262,7 @@ async fn what_cannot_be_started_says_why() {
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it started"),
     };
-    let spec = |program: Program| Spec { program, input: Input::Null, output: OutputPlan::Split };
+    let spec = |program: Program| Spec { program, input: Input::Null, output: OutputPlan::Split, lease: LEASE };
     assert_eq!(cause(spec(program("omk-no-such-program", &[]))).await, "No such file or directory (os error 2)");
     let plain = plain.to_str().expect("text").to_owned();
     assert_eq!(cause(spec(program(&plain, &[]))).await, "Permission denied (os error 13)");
@@ -278,7 +272,7 @@ async fn what_cannot_be_started_says_why() {
 
 #[tokio::test]
 async fn a_keeper_that_cannot_be_started_says_where_it_was_looked_for() {
-    let launcher = Launcher::start("/no/such/omk".into()).expect("a launcher");
+    let launcher = Launcher::start("/no/such/omk".into(), "tests").expect("a launcher");
     let error = launcher.launch(shell("true")).await.err().expect("no start");
     assert!(matches!(error, ProcessError::NoKeeper { .. }), "{error}");
 }
@@ -287,7 +281,7 @@ async fn a_keeper_that_cannot_be_started_says_where_it_was_looked_for() {
 async fn a_flood_without_a_newline_is_kept_in_bounded_memory() {
     let running = launcher().launch(shell("head -c 50000000 /dev/zero; printf end")).await.expect("a start");
     let mut kept = Bounded::new(10, 5);
-    let sink = &mut |_: Stream, bytes: &[u8]| kept.push(bytes);
+    let sink = &mut |heard: Heard<'_>| kept.push(bytes_of(&heard));
     let driven = drive(running, LONG, &CancellationToken::new(), sink).await.expect("an end");
     assert_eq!(driven.ended.exit, Exit::Code(0));
     let expected = [&[0; 10][..], b"\n[... 49999988 bytes left out ...]\n", &[0, 0], b"end"].concat();
@@ -337,4 +331,101 @@ fn a_trusted_tool_gets_its_input_and_nothing_of_our_environment() {
     let output =
         run_captured(&program("sh", &["-c", "cat; env | wc -l; echo no >&2; exit 2"]), b"in ").expect("a start");
     assert_eq!((output.status.code(), output.stdout, output.stderr), (Some(2), b"in 3\n".to_vec(), b"no\n".to_vec()));
+}
+
+#[tokio::test]
+async fn a_stopped_program_is_told_apart_from_one_that_works() {
+    let mut spec = shell("sleep 1000 & read line");
+    spec.input = Input::Pipe;
+    let mut running = launcher().launch(spec).await.expect("a start");
+    let root = running.pid();
+    let vitals = async |running: &mut Running| {
+        running.ask().await;
+        match running.next().await.expect("an answer") {
+            News::Vitals(vitals) => vitals,
+            News::Ended(ended) => panic!("it ended: {ended:?}"),
+        }
+    };
+    let mut seen = vitals(&mut running).await;
+    while seen.processes.len() < 2 {
+        seen = vitals(&mut running).await;
+    }
+    assert_eq!((seen.alive, seen.processes[0].pid, seen.processes[1].name.as_str()), (true, root, "sleep"));
+    run(&format!("kill -STOP {root}")).await;
+    while vitals(&mut running).await.alive {}
+    run(&format!("kill -CONT {root}")).await;
+    while !vitals(&mut running).await.alive {}
+    running.kill(Duration::ZERO).await;
+    running.wait().await.expect("an end");
+}
+
+#[tokio::test]
+async fn a_tree_that_nobody_asks_after_ends_with_its_lease() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut spec = shell(&format!("{} sleep 1000", daemon(dir.path())));
+    spec.lease = Duration::from_millis(300);
+    let mut running = launcher().launch(spec).await.expect("a start");
+    let stray = pid_in(&dir.path().join("pid")).await;
+    let ended = running.wait().await.expect("an end");
+    assert!(ended.lapsed, "{ended:?}");
+    assert!(!alive(stray));
+}
+
+#[tokio::test]
+async fn a_tree_that_is_asked_after_outlives_its_lease() {
+    let mut spec = shell("read line; exit 3");
+    (spec.input, spec.lease) = (Input::Pipe, Duration::from_millis(100));
+    let mut running = launcher().launch(spec).await.expect("a start");
+    let mut stdin = running.streams.stdin.take().expect("a pipe");
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < Duration::from_millis(400) {
+        running.ask().await;
+        assert!(matches!(running.next().await.expect("an answer"), News::Vitals(_)));
+    }
+    stdin.write_all(b"\n").await.expect("it reads");
+    let ended = running.wait().await.expect("an end");
+    assert_eq!((ended.exit, ended.lapsed), (Exit::Code(3), false));
+}
+
+#[tokio::test]
+async fn nothing_outlives_a_killed_keeper_not_even_a_daemon() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut running = launcher().launch(shell(&format!("{} sleep 1000", daemon(dir.path())))).await.expect("a start");
+    let stray = pid_in(&dir.path().join("pid")).await;
+    run(&format!("kill -KILL {}", running.keeper_pid())).await;
+    let lost = running.wait().await.expect_err("the keeper is dead");
+    let ProcessError::KeeperLost { killed, .. } = &lost else { panic!("{lost}") };
+    assert!(killed.contains(&format!("{stray} sleep")), "{killed:?}");
+    assert!(!alive(stray));
+}
+
+#[tokio::test]
+async fn a_hung_keeper_is_killed_and_its_tree_with_it() {
+    let running = launcher().launch(shell("sleep 1000")).await.expect("a start");
+    let (root, keeper) = (running.pid(), running.keeper_pid());
+    run(&format!("kill -STOP {keeper}")).await;
+    tokio::time::pause();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let lost = drive(running, LONG, &stop, &mut |_| {}).await.expect_err("the keeper is dead");
+    assert!(matches!(lost, ProcessError::KeeperLost { .. }), "{lost}");
+    assert!(!alive(root));
+}
+
+#[tokio::test]
+async fn what_an_earlier_omk_left_behind_is_found_by_its_owner() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let owner = format!("goal-{}", std::process::id());
+    let omk = PathBuf::from(env!("CARGO_BIN_EXE_omk"));
+    let launcher = Launcher::start(omk, &owner).expect("a launcher");
+    let running = launcher.launch(shell(&format!("{} sleep 1000", daemon(dir.path())))).await.expect("a start");
+    let (stray, keeper) = (pid_in(&dir.path().join("pid")).await, running.keeper_pid());
+    // What dies with a keeper is swept by whoever waits for it: nobody does here, as after the death of omk itself.
+    run(&format!("kill -KILL {keeper}")).await;
+    until("the keeper is gone", || !alive(keeper)).await;
+    assert_eq!(kill_leftovers("goal-of-somebody-else"), Vec::<String>::new());
+    assert!(alive(stray));
+    assert!(kill_leftovers(&owner).contains(&format!("{stray} sleep")));
+    assert!(!alive(stray));
+    drop(running);
 }

@@ -16,6 +16,7 @@ use crate::actors::supervisor::Supervisor;
 use crate::actors::worker::Surroundings;
 use crate::domain::event::ActorName;
 use crate::domain::goal::Drive;
+use crate::messages::budget::Purse;
 use crate::messages::lifecycle::Child;
 use crate::workflow::budget::Ledger;
 use crate::workflow::controller::Controller;
@@ -46,7 +47,11 @@ impl Supervisor {
                 renew: seats.scheduler.clone().recipient(),
                 finish: seats.scheduler.clone().recipient(),
             }),
-            budget: seats.budget.clone().recipient(),
+            budget: Purse {
+                reserve: seats.budget.clone().recipient(),
+                used: seats.budget.clone().recipient(),
+                settle: seats.budget.clone().recipient(),
+            },
             sighted: ctx.address().recipient(),
         }
     }
@@ -67,8 +72,11 @@ impl Supervisor {
         ctx: &Context<Self>,
     ) -> Option<BudgetActor> {
         let outbox = self.outbox(ActorName::Budget, seats.budget.clone().recipient())?;
-        let wires =
-            budget::Wires { controller: seats.controller.clone().recipient(), supervisor: ctx.address().recipient() };
+        let wires = budget::Wires {
+            controller: seats.controller.clone().recipient(),
+            scheduler: seats.scheduler.clone().recipient(),
+            supervisor: ctx.address().recipient(),
+        };
         let guard = self.guard(Child::Coordinator(ActorName::Budget), ctx);
         Some(BudgetActor::new((ledger, begins_run), Arc::clone(&self.effects.clock), outbox, wires, guard))
     }
@@ -122,6 +130,7 @@ impl Supervisor {
             execute: seats.scheduler.clone().recipient(),
             halt_scheduler: seats.scheduler.clone().recipient(),
             halt_integrator: seats.integrator.clone().recipient(),
+            halt_budget: seats.budget.clone().recipient(),
             measure_base: seats.integrator.clone().recipient(),
             prove_tip: seats.integrator.clone().recipient(),
             start_reviewers: ctx.address().recipient(),

@@ -32,7 +32,7 @@ use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, GateOrder};
 use crate::domain::task::{GateCommand, GateKind};
 use crate::ports::{Artifacts, Effect, Gates, Pulse};
-use crate::process::drive::{Driven, EndedBy, Limits, drive};
+use crate::process::drive::{Driven, EndedBy, Heard, Limits, drive};
 use crate::process::error::ProcessError;
 use crate::process::output::Bounded;
 use crate::process::program::{Exit, Program};
@@ -90,10 +90,16 @@ impl GateRunner {
 }
 
 impl Gates for GateRunner {
-    fn run(&self, order: GateOrder, _pulse: Pulse, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
+    fn run(&self, order: GateOrder, pulse: Pulse, stop: CancellationToken) -> Effect<Result<GateResult, Fault>> {
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { inner.run(order, &stop).await })
+        Box::pin(async move { inner.run(order, Watch { pulse, stop }).await })
     }
+}
+
+/// Who follows a run from outside, and can stop it.
+struct Watch {
+    pulse: Pulse,
+    stop: CancellationToken,
 }
 
 /// What a run has shown.
@@ -106,14 +112,14 @@ struct Seen {
 }
 
 impl Inner {
-    async fn run(&self, order: GateOrder, stop: &CancellationToken) -> Result<GateResult, Fault> {
+    async fn run(&self, order: GateOrder, watch: Watch) -> Result<GateResult, Fault> {
         let number = self.next_run.fetch_add(1, Ordering::Relaxed);
         let place = self.places.take(&order.gate.name, order.cold, number);
         let environment = gate_environment(&self.setup.host, &place);
         let env_hash = hash_environment(&environment, &place);
-        let seen = match stop.is_cancelled() {
+        let seen = match watch.stop.is_cancelled() {
             true => Seen::without_output(GateOutcome::Stopped),
-            false => self.run_at(&order, &place, environment, stop).await?,
+            false => self.run_at(&order, &place, environment, &watch).await?,
         };
         let label = format!("gates/{}.{}.{number}", scope_label(&order.scope), order.gate.name);
         let log = self.setup.artifacts.put(&format!("{label}.log"), seen.output.clone().into_bytes()).await?;
@@ -146,7 +152,7 @@ impl Inner {
         order: &GateOrder,
         place: &Place,
         environment: Vec<(OsString, OsString)>,
-        stop: &CancellationToken,
+        watch: &Watch,
     ) -> Result<Seen, Fault> {
         place.prepare().await?;
         let written = match place.is_warm() {
@@ -154,7 +160,7 @@ impl Inner {
             false => self.setup.export.export(order.tree.clone(), place.tree()).await,
         };
         let seen = match written {
-            Ok(()) => self.execute(order, place, environment, stop).await,
+            Ok(()) => self.execute(order, place, environment, watch).await,
             Err(fault) => Err(fault),
         };
         place.clear().await;
@@ -166,12 +172,17 @@ impl Inner {
         order: &GateOrder,
         place: &Place,
         env: Vec<(OsString, OsString)>,
-        stop: &CancellationToken,
+        watch: &Watch,
     ) -> Result<Seen, Fault> {
         let (program, args) = argv(&order.gate.command);
         let program = Program { program, args, env, cwd: place.tree() };
         let started = Instant::now();
-        let spec = Spec { program, input: Input::Null, output: OutputPlan::Merged };
+        let spec = Spec {
+            program,
+            input: Input::Null,
+            output: OutputPlan::Merged,
+            lease: Duration::from_millis(order.lease_ms),
+        };
         let running = match self.setup.launcher.launch(spec).await {
             Ok(running) => running,
             Err(ProcessError::Unstartable { program, detail }) => {
@@ -184,14 +195,18 @@ impl Inner {
         let limits = Limits {
             timeout: Duration::from_millis(order.gate.timeout_ms),
             grace: Duration::from_millis(order.grace_ms),
+            pulse: Duration::from_millis(order.pulse_ms),
         };
-        let mut sink = |_, bytes: &[u8]| {
-            output.push(bytes);
-            if let Some(tests) = &mut tests {
-                tests.push(bytes);
+        let mut sink = |heard: Heard<'_>| match heard {
+            Heard::Bytes(_, bytes) => {
+                output.push(bytes);
+                if let Some(tests) = &mut tests {
+                    tests.push(bytes);
+                }
             }
+            Heard::Vitals(vitals) => drop(watch.pulse.send(vitals)),
         };
-        let driven = drive(running, limits, stop, &mut sink).await.map_err(|error| fault_of(order, &error))?;
+        let driven = drive(running, limits, &watch.stop, &mut sink).await.map_err(|error| fault_of(order, &error))?;
         Ok(Seen {
             outcome: outcome_of(&driven),
             duration: started.elapsed(),

@@ -9,6 +9,7 @@
 
 pub mod deliver;
 pub mod inspect;
+pub mod leftovers;
 pub mod look;
 pub mod private;
 pub mod program;

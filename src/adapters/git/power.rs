@@ -14,22 +14,26 @@ use crate::domain::order::Fault;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Removes loose objects that cannot be read, where the machine was started anew since this was last done.
-pub(super) fn mend(repository: &Path) -> Result<(), Fault> {
+/// Removes loose objects that cannot be read, where the machine was started anew since this was last done, or `anyway`.
+/// Returns how many.
+pub(super) fn mend(repository: &Path, anyway: bool) -> Result<usize, Fault> {
     let what = || format!("check the objects of {}", repository.display());
     let marker = repository.join("omk-boot");
     let boot = fs::read(BOOT_ID).unwrap_or_default();
-    if !boot.is_empty() && fs::read(&marker).is_ok_and(|last| last == boot) {
-        return Ok(());
+    if !anyway && !boot.is_empty() && fs::read(&marker).is_ok_and(|last| last == boot) {
+        return Ok(0);
     }
+    let mut removed = 0;
     let repo = Repository::open_bare(repository).map_err(failed(what()))?;
     let odb = repo.odb().map_err(failed(what()))?;
     for (id, file) in loose(&repository.join("objects")).map_err(failed(what()))? {
         if odb.read(id).is_err() {
             fs::remove_file(&file).map_err(failed(format!("remove the broken object {}", file.display())))?;
+            removed += 1;
         }
     }
-    fs::write(marker, boot).map_err(failed(what()))
+    fs::write(marker, boot).map_err(failed(what()))?;
+    Ok(removed)
 }
 
 /// The loose objects of a store, each with its file.

@@ -21,7 +21,7 @@ use crate::domain::ids::{CommitId, GoalId};
 use crate::domain::order::Fault;
 
 /// Ours alone: nothing runs by itself, nothing is pruned, contents are taken as they are.
-const CONFIG: &str = "[core]
+pub(super) const CONFIG: &str = "[core]
 \trepositoryformatversion = 0
 \tbare = true
 \tfilemode = true
@@ -37,6 +37,12 @@ const CONFIG: &str = "[core]
 [maintenance]
 \tauto = false
 ";
+
+/// A HEAD that names nothing: the repository has no refs.
+pub(super) const HEAD: &str = "ref: refs/heads/none\n";
+/// What git expects of a repository, and what we put worktrees' entries into.
+pub(super) const DIRECTORIES: [&str; 6] =
+    ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info", "worktrees"];
 
 /// Where a goal's repository and worktrees are, and which repository it borrows from.
 #[derive(Clone, Debug)]
@@ -62,7 +68,7 @@ impl PrivateRepository {
         }
         place.borrow()?;
         place.sweep().map_err(failed(what()))?;
-        power::mend(&place.repository())?;
+        power::mend(&place.repository(), false)?;
         Ok(place)
     }
 
@@ -124,10 +130,10 @@ impl PrivateRepository {
     fn make(&self) -> io::Result<()> {
         let making = self.directory.join("repo.git.making");
         remove_tree(&making)?;
-        for directory in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info", "worktrees"] {
+        for directory in DIRECTORIES {
             fs::create_dir_all(making.join(directory))?;
         }
-        fs::write(making.join("HEAD"), "ref: refs/heads/none\n")?;
+        fs::write(making.join("HEAD"), HEAD)?;
         fs::write(making.join("config"), CONFIG)?;
         match fs::copy(self.user.join("shallow"), making.join("shallow")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -30,7 +30,7 @@ use self::terminals::{Site, Terminals};
 use super::jsonrpc::peer::{Manner, connect};
 use super::policy::CommandRules;
 use super::profile::AgentProfile;
-use super::talk::{Line, Partner, talk};
+use super::talk::{Aside, Line, Partner, talk};
 use crate::domain::access::AccessSet;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
@@ -59,8 +59,9 @@ pub(super) struct Errand {
     pub(super) env: Vec<(OsString, OsString)>,
     /// Where it keeps its sessions.
     pub(super) home: Option<PathBuf>,
-    pub(super) timeout: Duration,
-    pub(super) grace: Duration,
+    pub(super) limits: Limits,
+    /// How long its processes may live when their keepers are not asked.
+    pub(super) lease: Duration,
     /// The present moment by the wall clock.
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -83,20 +84,24 @@ pub(super) async fn run(
     events: AgentSigns,
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
-    let deadline = Instant::now() + errand.timeout;
-    let limits = Limits { timeout: errand.timeout.saturating_add(BEYOND), grace: errand.grace };
-    let spec = Spec { program: program(&errand), input: Input::Pipe, output: OutputPlan::Split };
+    let deadline = Instant::now() + errand.limits.timeout;
+    let limits = Limits { timeout: errand.limits.timeout.saturating_add(BEYOND), ..errand.limits };
+    let lease = errand.lease;
+    let spec = Spec { program: program(&errand), input: Input::Pipe, output: OutputPlan::Split, lease };
     let partner = Partner { running: launcher.launch(spec).await?, limits };
     let (peer, inbox, outgoing) = connect(Manner::default());
     let scene = Arc::new(Scene::new(&errand, events));
-    let site = Site { env: errand.env.clone(), worktree: errand.worktree.clone(), grace: errand.grace };
+    let site = Site::of(&errand);
     let terminals = Arc::new(Terminals::new(launcher.clone(), site, Arc::clone(&scene)));
     let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
     let session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand: &errand };
     let line = Line { peer: peer.clone(), inbox, outgoing };
-    let mut errors = |bytes: &[u8]| scene.lock().narrative.printed(bytes);
+    let mut aside = |aside: Aside<'_>| match aside {
+        Aside::Errors(bytes) => scene.lock().narrative.printed(bytes),
+        Aside::Vitals(vitals) => scene.lock().narrative.vitals(vitals),
+    };
     let script = script(&session, stop, deadline);
-    let talked = talk(partner, line, &mut dialect, &mut errors, script).await;
+    let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
     terminals.close().await;
     let (driven, (ending, records)) = talked?;
     if let Some(mut records) = records {

@@ -14,11 +14,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::Errand;
 use super::scene::Scene;
 use super::updates::quote;
 use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::Answering;
-use crate::process::drive::{Limits, drive};
+use crate::process::drive::{Heard, Limits, drive};
 use crate::process::program::{Exit, Program};
 use crate::process::running::Running;
 use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
@@ -34,11 +35,20 @@ const NO_TIMEOUT: Duration = Duration::MAX;
 
 /// Where commands run, and with what.
 pub(super) struct Site {
-    pub(super) env: Vec<(OsString, OsString)>,
+    env: Vec<(OsString, OsString)>,
     /// The directory that they may not leave at their start. Absolute, no symbolic links.
-    pub(super) worktree: PathBuf,
-    /// Between SIGTERM and SIGKILL.
-    pub(super) grace: Duration,
+    worktree: PathBuf,
+    limits: Limits,
+    /// How long a command's processes may live when their keeper is not asked.
+    lease: Duration,
+}
+
+impl Site {
+    /// Where an errand's commands run. The session's deadline is theirs too.
+    pub(super) fn of(errand: &Errand) -> Self {
+        let limits = Limits { timeout: NO_TIMEOUT, ..errand.limits };
+        Self { env: errand.env.clone(), worktree: errand.worktree.clone(), limits, lease: errand.lease }
+    }
 }
 
 /// All of them.
@@ -73,7 +83,7 @@ impl Terminals {
         Box::pin(async move {
             let program = self.program(&params)?;
             let limit = params.get("outputByteLimit").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-            let spec = Spec { program, input: Input::Null, output: OutputPlan::Merged };
+            let spec = Spec { program, input: Input::Null, output: OutputPlan::Merged, lease: self.site.lease };
             let running = self.launcher.launch(spec).await;
             let running = running.map_err(|error| RpcError::new(INTERNAL, format!("failed to {error}")))?;
             let id = self.begin(running, limit.unwrap_or(USUAL_OUTPUT).min(MOST_OUTPUT))?;
@@ -135,7 +145,7 @@ impl Terminals {
             exit: watch::Sender::new(None),
             stop: CancellationToken::new(),
         });
-        open.tasks.spawn(see_out(running, Arc::clone(&terminal), self.site.grace, Arc::clone(&self.scene)));
+        open.tasks.spawn(see_out(running, Arc::clone(&terminal), self.site.limits, Arc::clone(&self.scene)));
         open.terminals.insert(id.clone(), terminal);
         Ok(id)
     }
@@ -205,12 +215,15 @@ fn name_of(params: &Value) -> &str {
 }
 
 /// Takes one command to its end. A keeper that is lost has killed what it held.
-async fn see_out(running: Running, terminal: Arc<Terminal>, grace: Duration, scene: Arc<Scene>) {
-    let mut sink = |_stream, bytes: &[u8]| {
-        terminal.tail().push(bytes);
-        scene.lock().narrative.alive();
+async fn see_out(running: Running, terminal: Arc<Terminal>, limits: Limits, scene: Arc<Scene>) {
+    let mut sink = |heard: Heard<'_>| match heard {
+        Heard::Bytes(_, bytes) => {
+            terminal.tail().push(bytes);
+            scene.lock().narrative.alive();
+        }
+        // A sign that its keeper lives: the agent's own say whether the attempt does.
+        Heard::Vitals(_) => {}
     };
-    let limits = Limits { timeout: NO_TIMEOUT, grace };
     let driven = drive(running, limits, &terminal.stop, &mut sink).await;
     let exit = driven.map_or(Exit::Signal(9), |driven| driven.ended.exit);
     terminal.exit.send_replace(Some(exit));

@@ -10,8 +10,8 @@ use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::goal::run::{parse_duration, parse_usd};
 use crate::cli::output::units;
-use crate::domain::budget::Limits;
-use crate::domain::ids::GoalId;
+use crate::domain::budget::{Account, Limits, Spender};
+use crate::domain::ids::{GoalId, SliceId};
 
 /// `omk goal budget-add`.
 #[derive(Debug, Args)]
@@ -29,6 +29,12 @@ pub struct BudgetAddArgs {
     /// So many more US dollars: `25`, `0.50`
     #[arg(long, group = "more", value_name = "X", value_parser = parse_usd)]
     pub usd: Option<u64>,
+    /// For this slice's own budget instead of the goal's
+    #[arg(long, value_name = "SLICE", value_parser = SliceId::parse, conflicts_with = "role")]
+    pub slice: Option<SliceId>,
+    /// For this role's own budget instead of the goal's
+    #[arg(long, value_name = "ROLE", value_parser = Spender::parse)]
+    pub role: Option<Spender>,
 }
 
 /// The limits from now on.
@@ -36,6 +42,8 @@ pub struct BudgetAddArgs {
 struct BudgetDocument<'a> {
     schema: &'static str,
     id: &'a GoalId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a Account>,
     limits: Limits,
     next: String,
 }
@@ -44,20 +52,29 @@ struct BudgetDocument<'a> {
 pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let more = Limits { time_ms: args.time, tokens: args.tokens, usd_micros: args.usd };
-    let limits = context.omk.add_budget(&id, more)?;
+    let account = account(args);
+    let limits = match &account {
+        Account::Goal => context.omk.add_budget(&id, more)?,
+        Account::Slice(_) | Account::Role(_) => context.omk.add_budget_to(&id, &account, more)?,
+    };
     let next = context.command(&format!("omk goal resume {id}"));
     if context.output.json {
-        context.output.document(&BudgetDocument { schema: "omk.budget-add/v1", id: &id, limits, next })?;
+        let account = Some(&account).filter(|account| !account.is_goal());
+        context.output.document(&BudgetDocument { schema: "omk.budget-add/v1", id: &id, account, limits, next })?;
     } else {
-        context.output.result(&format!("{id} may spend {} in all\nnext: {next}\n", words(&limits)))?;
+        let whose = match &account {
+            Account::Goal => id.to_string(),
+            Account::Slice(_) | Account::Role(_) => format!("{account} of {id}"),
+        };
+        context.output.result(&format!("{whose} may spend {} in all\nnext: {next}\n", units::limits(&limits)))?;
     }
     Ok(0)
 }
 
-/// The limits that there are, in words.
-pub fn words(limits: &Limits) -> String {
-    let time = limits.time_ms.map(units::duration);
-    let tokens = limits.tokens.map(|tokens| format!("{} tokens", units::tokens(tokens)));
-    let usd = limits.usd_micros.map(units::money);
-    [time, tokens, usd].into_iter().flatten().collect::<Vec<_>>().join(", ")
+fn account(args: &BudgetAddArgs) -> Account {
+    match (&args.slice, args.role) {
+        (Some(slice), _) => Account::Slice(slice.clone()),
+        (None, Some(role)) => Account::Role(role),
+        (None, None) => Account::Goal,
+    }
 }

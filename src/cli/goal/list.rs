@@ -77,7 +77,8 @@ pub fn text(goals: &[GoalSummary], now: Timestamp) -> String {
 
 fn cost(goal: &GoalSummary) -> String {
     match (goal.usd_micros, goal.tokens) {
-        (Some(usd), _) => units::money(usd),
+        (Some(usd), _) if goal.usd_complete => units::money(usd),
+        (Some(usd), _) => format!("{}+?", units::money(usd)),
         (None, 0) => "-".to_owned(),
         (None, tokens) => format!("{} tok", units::tokens(tokens)),
     }

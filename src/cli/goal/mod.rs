@@ -1,6 +1,7 @@
 //! `omk goal`: one file per verb.
 
 pub mod answer;
+pub mod budget;
 pub mod budget_add;
 pub mod diff;
 pub mod gc;
@@ -62,6 +63,8 @@ pub enum Verb {
     Retry(retry::RetryArgs),
     /// Answer a question that a slice waits on
     Answer(answer::AnswerArgs),
+    /// Show what a goal may spend and has spent, per slice and role
+    Budget(budget::BudgetArgs),
     /// Add to what a goal may spend
     BudgetAdd(budget_add::BudgetAddArgs),
     /// Remove worktrees, private repositories and branches that no goal needs
@@ -88,6 +91,7 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Cancel(goal) => stop::run(context, &goal, Stop::Cancel),
         Verb::Retry(args) => retry::run(context, &args),
         Verb::Answer(args) => answer::run(context, &args),
+        Verb::Budget(args) => budget::run(context, &args),
         Verb::BudgetAdd(args) => budget_add::run(context, &args),
         Verb::Gc(args) => gc::run(context, &args),
     }

@@ -75,7 +75,7 @@ fn request(args: &PlanArgs) -> GoalRequest {
     GoalRequest {
         text: args.goal.clone(),
         plan: args.plan.clone(),
-        agent: None,
+        agents: Vec::new(),
         max_agents: None,
         limits: Limits::default(),
         policy: DeliveryPolicy::Local,

@@ -52,6 +52,7 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
         events.retain(|event| event.seq.0 <= at);
     }
     // The state is folded up to the last record shown, so that both parts are of one moment while the goal runs on.
+    context.omk.rebuild(&id);
     let view = context.omk.view(&id, events.last().map(|event| event.seq).or(args.at.map(Seq)))?;
     match args.format.or_json(context.output.json) {
         Format::Text => context.output.result(&format!("{}\n{}", timeline(&events), show::text(&view)))?,

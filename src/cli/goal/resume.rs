@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::args::GoalArg;
 use crate::cli::context::Context;
 use crate::cli::drive;
-use crate::cli::error::Failure;
+use crate::cli::error::{Failure, report};
 use crate::domain::goal::Drive;
 
 /// `omk goal resume`.
@@ -36,10 +36,14 @@ fn adopt(context: &Context) -> Result<u8, Failure> {
     }
     let mut exit = 0;
     for id in orphans {
-        let settled = drive::drive(context, &id, Drive::UntilReady, &[])?;
-        let code = drive::conclude(context, &settled)?;
+        let driven = drive::drive(context, &id, Drive::UntilReady, &[]);
+        let (code, stopped) = match &driven {
+            Ok(settled) => (drive::conclude(context, settled)?, settled.signal.is_some()),
+            // One goal that cannot be taken up keeps no other from it.
+            Err(failure) => (report(failure, context.output), false),
+        };
         exit = if exit == 0 { code } else { exit };
-        if settled.signal.is_some() {
+        if stopped {
             return Ok(code);
         }
     }

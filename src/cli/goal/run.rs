@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::drive;
 use crate::cli::error::{Failure, misuse};
 use crate::cli::output::safe;
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Limits, usd_micros};
 use crate::domain::goal::{DeliveryPolicy, Drive, MergePolicy, SandboxChoice};
 use crate::domain::ids::GoalId;
 
@@ -27,9 +27,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// Who works on slices without a `run` of their own: `kimi`, `claude`, `codex`, `opencode`, `gemini`,
-    /// `acp:COMMAND`, `cmd:COMMAND`
-    #[arg(long, value_name = "NAME")]
-    pub agent: Option<String>,
+    /// `acp:COMMAND`, `cmd:COMMAND`; given again, who stands in, in this order
+    #[arg(long = "agent", value_name = "NAME")]
+    pub agents: Vec<String>,
     /// Work on at most this many slices at once [default: the processors, between 2 and 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub max_agents: Option<u32>,
@@ -147,7 +147,7 @@ fn request(args: &RunArgs) -> GoalRequest {
     GoalRequest {
         text: args.goal.clone(),
         plan: args.plan.clone(),
-        agent: args.agent.clone(),
+        agents: args.agents.clone(),
         max_agents: args.max_agents,
         limits: Limits { time_ms: args.budget_time, tokens: args.budget_tokens, usd_micros: args.budget_usd },
         policy: DeliveryPolicy::Local,
@@ -200,13 +200,9 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
 
 /// An amount of US dollars such as `25` or `$0.50`, in millionths.
 pub fn parse_usd(text: &str) -> Result<u64, String> {
-    let refused = || "it is no amount of US dollars; write it as 25 or 0.50".to_owned();
-    let text = text.strip_prefix('$').unwrap_or(text);
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || fraction.len() > 6 || !digits(whole) || !digits(fraction) {
-        return Err(refused());
+    match usd_micros(text) {
+        Some(0) => Err("it is zero".to_owned()),
+        Some(micros) => Ok(micros),
+        None => Err("it is no amount of US dollars; write it as 25 or 0.50".to_owned()),
     }
-    let micros: u64 = format!("{whole}{fraction:0<6}").parse().map_err(|_| refused())?;
-    if micros == 0 { Err("it is zero".to_owned()) } else { Ok(micros) }
 }

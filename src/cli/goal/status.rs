@@ -209,7 +209,9 @@ impl Seen<'_> {
         let budget = &self.view.budget;
         let limit = budget.limits.time_ms.map(|limit| format!(" of {}", units::duration(limit))).unwrap_or_default();
         let mut parts = vec![format!("time {}{limit}", units::duration(budget.time_ms))];
-        parts.extend(Some(units::spent(&budget.usage, &budget.limits)).filter(|spent| !spent.is_empty()));
+        parts.extend(
+            Some(units::spent(&budget.usage, budget.usd_complete, &budget.limits)).filter(|spent| !spent.is_empty()),
+        );
         parts.extend(budget.exhausted.map(|kind| format!("{} used up", kind.as_str())));
         parts.join("   ")
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
 use crate::cli::output::{style, units};
-use crate::domain::budget::{BudgetKind, ClockMove, Limits};
+use crate::domain::budget::{Account, BudgetKind, ClockMove, Limits};
 use crate::domain::control::{Holder, Stop};
 use crate::domain::event::{ActorName, Branch};
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
@@ -73,20 +73,32 @@ pub(super) fn planned(plan: &AcceptedPlan) -> Line {
     })
 }
 
-pub(super) fn limits(limits: &Limits) -> Line {
+pub(super) fn limits(limits: &Limits, account: &Account) -> Line {
     let time = limits.time_ms.map(|ms| format!("time {}", units::duration(ms)));
     let tokens = limits.tokens.map(|count| format!("{} tokens", units::tokens(count)));
     let parts: Vec<String> = [time, tokens, limits.usd_micros.map(units::money)].into_iter().flatten().collect();
-    let text = if parts.is_empty() { "no limits".to_owned() } else { format!("limits: {}", parts.join(", ")) };
+    let whose = of(account);
+    let text =
+        if parts.is_empty() { format!("no limits{whose}") } else { format!("limits{whose}: {}", parts.join(", ")) };
     Line::detail(NOTED, text)
 }
 
-pub(super) fn budget_noticed(budget: BudgetKind, spent: u64, limit: u64) -> Line {
-    Line::main(WARNED, format!("much of the {} budget is used: {}", budget.as_str(), share(budget, spent, limit)))
+pub(super) fn budget_noticed(budget: BudgetKind, (spent, limit): (u64, u64), account: &Account) -> Line {
+    let share = share(budget, spent, limit);
+    Line::main(WARNED, format!("much of the {} budget{} is used: {share}", budget.as_str(), of(account)))
 }
 
-pub(super) fn budget_exhausted(budget: BudgetKind, spent: u64, limit: u64) -> Line {
-    Line::main(FAILED, format!("the {} budget is used up: {}", budget.as_str(), share(budget, spent, limit)))
+pub(super) fn budget_exhausted(budget: BudgetKind, (spent, limit): (u64, u64), account: &Account) -> Line {
+    let share = share(budget, spent, limit);
+    Line::main(FAILED, format!("the {} budget{} is used up: {share}", budget.as_str(), of(account)))
+}
+
+/// Whose budget it is, where it is not the goal's.
+fn of(account: &Account) -> String {
+    match account {
+        Account::Goal => String::new(),
+        Account::Slice(_) | Account::Role(_) => format!(" of {account}"),
+    }
 }
 
 fn share(budget: BudgetKind, spent: u64, limit: u64) -> String {

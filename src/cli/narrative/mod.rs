@@ -115,10 +115,14 @@ fn sentence(fact: &Fact) -> Option<Line> {
         Fact::Delivered { branches } => goal::delivered(branches),
         Fact::GoalSettled { status, reason, .. } => goal::settled(*status, reason),
         Fact::PlanAccepted(plan) => goal::planned(plan),
-        Fact::LimitsSet { limits } => goal::limits(limits),
+        Fact::LimitsSet { limits, account } => goal::limits(limits, account),
         Fact::UsageRecorded { .. } => return None,
-        Fact::BudgetNoticed { budget, spent, limit, .. } => goal::budget_noticed(*budget, *spent, *limit),
-        Fact::BudgetExhausted { budget, spent, limit, .. } => goal::budget_exhausted(*budget, *spent, *limit),
+        Fact::BudgetNoticed { budget, spent, limit, account } => {
+            goal::budget_noticed(*budget, (*spent, *limit), account)
+        }
+        Fact::BudgetExhausted { budget, spent, limit, account } => {
+            goal::budget_exhausted(*budget, (*spent, *limit), account)
+        }
         Fact::ActorRestarted { child, cause } => goal::restarted(*child, cause),
         Fact::RestartsExceeded { child, cause } => goal::gave_up_on(*child, cause),
         Fact::BudgetReserved(_) | Fact::BudgetSettled { .. } | Fact::BudgetCheckpointed(_) => return None,

@@ -37,9 +37,30 @@ pub fn money(usd_micros: u64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
 
-/// Money where it is known, else `-`.
-pub fn known_money(usd_micros: Option<u64>) -> String {
-    usd_micros.map_or_else(|| "-".to_owned(), money)
+/// Money to the last millionth that is not zero, at least to the cent: `$0.075`.
+pub fn exact_money(usd_micros: u64) -> String {
+    let text = format!("${}.{:06}", usd_micros / 1_000_000, usd_micros % 1_000_000);
+    let cents = text.len() - 4;
+    let (whole, rest) = text.split_at(cents);
+    format!("{whole}{}", rest.trim_end_matches('0'))
+}
+
+/// What a use cost, as far as that is known: `$1.20`, `$1.20 + unknown`, `unknown`. `complete`: every token has a price.
+pub fn cost(usage: &Usage, complete: bool) -> String {
+    match (usage.usd_micros, complete) {
+        (Some(usd), true) => money(usd),
+        (Some(usd), false) => format!("{} + unknown", money(usd)),
+        (None, false) => "unknown".to_owned(),
+        (None, true) if usage.tokens() > 0 => "unknown".to_owned(),
+        (None, true) => money(0),
+    }
+}
+
+/// The limits that there are, in words: `8h00m, 5.0M tokens, $25.00`.
+pub fn limits(limits: &Limits) -> String {
+    let time = limits.time_ms.map(duration);
+    let tokens = limits.tokens.map(|count| format!("{} tokens", tokens(count)));
+    [time, tokens, limits.usd_micros.map(money)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A count of tokens: `950`, `12k`, `1.9M`.
@@ -96,12 +117,12 @@ pub fn gate(result: &GateResult) -> String {
     format!("{} {tests}{}", result.gate, duration(result.duration_ms))
 }
 
-/// What was used, with its limit where there is one: `$6.12 of $25.00   1.9M tok`.
-pub fn spent(usage: &Usage, limits: &Limits) -> String {
+/// What was used, with its limit where there is one: `$6.12 of $25.00   1.9M tok`. `complete`: every token has a price.
+pub fn spent(usage: &Usage, complete: bool, limits: &Limits) -> String {
     let mut parts = Vec::new();
     if usage.usd_micros.is_some() || limits.usd_micros.is_some() {
         let limit = limits.usd_micros.map(|limit| format!(" of {}", money(limit))).unwrap_or_default();
-        parts.push(format!("{}{limit}", usage.usd_micros.map_or_else(|| "$?".to_owned(), money)));
+        parts.push(format!("{}{limit}", cost(usage, complete)));
     }
     if usage.tokens() > 0 || limits.tokens.is_some() {
         let limit = limits.tokens.map(|limit| format!(" of {}", tokens(limit))).unwrap_or_default();

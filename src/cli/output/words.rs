@@ -99,7 +99,8 @@ pub fn state(state: SliceState) -> &'static str {
 pub fn waiting(waiting: &WaitingFor, now: Option<Timestamp>) -> String {
     let since = now.map(|now| format!(", {}", units::age(now.since(waiting.since)))).unwrap_or_default();
     let next = if waiting.next.is_empty() { String::new() } else { format!(": {}", waiting.next) };
-    safe::line(&format!("{} {}{since}{next}", waiting.kind, waiting.reference))
+    let of = if waiting.kind == "quota" { "of " } else { "" };
+    safe::line(&format!("{} {of}{}{since}{next}", waiting.kind, waiting.reference))
 }
 
 /// What confines agents and gates, in a phrase.

@@ -2,7 +2,7 @@
 //!
 //! Ephemeral: begun from the goal's view, carried on by its records, never written down.
 
-use crate::domain::budget::{Limits, Usage};
+use crate::domain::budget::{Account, Limits, Usage};
 use crate::domain::event::{Event, Fact};
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Phase;
@@ -68,6 +68,8 @@ pub struct Board {
     pub limits: Limits,
     /// What agents reported.
     pub usage: Usage,
+    /// Whether that has the price of every token.
+    pub usd_complete: bool,
     /// Questions that wait for an answer.
     pub questions: Vec<QuestionView>,
 }
@@ -83,6 +85,7 @@ impl Board {
             max_agents: view.charter.max_agents,
             limits: view.budget.limits,
             usage: view.budget.usage,
+            usd_complete: view.budget.usd_complete,
             questions: view.questions.clone(),
         }
     }
@@ -124,10 +127,11 @@ impl Board {
             self.phase = *phase;
         } else if let Fact::PlanAccepted(plan) = &event.fact {
             self.rows = plan.slices.iter().map(|spec| Row::planned(spec, event.ts)).collect();
-        } else if let Fact::LimitsSet { limits } = &event.fact {
+        } else if let Fact::LimitsSet { limits, account: Account::Goal } = &event.fact {
             self.limits = *limits;
         } else if let Fact::UsageRecorded { usage, .. } = &event.fact {
             self.usage = self.usage.plus(usage);
+            self.usd_complete &= !usage.is_unpriced();
         } else if let Fact::QuestionAsked { id, slice, text } = &event.fact {
             let (id, slice, text) = (id.clone(), slice.clone(), text.clone());
             self.questions.push(QuestionView { id, slice, text, since: event.ts });

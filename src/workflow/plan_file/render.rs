@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::domain::access::PathPattern;
+use crate::domain::budget::Limits;
 use crate::domain::task::{AcceptedPlan, GateCommand, GateKind, GateSpec, Risk, Serialised, SliceSpec};
 
 /// Prints a plan; [`super::parse`] reads the same slices and gates from it. Orders that the planner added are comments.
@@ -67,6 +68,21 @@ impl Page {
         self.line(format_args!("retries = {}", slice.retries));
         if let Some(run) = &slice.run {
             self.text("run", run);
+        }
+        self.budget(&slice.budget);
+    }
+
+    fn budget(&mut self, limits: &Limits) {
+        let time = limits.time_ms.map(|ms| {
+            let duration = humantime::format_duration(Duration::from_millis(ms)).to_string();
+            format!("time = {}", quoted(&duration))
+        });
+        let tokens = limits.tokens.map(|count| format!("tokens = {count}"));
+        // A string: a float could not hold every amount.
+        let usd = limits.usd_micros.map(|micros| format!("usd = \"{}.{:06}\"", micros / 1_000_000, micros % 1_000_000));
+        let fields: Vec<_> = [time, tokens, usd].into_iter().flatten().collect();
+        if !fields.is_empty() {
+            self.line(format_args!("budget = {{ {} }}", fields.join(", ")));
         }
     }
 

@@ -8,7 +8,7 @@ use super::syntax::{Node, Value};
 use super::table::{Table, texts, wrong_type};
 use super::{Found, PlanDraft, PlanProblem};
 use crate::domain::access::AccessSet;
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Limits, usd_micros};
 use crate::domain::goal::Settings;
 use crate::domain::ids::{GateName, SliceId};
 use crate::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
@@ -16,6 +16,7 @@ use crate::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
 const PLAN: &str = "the plan";
 const SLICES: &str = "[[slices]]";
 const GATES: &str = "[[gates]]";
+const BUDGET: &str = "`budget`";
 
 const PLAN_FIELDS: &[&str] = &["goal", "constraints", "assumptions", "acceptance", "slices", "gates"];
 const SLICE_FIELDS: &[&str] = &[
@@ -31,7 +32,9 @@ const SLICE_FIELDS: &[&str] = &[
     "gates",
     "retries",
     "run",
+    "budget",
 ];
+const BUDGET_FIELDS: &[&str] = &["time", "tokens", "usd"];
 const GATE_FIELDS: &[&str] = &["name", "command", "kind", "timeout", "required"];
 
 /// Reads a plan from its root.
@@ -71,13 +74,39 @@ fn slice(table: &Table<'_, '_>, settings: &Settings) -> Result<SliceSpec, Found>
             Some(number) => u32::try_from(number).unwrap_or(u32::MAX),
             None => settings.retries,
         },
-        budget: Limits::default(),
+        budget: budget(table)?,
         run: match table.text("run")? {
             Some((at, text)) => Some(program_text("run", at, text)?),
             None => None,
         },
         id,
     })
+}
+
+/// What all attempts of a slice together may spend.
+fn budget(table: &Table<'_, '_>) -> Result<Limits, Found> {
+    let Some(table) = table.table("budget", BUDGET, BUDGET_FIELDS)? else { return Ok(Limits::default()) };
+    let tokens = table.number("tokens", 1, i64::MAX)?.and_then(|count| u64::try_from(count).ok());
+    Ok(Limits { time_ms: duration(&table, "time")?, tokens, usd_micros: usd(&table)? })
+}
+
+fn usd(table: &Table<'_, '_>) -> Result<Option<u64>, Found> {
+    const FIELD: &str = "usd";
+    let Some(node) = table.find(FIELD) else { return Ok(None) };
+    let text = match &node.value {
+        Value::Integer(number) => number.to_string(),
+        Value::Decimal(number) => number.clone(),
+        Value::Text(text) => text.to_string(),
+        Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+            return Err(wrong_type(FIELD, "an amount of US dollars like 1.5", node));
+        }
+    };
+    match usd_micros(&text) {
+        Some(micros) if micros > 0 => Ok(Some(micros)),
+        Some(_) | None => {
+            Err(Found::at(node.at, PlanProblem::Money { field: FIELD, text: text.escape_debug().to_string() }))
+        }
+    }
 }
 
 fn title(table: &Table<'_, '_>) -> Result<Option<String>, Found> {
@@ -114,7 +143,7 @@ fn gate(table: &Table<'_, '_>, settings: &Settings) -> Result<GateSpec, Found> {
             &["test", "build", "lint", "bench", "custom"],
             &[GateKind::Test, GateKind::Build, GateKind::Lint, GateKind::Bench, GateKind::Custom],
         )?,
-        timeout_ms: timeout(table)?.unwrap_or(settings.gate_timeout_ms),
+        timeout_ms: duration(table, "timeout")?.unwrap_or(settings.gate_timeout_ms),
         required: table.flag("required")?.unwrap_or(true),
     })
 }
@@ -139,27 +168,23 @@ fn command(table: &Table<'_, '_>) -> Result<GateCommand, Found> {
             }
             Ok(GateCommand::Argv(words))
         }
-        Value::Integer(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_) => {
+        Value::Integer(_) | Value::Flag(_) | Value::Table(_) | Value::Decimal(_) | Value::Other(_) => {
             Err(wrong_type(FIELD, "a string for `sh -c` or a list of strings", node))
         }
     }
 }
 
-fn timeout(table: &Table<'_, '_>) -> Result<Option<u64>, Found> {
-    const FIELD: &str = "timeout";
+fn duration(table: &Table<'_, '_>, field: &'static str) -> Result<Option<u64>, Found> {
     /// Ten years: longer than any gate, and far from every overflow.
     const MOST_SECONDS: i64 = 315_360_000;
-    let Some(node) = table.find(FIELD) else { return Ok(None) };
+    let Some(node) = table.find(field) else { return Ok(None) };
     match &node.value {
         Value::Integer(_) => {
-            Ok(table.number(FIELD, 1, MOST_SECONDS)?.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000))
+            Ok(table.number(field, 1, MOST_SECONDS)?.and_then(|seconds| u64::try_from(seconds).ok()).map(|s| s * 1000))
         }
         Value::Text(text) => {
             let refuse = |detail: String| {
-                Found::at(
-                    node.at,
-                    PlanProblem::Duration { field: FIELD, text: text.escape_debug().to_string(), detail },
-                )
+                Found::at(node.at, PlanProblem::Duration { field, text: text.escape_debug().to_string(), detail })
             };
             let duration = humantime::parse_duration(text).map_err(|error| refuse(error.to_string()))?;
             match u64::try_from(duration.as_millis()) {
@@ -167,8 +192,8 @@ fn timeout(table: &Table<'_, '_>) -> Result<Option<u64>, Found> {
                 Ok(ms) => Ok(Some(ms)),
             }
         }
-        Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-            Err(wrong_type(FIELD, "a length of time like \"90s\", or whole seconds", node))
+        Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Decimal(_) | Value::Other(_) => {
+            Err(wrong_type(field, "a length of time like \"90s\", or whole seconds", node))
         }
     }
 }

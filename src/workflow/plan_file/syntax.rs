@@ -42,6 +42,8 @@ pub(super) struct Node<'t> {
 pub(super) enum Value<'t> {
     Text(Cow<'t, str>),
     Integer(i64),
+    /// A number with a fraction, as it is written.
+    Decimal(String),
     Flag(bool),
     List(Vec<Node<'t>>),
     Table(Vec<Entry<'t>>),
@@ -55,6 +57,7 @@ impl Value<'_> {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "a number",
+            Self::Decimal(_) => "a number with a fraction",
             Self::Flag(_) => "a boolean",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -102,7 +105,7 @@ fn toml_value(value: DeValue<'_>) -> Value<'_> {
         DeValue::String(text) => Value::Text(text),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("a number that is too large"), Value::Integer),
-        DeValue::Float(_) => Value::Other("a number with a fraction"),
+        DeValue::Float(number) => Value::Decimal(number.as_str().to_owned()),
         DeValue::Boolean(flag) => Value::Flag(flag),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => {
@@ -156,7 +159,7 @@ fn json_node<'t>(text: &'t str, raw: &'t RawValue, depth: u32) -> Result<Node<'t
 fn json_number(text: &str) -> Value<'static> {
     match text.parse() {
         Ok(number) => Value::Integer(number),
-        Err(_) if text.contains(['.', 'e', 'E']) => Value::Other("a number with a fraction"),
+        Err(_) if text.contains(['.', 'e', 'E']) => Value::Decimal(text.to_owned()),
         Err(_) => Value::Other("a number that is too large"),
     }
 }

@@ -124,6 +124,15 @@ impl<'n, 't> Table<'n, 't> {
         })
     }
 
+    pub(super) fn table(
+        &self,
+        field: &'static str,
+        name: &'static str,
+        known: &'static [&'static str],
+    ) -> Result<Option<Table<'n, 't>>, Found> {
+        self.find(field).map(|node| Table::of(node, name, known)).transpose()
+    }
+
     pub(super) fn tables(
         &self,
         field: &'static str,
@@ -143,7 +152,7 @@ impl<'n, 't> Table<'n, 't> {
 fn text<'n>(field: &'static str, node: &'n Node<'_>) -> Result<(usize, &'n str), Found> {
     match &node.value {
         Value::Text(text) => Ok((node.at, text)),
-        Value::Integer(_) | Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+        Value::Integer(_) | Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Decimal(_) | Value::Other(_) => {
             Err(wrong_type(field, "a string", node))
         }
     }
@@ -155,9 +164,12 @@ pub(super) fn texts<'n>(field: &'static str, items: &'n [Node<'_>]) -> Result<Ve
         .iter()
         .map(|item| match &item.value {
             Value::Text(text) => Ok((item.at, &**text)),
-            Value::Integer(_) | Value::Flag(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
-                Err(wrong_type(field, "a list of strings only", item))
-            }
+            Value::Integer(_)
+            | Value::Flag(_)
+            | Value::List(_)
+            | Value::Table(_)
+            | Value::Decimal(_)
+            | Value::Other(_) => Err(wrong_type(field, "a list of strings only", item)),
         })
         .collect()
 }

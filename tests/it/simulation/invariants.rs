@@ -1,54 +1,183 @@
-//! What must hold of every journal, whatever the agents did and wherever the program died.
+//! What must hold after every record, whatever the agents did and wherever the program died.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use omk::domain::event::{Event, Fact};
+use omk::domain::event::{ActorName, Event, Fact};
 use omk::domain::goal::GoalStatus;
 use omk::domain::ids::{AttemptRef, Epoch, SliceId};
+use omk::domain::supervision::Breaker;
+use omk::workflow::slices::{SliceRecord, Stage};
 use omk::workflow::state::GoalState;
 
 use super::World;
+use super::agents::TURN;
+use super::scenario::Scenario;
 
-/// Checks a journal from its first record to its last.
-pub(crate) fn check(world: &World) {
-    let events = world.events();
-    let mut integrated = BTreeSet::<SliceId>::new();
-    let mut ended = BTreeSet::<Epoch>::new();
-    let mut open = BTreeMap::<SliceId, AttemptRef>::new();
-    for (place, event) in events.iter().enumerate() {
-        assert_eq!(event.seq.0 as usize, place + 1, "records are numbered without gaps");
-        match &event.fact {
-            Fact::AttemptOffered { attempt, .. } => {
-                let spec = world.scenario.slices.iter().find(|spec| spec.id == attempt.slice).unwrap();
-                let unmet: Vec<_> = spec.after.iter().filter(|id| !integrated.contains(id)).collect();
-                assert!(unmet.is_empty(), "{attempt} was offered before {unmet:?}");
-                let before = open.insert(attempt.slice.clone(), attempt.clone());
-                assert!(before.is_none(), "{attempt} was offered while {before:?} was open");
-            }
-            Fact::AttemptFinished { attempt, .. } => {
-                assert!(ended.insert(attempt.epoch), "{attempt} ended twice");
-                open.remove(&attempt.slice);
-            }
-            Fact::SliceIntegrated { slice, .. } => {
-                assert!(integrated.insert(slice.clone()), "{slice} was integrated twice");
-            }
-            _ => {}
-        }
-    }
-    assert!(world.most_working() <= world.scenario.max_agents as usize, "more agents at work than permits");
-    ready_means_all(world, &events, &integrated);
+/// Watches a journal grow, record by record, over all lives of the program.
+#[derive(Default)]
+pub(crate) struct Checker {
+    folded: GoalState,
+    open: BTreeMap<SliceId, AttemptRef>,
+    ended: BTreeSet<Epoch>,
+    newest: Epoch,
+    integrated: BTreeSet<SliceId>,
+    /// Whether the newest run has said how it ended.
+    settled: bool,
+    spent: u64,
+    breakers: BTreeMap<String, Breaker>,
+    quarantined: BTreeSet<(SliceId, String)>,
+    banned: BTreeSet<String>,
 }
 
-fn ready_means_all(world: &World, events: &[Event], integrated: &BTreeSet<SliceId>) {
-    let state = GoalState::replay(events);
+fn must(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+impl Checker {
+    /// The journal so far.
+    pub(crate) fn folded(&self) -> &GoalState {
+        &self.folded
+    }
+
+    /// The next record; `working` are the attempts of which a process lives. Says what is wrong.
+    pub(crate) fn apply(&mut self, scenario: &Scenario, event: &Event, working: &[AttemptRef]) -> Result<(), String> {
+        let before = self.folded.last.as_ref().map_or(0, |(seq, ..)| seq.0);
+        let late = self.late(event);
+        self.folded.apply(event);
+        must(event.seq.0 == before + 1, || format!("{} follows {before}", event.seq))?;
+        if let Some(record) = late {
+            self.unchanged(record, &event.fact)?;
+        }
+        match &event.fact {
+            Fact::AttemptOffered { attempt, agent, .. } => {
+                self.may_be_offered(scenario, event, (attempt, agent))?;
+                self.offered(scenario, attempt, working)
+            }
+            Fact::AttemptClaimed { attempt, .. } => must(self.open.get(&attempt.slice) == Some(attempt), || {
+                format!("{attempt} was claimed and is not open")
+            }),
+            Fact::AttemptFinished { attempt, .. } => {
+                let open = self.open.remove(&attempt.slice);
+                must(open.as_ref() == Some(attempt), || format!("{attempt} ended while {open:?} was open"))?;
+                must(self.ended.insert(attempt.epoch), || format!("{attempt} ended twice"))
+            }
+            Fact::SliceIntegrated { slice, .. } => self.lands(scenario, slice),
+            Fact::GoalSettled { status, .. } => self.settles(scenario, event.actor, *status),
+            Fact::RunStarted { .. } => {
+                self.settled = false;
+                Ok(())
+            }
+            Fact::UsageRecorded { usage, .. } => self.spends(scenario, usage.tokens()),
+            Fact::BreakerOpened(breaker) => {
+                self.breakers.insert(breaker.provider.clone(), breaker.clone());
+                Ok(())
+            }
+            Fact::BreakerClosed { provider } => {
+                self.breakers.remove(provider);
+                Ok(())
+            }
+            Fact::WorkerQuarantined(q) => {
+                self.quarantined.insert((q.slice.clone(), q.agent.clone()));
+                Ok(())
+            }
+            Fact::ProfileQuarantined(q) => {
+                self.banned.insert(q.agent.clone());
+                Ok(())
+            }
+            Fact::SliceReopened { slice, .. } => {
+                self.quarantined.retain(|(known, _)| known != slice);
+                self.banned.clear();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The slice as it stood, where a worker's record comes after the end of its attempt.
+    fn late(&self, event: &Event) -> Option<SliceRecord> {
+        let attempt = event.attempt.as_ref().filter(|attempt| self.ended.contains(&attempt.epoch))?;
+        let from_worker = event.actor == ActorName::Worker || matches!(event.fact, Fact::LateResultDropped { .. });
+        self.folded.slices.slice(&attempt.slice).filter(|_| from_worker).cloned()
+    }
+
+    fn unchanged(&self, mut before: SliceRecord, fact: &Fact) -> Result<(), String> {
+        let Some(after) = self.folded.slices.slice(&before.spec.id) else { return Ok(()) };
+        before.worktree.clone_from(&after.worktree);
+        must(*after == before, || format!("a late record changed {}: {fact:?}", before.spec.id))
+    }
+
+    fn may_be_offered(
+        &self,
+        scenario: &Scenario,
+        event: &Event,
+        (attempt, agent): (&AttemptRef, &String),
+    ) -> Result<(), String> {
+        let spec = scenario.slices.iter().find(|spec| spec.id == attempt.slice);
+        let spec = spec.ok_or_else(|| format!("{attempt} is of no slice"))?;
+        let unmet: Vec<_> = spec.after.iter().filter(|id| !self.integrated.contains(id)).collect();
+        must(unmet.is_empty(), || format!("{attempt} was offered before {unmet:?}"))?;
+        must(!self.settled, || format!("{attempt} was offered after the run had settled"))?;
+        must(attempt.epoch > self.newest, || format!("{attempt} has epoch {} after {}", attempt.epoch, self.newest))?;
+        let shut = self.breakers.values().find(|b| b.agent == *agent && b.stated && b.until > event.ts);
+        must(shut.is_none() || !scenario.moves.is_empty(), || format!("{attempt} was offered in spite of {shut:?}"))?;
+        let pair = (attempt.slice.clone(), agent.clone());
+        must(!self.quarantined.contains(&pair), || format!("{attempt} was offered to {agent} in quarantine"))?;
+        must(!self.banned.contains(agent), || format!("{attempt} was offered to {agent}, which the goal gave up"))
+    }
+
+    fn offered(&mut self, scenario: &Scenario, attempt: &AttemptRef, working: &[AttemptRef]) -> Result<(), String> {
+        self.newest = attempt.epoch;
+        let before = self.open.insert(attempt.slice.clone(), attempt.clone());
+        must(before.is_none(), || format!("{attempt} was offered while {before:?} was open"))?;
+        let lives = working.iter().find(|at| at.slice == attempt.slice);
+        must(lives.is_none(), || format!("{attempt} was offered while a process of {lives:?} lives"))?;
+        let permits: BTreeSet<_> = self.open.values().chain(working).collect();
+        must(permits.len() <= scenario.max_agents as usize, || format!("{attempt} is one more than the permits"))
+    }
+
+    fn lands(&mut self, scenario: &Scenario, slice: &SliceId) -> Result<(), String> {
+        let spec = scenario.slices.iter().find(|spec| spec.id == *slice);
+        let unmet = spec.is_none_or(|spec| !spec.after.iter().all(|id| self.integrated.contains(id)));
+        must(!unmet, || format!("{slice} was integrated before what it depends on"))?;
+        must(self.integrated.insert(slice.clone()), || format!("{slice} was integrated twice"))
+    }
+
+    fn settles(&mut self, scenario: &Scenario, actor: ActorName, status: GoalStatus) -> Result<(), String> {
+        if actor == ActorName::Operator {
+            return Ok(());
+        }
+        must(!self.settled, || "the run settled twice".to_owned())?;
+        self.settled = true;
+        let all = self.integrated.len() == scenario.slices.len();
+        must(status != GoalStatus::Ready || all, || "ready without every slice".to_owned())
+    }
+
+    /// What an attempt reports at the limit may go over it, by one report for each that is at work.
+    fn spends(&mut self, scenario: &Scenario, tokens: u64) -> Result<(), String> {
+        self.spent += tokens;
+        let Some(limit) = self.folded.budget.limits.tokens else { return Ok(()) };
+        let most = limit + u64::from(scenario.max_agents) * TURN;
+        must(self.spent <= most, || format!("{} tokens are spent of {limit}", self.spent))
+    }
+}
+
+/// What must hold when a run is over: nothing was seen that must not be, and the journal folds to what was folded
+/// while it grew.
+pub(crate) fn check(world: &World) {
+    if let Some(what) = world.violation() {
+        panic!("{what}\n{}", world.narrative());
+    }
+    let state = GoalState::replay(&world.events());
+    assert!(state == world.folded(), "replayed, the journal is not what it was\n{}", world.narrative());
     if state.goal.status != Some(GoalStatus::Ready) {
         return;
     }
-    assert_eq!(integrated.len(), world.scenario.slices.len(), "ready without every slice");
     let branches = world.branches();
-    let head = &branches[0].commit;
-    for slice in &world.scenario.slices {
-        let file = world.file(head, &format!("src/{}.txt", slice.id));
-        assert!(file.is_some(), "ready, and the work of {} is not in the delivered tree", slice.id);
+    let head = &branches.iter().find(|branch| branch.name.ends_with("/integration")).unwrap().commit;
+    for record in state.slices.iter() {
+        let slice = &record.spec.id;
+        assert!(matches!(record.stage, Stage::Integrated { .. }), "ready, and {slice} is not integrated");
+        let file = world.file(head, &format!("src/{slice}.txt"));
+        assert!(file.is_some(), "ready, and the work of {slice} is not in the delivered tree");
     }
 }

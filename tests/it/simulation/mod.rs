@@ -1,28 +1,41 @@
 //! The whole program on a paused clock: every actor, scripted agents, effects in memory, a seed.
 //!
-//! The same seed gives the same journal. `omk` can be made to die after any record; the next run begins with what the
-//! journal has.
+//! The same seed gives the same journal. `omk` can be made to die after any record and at five points of any effect;
+//! effects, the journal and actors can be made to fail; the next run begins with what the journal has.
 
+mod agents;
+mod clocks;
+mod deaths;
+mod fate;
 mod invariants;
+mod journals;
+mod long;
+mod matrix;
+mod ports;
 mod repository;
 mod scenario;
+mod seeds;
 mod tests;
 mod world;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, System};
+use actix::{Actor, Addr, System};
 use omk::actors::supervisor::{Run, Supervisor};
-use omk::domain::control::Holder;
+use omk::domain::control::{Holder, Stop};
 use omk::domain::event::Event;
 use omk::domain::goal::Drive;
 use omk::messages::goal::StopRun;
-use omk::messages::lifecycle::RunOver;
+use omk::messages::lifecycle::{ChildExited, Defect, RunOver};
 use omk::workflow::state::GoalState;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use scenario::{Behaviour, Scenario};
 pub(crate) use world::World;
+
+/// The longest that one run may take, by the clock of the simulation.
+const LONGEST: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// How one run of the program ended.
 #[derive(Debug)]
@@ -33,48 +46,71 @@ pub(crate) enum Ended {
     Died,
 }
 
-/// Runs the program once over a world, from what its journal has to its end or its death.
-pub(crate) fn run(world: &Arc<World>, drive: Drive) -> Ended {
-    run_with(world, drive, None)
+/// Something that is said to the run from outside while it is under way.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Stop(Stop),
+    /// What an exit guard says of an actor.
+    Exit(ChildExited),
+    /// What an actor says of itself.
+    Defect(Defect),
 }
 
-/// The same; `stop` is sent once the journal has that many records.
-pub(crate) fn run_with(world: &Arc<World>, drive: Drive, stop: Option<(usize, StopRun)>) -> Ended {
+/// Runs the program once over a world, from what its journal has to its end or its death.
+pub(crate) fn run(world: &Arc<World>, drive: Drive) -> Ended {
+    run_with(world, drive, Vec::new())
+}
+
+/// The same; each act is done once the journal has that many records.
+pub(crate) fn run_with(world: &Arc<World>, drive: Drive, acts: Vec<(usize, Act)>) -> Ended {
     let system = System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
     });
-    system.block_on(drive_once(Arc::clone(world), drive, stop))
+    system.block_on(drive_once(Arc::clone(world), drive, acts))
 }
 
-async fn drive_once(world: Arc<World>, drive: Drive, stop: Option<(usize, StopRun)>) -> Ended {
-    let (observer, mut observed) = mpsc::unbounded_channel::<Event>();
+async fn drive_once(world: Arc<World>, drive: Drive, acts: Vec<(usize, Act)>) -> Ended {
+    let (observer, observed) = mpsc::unbounded_channel::<Event>();
     let (over, ended) = oneshot::channel();
     let died = world.begin_life();
+    let state = GoalState::replay(&world.events());
     let run = Run {
-        charter: world.charter(),
+        charter: state.goal.charter.clone().expect("the journal begins with the goal"),
         drive,
         holder: Holder { pid: 1, host: "sim".into(), boot_id: "sim".into(), version: "0".into() },
-        state: GoalState::replay(&world.events()),
+        state,
         effects: world.effects(),
         observer,
         over,
     };
     let supervisor = Supervisor::new(run).start();
-    let watch = async move {
-        let mut stop = stop;
-        while let Some(event) = observed.recv().await {
-            if stop.as_ref().is_some_and(|(at, _)| event.seq.0 as usize >= *at)
-                && let Some((_, request)) = stop.take()
-            {
-                supervisor.try_send(request).unwrap();
-            }
-        }
-    };
-    actix::spawn(watch);
-    let limit = tokio::time::sleep(std::time::Duration::from_secs(30 * 24 * 3600));
-    tokio::select! {
+    actix::spawn(play(supervisor, observed, acts));
+    let ended = tokio::select! {
         over = ended => Ended::Settled(over.expect("the supervisor says how the run ended")),
         _ = died => Ended::Died,
-        () = limit => panic!("the run neither settled nor died within a month; journal:\n{}", world.narrative()),
+        () = tokio::time::sleep(LONGEST) => {
+            panic!("the run neither settled nor died in {LONGEST:?}; journal:\n{}", world.narrative())
+        }
+    };
+    world.end_life();
+    ended
+}
+
+async fn play(supervisor: Addr<Supervisor>, mut observed: mpsc::UnboundedReceiver<Event>, acts: Vec<(usize, Act)>) {
+    let mut acts = std::collections::VecDeque::from(acts);
+    while let Some(event) = observed.recv().await {
+        while acts.front().is_some_and(|(at, _)| event.seq.0 as usize >= *at) {
+            if let Some((_, act)) = acts.pop_front() {
+                say(&supervisor, act);
+            }
+        }
+    }
+}
+
+fn say(supervisor: &Addr<Supervisor>, act: Act) {
+    match act {
+        Act::Stop(stop) => supervisor.try_send(StopRun { stop, by: "test".into() }).unwrap(),
+        Act::Exit(exited) => supervisor.try_send(exited).unwrap(),
+        Act::Defect(defect) => supervisor.try_send(defect).unwrap(),
     }
 }

@@ -38,6 +38,19 @@ impl Repository {
         id
     }
 
+    /// A commit by the name that it had elsewhere.
+    pub(crate) fn put(&mut self, id: CommitId, tree: Tree, parents: Vec<CommitId>) {
+        self.add_tree(&tree);
+        self.commits.insert(id, Commit { tree, parents });
+    }
+
+    /// About how many bytes it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let entry = |(path, content): (&String, &String)| 64 + path.capacity() + content.capacity();
+        let trees = self.trees.values().chain(self.commits.values().map(|commit| &commit.tree));
+        trees.map(|tree| tree.iter().map(entry).sum::<usize>()).sum()
+    }
+
     pub(crate) fn tree(&self, id: &TreeId) -> &Tree {
         &self.trees[id]
     }

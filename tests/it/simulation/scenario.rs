@@ -6,8 +6,13 @@ use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::ids::{GateName, SliceId};
 use omk::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
 
+use super::clocks::{DAY, Move};
+
+/// Whether leases and budgets are measured by the steady clock.
+pub(crate) const CLOCKS_MOVE: bool = false;
+
 /// What one attempt of an agent does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     /// Writes the slice's file well.
     Succeed,
@@ -33,6 +38,20 @@ pub(crate) enum Behaviour {
     Clobber,
     /// Leaves a secret behind for the reviewers.
     Leak,
+    /// Writes it so that the gate never ends.
+    Endless,
+    /// Writes half of it and crashes.
+    Crash,
+    /// Lives and gives no sign.
+    Quiet,
+    /// Its processes are stopped, as by SIGSTOP.
+    Frozen,
+    /// Quiet; told to stop it goes on for a while and then claims to be done.
+    Late,
+    /// Its provider refuses; it states for how many milliseconds, or does not.
+    Limited(Option<u64>),
+    /// Reports the use of so many turns before it is done.
+    Spend(u64),
 }
 
 /// A goal and what its agents do, by slice, attempt after attempt; the last behaviour repeats.
@@ -43,6 +62,11 @@ pub(crate) struct Scenario {
     pub(crate) behaviours: BTreeMap<SliceId, Vec<Behaviour>>,
     pub(crate) max_agents: u32,
     pub(crate) time_limit_ms: Option<u64>,
+    pub(crate) token_limit: Option<u64>,
+    /// Agents that stand in for one in quarantine.
+    pub(crate) stand_ins: Vec<String>,
+    /// How the wall clock is moved, by the steady milliseconds of all lives.
+    pub(crate) moves: Vec<(u64, Move)>,
     /// A number from which every duration follows.
     pub(crate) seed: u64,
 }
@@ -86,6 +110,9 @@ impl Scenario {
             behaviours: BTreeMap::new(),
             max_agents: 3,
             time_limit_ms: None,
+            token_limit: None,
+            stand_ins: Vec::new(),
+            moves: Vec::new(),
             seed: 1,
         }
     }
@@ -106,20 +133,24 @@ impl Scenario {
             slice(&ids[at], &after)
         });
         let slices: Vec<_> = slices.collect();
-        let behaviours = slices.iter().map(|slice| (slice.id.clone(), (0..4).map(|_| dice.behaviour()).collect()));
-        let behaviours = behaviours.collect();
+        let behaviours = slices.iter().map(|slice| (slice.id.clone(), dice.behaviours())).collect();
         let max_agents = 1 + dice.roll(4) as u32;
-        Self { slices, gates: vec![gate("lint"), gate("test")], behaviours, max_agents, time_limit_ms: None, seed }
+        let token_limit = (dice.roll(4) == 0).then(|| dice.roll(9) * 1_000 + 500);
+        let stand_ins = if dice.roll(3) == 0 { vec!["cmd:other".to_owned()] } else { Vec::new() };
+        let moves = dice.moves();
+        let gates = vec![gate("lint"), gate("test")];
+        Self { slices, gates, behaviours, max_agents, token_limit, stand_ins, moves, seed, ..Self::of(&[]) }
     }
 
     pub(crate) fn behaviour(&self, slice: &SliceId, attempt: u32) -> Behaviour {
         let scripted = self.behaviours.get(slice).map(Vec::as_slice).unwrap_or_default();
         let at = (attempt as usize).saturating_sub(1).min(scripted.len().saturating_sub(1));
-        scripted.get(at).cloned().unwrap_or(Behaviour::Succeed)
+        scripted.get(at).copied().unwrap_or(Behaviour::Succeed)
     }
 }
 
 /// Numbers from a seed (xorshift64*).
+#[derive(Clone, Debug)]
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
@@ -131,9 +162,34 @@ impl Dice {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
     }
 
+    /// Heads or tails.
+    pub(crate) fn coin(&mut self) -> bool {
+        self.roll(2) == 0
+    }
+
+    /// What a slice's agents do; none of them is refused for ever.
+    fn behaviours(&mut self) -> Vec<Behaviour> {
+        let mut behaviours: Vec<_> = (0..4).map(|_| self.behaviour()).collect();
+        if let Some(last) = behaviours.last_mut().filter(|last| matches!(last, Behaviour::Limited(_))) {
+            *last = Behaviour::Succeed;
+        }
+        behaviours
+    }
+
+    /// In every other goal the clock is set once, or the machine sleeps once.
+    fn moves(&mut self) -> Vec<(u64, Move)> {
+        let at = self.roll(120_000);
+        match self.roll(8) {
+            0 if CLOCKS_MOVE => vec![(at, Move::Set(DAY))],
+            1 if CLOCKS_MOVE => vec![(at, Move::Set(-DAY))],
+            2 if CLOCKS_MOVE => vec![(at, Move::Sleep(self.roll(DAY as u64)))],
+            3 if CLOCKS_MOVE => vec![(at, Move::Sleep(3_600_000)), (at + 60_000, Move::Set(-DAY))],
+            _ => Vec::new(),
+        }
+    }
+
     fn behaviour(&mut self) -> Behaviour {
-        match self.roll(24) {
-            0..=11 => Behaviour::Succeed,
+        match self.roll(36) {
             12 | 13 => Behaviour::Break,
             14 => Behaviour::BreakTogether,
             15 => Behaviour::Fail,
@@ -142,7 +198,16 @@ impl Dice {
             18 => Behaviour::Trespass,
             19..=21 => Behaviour::Share,
             22 => Behaviour::Clobber,
-            _ => Behaviour::Leak,
+            23 => Behaviour::Leak,
+            24 => Behaviour::Endless,
+            25 => Behaviour::Crash,
+            26 => Behaviour::Quiet,
+            27 => Behaviour::Frozen,
+            28 | 29 => Behaviour::Late,
+            30 => Behaviour::Limited(self.coin().then_some(600_000)),
+            31 => Behaviour::Ask,
+            32 => Behaviour::Spend(1 + self.roll(5)),
+            _ => Behaviour::Succeed,
         }
     }
 }

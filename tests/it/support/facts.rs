@@ -341,7 +341,10 @@ fn integrator() -> Vec<Draft> {
 
 fn budget() -> Vec<Draft> {
     let facts = [
-        Fact::LimitsSet { limits: Limits { time_ms: None, tokens: Some(5), usd_micros: Some(2_500_000) } },
+        Fact::LimitsSet {
+            limits: Limits { time_ms: None, tokens: Some(5), usd_micros: Some(2_500_000) },
+            account: Default::default(),
+        },
         Fact::UsageRecorded { slice: slice("a"), usage: Usage::default(), role: Default::default(), model: None },
         Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5, account: Default::default() },
         Fact::BudgetExhausted { budget: BudgetKind::Usd, spent: 5, limit: 5, account: Default::default() },

@@ -1,7 +1,7 @@
 //! The facts that version 2 of the journal's schema added, every variant and every optional field both ways.
 
 use omk::domain::agent::{AgentEnd, AgentReport};
-use omk::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Reservation, Spender, Usage};
+use omk::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Limits, Reservation, Spender, Usage};
 use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::ids::Timestamp;
 use omk::domain::review::Role;
@@ -115,6 +115,10 @@ fn budget() -> Vec<Draft> {
         },
         Fact::BudgetCheckpointed(Checkpoint { time_ms: 61_000 }),
         Fact::ClockMoved(ClockMove { slept_ms: 3_600_000, jumped_ms: -86_400_000 }),
+        Fact::LimitsSet {
+            limits: Limits { tokens: Some(7), ..Limits::default() },
+            account: Account::Role(Spender::Reviewer(Role::Test)),
+        },
     ];
     facts.map(|fact| draft(ActorName::Budget, fact)).to_vec()
 }

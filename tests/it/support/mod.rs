@@ -8,6 +8,7 @@ pub(crate) mod git_goal;
 pub(crate) mod git_repo;
 pub(crate) mod journals;
 pub(crate) mod omk;
+pub(crate) mod orphan;
 pub(crate) mod places;
 mod replay;
 pub(crate) mod scene;

@@ -314,6 +314,7 @@ pub(crate) fn running_goal() -> GoalView {
                 output_tokens: 300_000,
                 usd_micros: Some(6_120_000),
             },
+            usd_complete: true,
             exhausted: None,
         },
         questions: vec![QuestionView {

@@ -1,0 +1,209 @@
+//! What a dead run left in the goal's git places: worktrees, locks, temporary files, a damaged private repository.
+//!
+//! To be called by the holder of the goal's lock before anything else uses these places: then no live process of ours
+//! does, so everything in the private repository that looks unfinished is a dead one's. In the user's repository only
+//! what lies below the goal's own refs is ours; everything else there is looked at and left alone.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::objects::{commit_id, commit_oid, failed, fault};
+use super::power;
+use super::private::{CONFIG, DIRECTORIES, HEAD, PrivateRepository};
+use super::worktree::remove_tree;
+use crate::domain::goal::RepositoryFacts;
+use crate::domain::ids::{CommitId, GoalId};
+use crate::domain::order::Fault;
+use crate::domain::supervision::Leftovers;
+
+/// How unfinished files of object stores begin: git's and libgit2's.
+const UNFINISHED: [&str; 6] = ["tmp_obj", "tmp_pack", "tmp_idx", "tmp_rev", "pack_git2_", ".tmp-"];
+/// Locks by which git guards a repository as a whole.
+const GUARDS: [&str; 4] = ["index.lock", "HEAD.lock", "packed-refs.lock", "config.lock"];
+
+/// What is known of the run before this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// There was none.
+    Nothing,
+    /// It came to rest.
+    Rest,
+    /// It came to rest because our own machinery failed: every object of ours is read again.
+    Failure,
+    /// It died.
+    Death,
+}
+
+/// Removes what is left and mends what is damaged, below `goal_directory` and in the user's refs of this goal. May be
+/// called any number of times; a second call finds nothing.
+pub fn clear(
+    goal_directory: &Path,
+    goal: &GoalId,
+    facts: &RepositoryFacts,
+    before: Before,
+) -> Result<Leftovers, Fault> {
+    let mut found = Leftovers::default();
+    clear_refs(goal, &facts.git_dir, &mut found)?;
+    if before == Before::Death {
+        let guards = GUARDS.iter().map(|name| facts.git_dir.join(name)).filter(|lock| lock.exists());
+        found.left_alone = guards.map(|lock| format!("{}: not ours", lock.display())).collect();
+    }
+    let repository = goal_directory.join("repo.git");
+    let what = || format!("mend the goal's repository {}", repository.display());
+    mend(&repository, before, &mut found.repairs).map_err(failed(what()))?;
+    clear_worktrees(goal_directory, &repository, &mut found.worktrees)?;
+    if repository.exists() {
+        let locks = remove_where(&repository, &|name| name.ends_with(".lock"), &["objects"]).map_err(failed(what()))?;
+        found.locks.extend(locks.iter().map(|lock| relative(goal_directory, lock)));
+        let unfinished = |name: &str| UNFINISHED.iter().any(|start| name.starts_with(start));
+        let files = remove_where(&repository.join("objects"), &unfinished, &[]).map_err(failed(what()))?;
+        if !files.is_empty() {
+            found.repairs.push(format!("removed {} unfinished object file(s) of the private repository", files.len()));
+        }
+        let broken = power::mend(&repository, before == Before::Failure)?;
+        if broken > 0 {
+            found.repairs.push(format!("removed {broken} broken object(s) of the private repository"));
+        }
+    }
+    Ok(found)
+}
+
+/// Sees to it that git takes the directory for a repository: everything in it but the objects is always the same.
+fn mend(repository: &Path, before: Before, repairs: &mut Vec<String>) -> io::Result<()> {
+    match fs::symlink_metadata(repository) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if before != Before::Nothing {
+                repairs.push("the private repository was gone and is made anew".to_owned());
+            }
+            return Ok(());
+        }
+        found => {
+            if !found?.is_dir() {
+                let aside = first_free(repository);
+                fs::rename(repository, &aside)?;
+                let aside = aside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                repairs.push(format!("repo.git was no directory: it is kept as {aside} and made anew"));
+                return Ok(());
+            }
+        }
+    }
+    let mut damaged = Vec::new();
+    for directory in DIRECTORIES {
+        let directory = repository.join(directory);
+        if !directory.is_dir() {
+            damaged.push(relative(repository, &directory));
+            drop(fs::remove_file(&directory));
+            fs::create_dir_all(&directory)?;
+        }
+    }
+    for (file, content) in [("HEAD", HEAD), ("config", CONFIG)] {
+        let path = repository.join(file);
+        if !fs::read(&path).is_ok_and(|bytes| bytes == content.as_bytes()) {
+            damaged.push(file.to_owned());
+            drop(remove_tree(&path));
+            fs::write(&path, content)?;
+        }
+    }
+    // An empty directory of entries is git's to remove.
+    damaged.retain(|name| name != "worktrees");
+    if !damaged.is_empty() {
+        repairs.push(format!("made again in the private repository: {}", damaged.join(", ")));
+    }
+    Ok(())
+}
+
+fn first_free(path: &Path) -> PathBuf {
+    let mut number = 1_u32;
+    loop {
+        let aside = path.with_extension(format!("git.damaged.{number}"));
+        if fs::symlink_metadata(&aside).is_err() {
+            return aside;
+        }
+        number += 1;
+    }
+}
+
+/// Removes every worktree with its entry; entries without a worktree and half-made ones too.
+fn clear_worktrees(goal_directory: &Path, repository: &Path, found: &mut Vec<String>) -> Result<(), Fault> {
+    for place in [goal_directory.join("worktrees"), repository.join("worktrees"), repository.join("omk-making")] {
+        for entry in entries(&place).map_err(failed(format!("list {}", place.display())))? {
+            let name = format!("worktrees/{}", entry.file_name().unwrap_or_default().to_string_lossy());
+            remove_any(&entry).map_err(failed(format!("remove {}", entry.display())))?;
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    Ok(())
+}
+
+/// Locks on the goal's own refs in the user's repository: nobody else makes these refs.
+fn clear_refs(goal: &GoalId, git_dir: &Path, found: &mut Leftovers) -> Result<(), Fault> {
+    if !git_dir.is_dir() {
+        let detail = "it is gone or was moved; put it back where it was, then resume";
+        return Err(fault(format!("open your repository {}", git_dir.display()), detail));
+    }
+    for below in [format!("refs/heads/omk/{goal}"), format!("refs/omk/{goal}")] {
+        let directory = git_dir.join(&below);
+        let removed = remove_where(&directory, &|name| name.ends_with(".lock"), &[]);
+        let removed = removed.map_err(failed(format!("remove our locks below {}", directory.display())))?;
+        found.locks.extend(removed.iter().map(|lock| lock.display().to_string()));
+    }
+    Ok(())
+}
+
+/// Removes the files below a directory whose names are wanted, and returns their paths, sorted. Follows no links;
+/// directories called as in `but`, right below it, are passed over.
+fn remove_where(directory: &Path, wanted: &dyn Fn(&str) -> bool, but: &[&str]) -> io::Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    for path in entries(directory)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            if !but.contains(&name.as_str()) {
+                removed.extend(remove_where(&path, wanted, &[])?);
+            }
+        } else if wanted(&name) {
+            remove_any(&path)?;
+            removed.push(path);
+        }
+    }
+    removed.sort();
+    Ok(removed)
+}
+
+/// What a directory holds; nothing where it is not there.
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        entries => entries?.map(|entry| entry.map(|entry| entry.path())).collect(),
+    }
+}
+
+fn remove_any(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => remove_tree(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
+
+/// Whether the user's repository still has the commit that the goal starts from, with its tree.
+pub fn base_is_there(facts: &RepositoryFacts) -> Result<bool, Fault> {
+    let user = PrivateRepository::open_at(&facts.git_dir)?;
+    let base = commit_oid(&facts.base)?;
+    Ok(user.find_commit(base).and_then(|commit| commit.tree()).is_ok())
+}
+
+/// The commit that a branch of the user's repository names now; `None` where there is no such branch.
+pub fn branch_now(facts: &RepositoryFacts, branch: &str) -> Option<CommitId> {
+    let user = PrivateRepository::open_at(&facts.git_dir).ok()?;
+    let found = user.find_branch(branch, git2::BranchType::Local).ok()?;
+    found.get().target().map(commit_id)
+}

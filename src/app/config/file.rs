@@ -1,0 +1,102 @@
+//! The configuration file, as it is written.
+//!
+//! Knows every field; one that is unknown, or cannot be what it says, refuses the file whole.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::spending::{BudgetEntry, PriceEntry, prices, role_limits};
+use super::{Config, durations, millis};
+use crate::domain::goal::Settings;
+use crate::domain::ids::GateName;
+use crate::domain::task::{GateCommand, GateKind, GateSpec};
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    agent: Option<String>,
+    #[serde(default)]
+    stand_ins: Vec<String>,
+    max_agents: Option<u32>,
+    lease: Option<String>,
+    stall: Option<String>,
+    attempt_timeout: Option<String>,
+    grace: Option<String>,
+    restart_intensity: Option<u32>,
+    restart_period: Option<String>,
+    retries: Option<u32>,
+    quarantine_after: Option<u32>,
+    gate_timeout: Option<String>,
+    backoff: Option<String>,
+    wait_for_quota: Option<bool>,
+    #[serde(default)]
+    gates: Vec<GateEntry>,
+    #[serde(default)]
+    budget: BudgetEntry,
+    #[serde(default)]
+    prices: BTreeMap<String, PriceEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GateEntry {
+    name: GateName,
+    command: GateCommand,
+    #[serde(default)]
+    kind: GateKind,
+    timeout: Option<String>,
+    required: Option<bool>,
+}
+
+/// Reads the file; `Err` is what is wrong with it.
+pub(super) fn read(text: &str) -> Result<Config, String> {
+    let file: ConfigFile = toml::from_str(text).map_err(|error| error.to_string())?;
+    let settings = settings(&file)?;
+    let gates: Result<Vec<_>, _> = file.gates.into_iter().map(|entry| gate(entry, &settings)).collect();
+    Ok(Config {
+        gates: gates?,
+        settings,
+        agent: file.agent,
+        stand_ins: file.stand_ins,
+        max_agents: file.max_agents,
+        role_limits: role_limits(file.budget)?,
+        prices: prices(file.prices)?,
+    })
+}
+
+fn settings(file: &ConfigFile) -> Result<Settings, String> {
+    let mut settings = Settings::default();
+    for (name, least, setting) in durations(&mut settings) {
+        let given = match name {
+            "lease" => &file.lease,
+            "stall" => &file.stall,
+            "attempt_timeout" => &file.attempt_timeout,
+            "grace" => &file.grace,
+            "restart_period" => &file.restart_period,
+            "gate_timeout" => &file.gate_timeout,
+            _ => &file.backoff,
+        };
+        if let Some(text) = given {
+            *setting = millis(text, least).map_err(|problem| format!("`{name}`: {problem}"))?;
+        }
+    }
+    settings.restart_intensity = file.restart_intensity.unwrap_or(settings.restart_intensity);
+    settings.retries = file.retries.unwrap_or(settings.retries);
+    settings.quarantine_after = file.quarantine_after.unwrap_or(settings.quarantine_after);
+    settings.wait_for_quota = file.wait_for_quota.unwrap_or(settings.wait_for_quota);
+    Ok(settings)
+}
+
+fn gate(entry: GateEntry, settings: &Settings) -> Result<GateSpec, String> {
+    let timeout = entry.timeout.as_deref().map(|text| millis(text, 1)).transpose();
+    let timeout = timeout.map_err(|problem| format!("gate `{}`: {problem}", entry.name))?;
+    Ok(GateSpec {
+        name: entry.name,
+        command: entry.command,
+        kind: entry.kind,
+        timeout_ms: timeout.unwrap_or(settings.gate_timeout_ms),
+        required: entry.required.unwrap_or(true),
+    })
+}

@@ -1,0 +1,192 @@
+//! What taking a goal up finds of the run before: clears away what is left, notices what is lost, and decides whether
+//! the goal can go on.
+//!
+//! Runs under the goal's lock, before any effect of the new run. Never guesses: work that the journal calls integrated
+//! and that no repository has any more ends the run with words, everything else is done again.
+
+use std::collections::BTreeSet;
+
+use crate::adapters::git::leftovers::{self, Before};
+use crate::adapters::git::workspace::GitWorkspace;
+use crate::domain::event::Fact;
+use crate::domain::goal::{Charter, GoalStatus};
+use crate::domain::ids::{CommitId, SliceId};
+use crate::domain::order::Fault;
+use crate::domain::supervision::Leftovers;
+use crate::domain::task::AttemptOutcome;
+use crate::process::sweep::kill_leftovers;
+use crate::store::atomic::sweep;
+use crate::store::layout::GoalDir;
+use crate::store::lock::this_process;
+use crate::workflow::slices::{SliceRecord, Stage};
+use crate::workflow::state::GoalState;
+
+/// Why a goal cannot be taken up now, and what helps.
+#[derive(Debug)]
+pub(super) struct Halt {
+    /// What is wrong and what is safe, one sentence.
+    pub(super) reason: String,
+    /// The commands that go on, the best first.
+    pub(super) next: Vec<String>,
+}
+
+impl Halt {
+    /// Something failed that may not fail the next time.
+    pub(super) fn passing(charter: &Charter, problem: &dyn std::fmt::Display) -> Self {
+        Self { reason: problem.to_string(), next: vec![format!("omk goal resume {}", charter.id)] }
+    }
+}
+
+/// Kills and removes what the run before left, and mends what is ours.
+pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Result<Leftovers, Halt> {
+    let before = before(state);
+    // First of all: what still runs could write into what is mended below.
+    let processes = match before {
+        Before::Nothing => Vec::new(),
+        Before::Death | Before::Failure | Before::Rest => kill_leftovers(charter.id.as_str()),
+    };
+    let halt = |fault: Fault| Halt::passing(charter, &format!("{fault}; nothing of the goal was changed"));
+    let mut found = leftovers::clear(dir.path(), &charter.id, &charter.repository, before).map_err(halt)?;
+    found.processes = processes;
+    sweep(dir.path());
+    let gates = clear_gates(dir);
+    if gates > 0 {
+        found.repairs.push(format!("removed what {gates} unfinished gate run(s) left"));
+    }
+    if before == Before::Death {
+        found.left_alone.extend(elsewhere(state));
+    }
+    let there = leftovers::base_is_there(&charter.repository).map_err(halt)?;
+    if there { Ok(found) } else { Err(base_gone(charter)) }
+}
+
+fn before(state: &GoalState) -> Before {
+    match state.goal.status {
+        _ if state.goal.runs == 0 => Before::Nothing,
+        Some(GoalStatus::Running) => Before::Death,
+        Some(GoalStatus::FailedInfra) => Before::Failure,
+        Some(_) | None => Before::Rest,
+    }
+}
+
+/// Removes the places of gate runs that did not end; warm places are kept. Returns how many there were.
+fn clear_gates(dir: &GoalDir) -> usize {
+    let places = std::fs::read_dir(dir.path().join("gates")).into_iter().flatten().flatten();
+    let cold = places.filter(|place| place.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
+    // A place that stays is in nobody's way: every run takes a new number.
+    cold.filter(|place| std::fs::remove_dir_all(place.path()).is_ok()).count()
+}
+
+/// A run that died on another host may have left processes there.
+fn elsewhere(state: &GoalState) -> Option<String> {
+    let holder = state.goal.holder.as_ref()?;
+    let host = this_process().host;
+    (holder.host != host).then(|| {
+        format!(
+            "the run before was process {} on host {}: what it left running there is not seen here",
+            holder.pid, holder.host
+        )
+    })
+}
+
+fn base_gone(charter: &Charter) -> Halt {
+    let base = &charter.repository.base;
+    let reason = format!(
+        "your repository {} has the goal's base {} no more: the ref refs/omk/{}/base was deleted and git has pruned the \
+         commit; the journal and the evidence are safe: fetch the commit back (git fetch REMOTE {base}), then resume",
+        charter.repository.root.display(),
+        base.short(),
+        charter.id,
+    );
+    Halt { reason, next: vec![format!("omk goal resume {}", charter.id), format!("omk goal cancel {}", charter.id)] }
+}
+
+/// What the repositories lack of what the journal names.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// Slices whose captured work is gone and is done again.
+    pub(super) slices: BTreeSet<SliceId>,
+    /// The facts that send them back.
+    pub(super) facts: Vec<Fact>,
+}
+
+impl Losses {
+    /// Has slices that are reopened begin afresh where what they would go on from is gone.
+    pub(super) fn freshen(&self, facts: &mut [Fact]) {
+        for fact in facts {
+            if let Fact::SliceReopened { slice, fresh, .. } = fact {
+                *fresh |= self.slices.contains(slice);
+            }
+        }
+    }
+}
+
+/// Looks for every commit that the goal goes on from. Work that is not integrated yet and is lost is done again;
+/// integrated work that is lost ends the run.
+pub(super) async fn losses(workspace: &GitWorkspace, state: &GoalState, charter: &Charter) -> Result<Losses, Halt> {
+    let Some(queue) = state.queue.as_ref().filter(|_| before(state) != Before::Nothing) else {
+        return Ok(Losses::default());
+    };
+    let integrated: Vec<_> = queue
+        .integrated
+        .iter()
+        .flat_map(|done| [(&done.slice, &done.merge, "merge"), (&done.slice, &done.capture.commit, "work")])
+        .collect();
+    let open: Vec<(&SliceRecord, &CommitId)> = state
+        .slices
+        .iter()
+        .filter(|record| !matches!(record.stage, Stage::Integrated { .. }))
+        .filter_map(|record| record.capture.as_ref().map(|(_, capture)| (record, &capture.commit)))
+        .collect();
+    let wanted = integrated.iter().map(|(_, commit, _)| (*commit).clone());
+    let wanted = wanted.chain(open.iter().map(|(_, commit)| (*commit).clone())).collect();
+    let broken = workspace.broken(wanted).await.map_err(|fault| Halt::passing(charter, &fault))?;
+    let gone = |commit: &CommitId| broken.contains(commit);
+    let lost: Vec<_> = integrated.into_iter().filter(|(_, commit, _)| gone(commit)).collect();
+    if !lost.is_empty() {
+        return Err(work_gone(charter, state, &lost));
+    }
+    Ok(done_again(open.into_iter().filter(|(_, commit)| gone(commit))))
+}
+
+fn work_gone(charter: &Charter, state: &GoalState, lost: &[(&SliceId, &CommitId, &str)]) -> Halt {
+    const SHOWN: usize = 3;
+    let named: Vec<_> = lost
+        .iter()
+        .take(SHOWN)
+        .map(|(slice, commit, kind)| format!("the {kind} of `{slice}` ({})", commit.short()))
+        .collect();
+    let more = lost.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let delivered = match state.goal.branches.is_empty() {
+        true => "to which nothing was delivered",
+        false => "whose delivered branches are as they were",
+    };
+    let reason = format!(
+        "the goal's private repository has lost integrated commits: {}{more}; the journal, the evidence and your \
+         repository, {delivered}, are safe: put repo.git back from a copy and resume, or cancel the goal and run its \
+         plan anew",
+        named.join(", "),
+    );
+    let id = &charter.id;
+    Halt { reason, next: vec![format!("omk goal resume {id}"), format!("omk goal cancel {id}")] }
+}
+
+fn done_again<'a>(lost: impl Iterator<Item = (&'a SliceRecord, &'a CommitId)>) -> Losses {
+    let mut losses = Losses::default();
+    for (record, commit) in lost {
+        let slice = record.spec.id.clone();
+        losses.slices.insert(slice.clone());
+        if matches!(record.stage, Stage::GivenUp { .. }) {
+            continue;
+        }
+        if matches!(record.stage, Stage::Offered | Stage::Running { .. }) {
+            let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
+            losses.facts.push(Fact::AttemptFinished { attempt: record.attempt_ref(), outcome });
+        }
+        let reason = format!("its captured work {} is lost; it begins again", commit.short());
+        losses.facts.push(Fact::SliceGivenUp { slice: slice.clone(), reason });
+        losses.facts.push(Fact::SliceReopened { slice, fresh: true, hint: None });
+    }
+    losses
+}

@@ -1,0 +1,99 @@
+//! Trees whose keeper is gone: found by what they bear, killed, and seen to be gone.
+//!
+//! A process that was started under a keeper bears a marker in its environment, and where the system gives us control
+//! groups it is in one. Either is enough to find it, whoever its parent is now. Invariant: nothing is killed that bears
+//! neither.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::contain::{Group, PREFIX, place};
+use super::sanitise::one_line;
+use super::tree::{Process, processes};
+
+/// The variable that every process under a keeper inherits.
+pub(super) const MARKER: &str = "OMK_TREE";
+/// How long a process may resist SIGKILL before it is reported instead.
+const RESISTS: Duration = Duration::from_secs(5);
+
+/// The value of the marker: who it belongs to, which `omk` started it, and its number there.
+pub(super) fn marker(owner: &str, number: u64) -> String {
+    format!("{owner}:{}:{number}", std::process::id())
+}
+
+/// Kills what is left of one tree after its keeper `leader` died; says what it was.
+pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<String> {
+    let of_tree = |process: &Process| {
+        u32::try_from(process.session).is_ok_and(|session| session == leader)
+            || bears(process.pid, &|value| value == marker)
+    };
+    let mut killed = BTreeMap::new();
+    if let Some(group) = group {
+        remember(&mut killed, &group.members());
+        group.kill();
+        let _left_for_the_next_resume = group.remove();
+    }
+    kill_all(&of_tree, &mut killed);
+    killed.into_values().collect()
+}
+
+/// Kills every process that an earlier `omk` started for `owner` and that still runs, and says which, as `pid name`.
+/// To be called by whoever holds the goal: no living `omk` has any for it. Blocks until they are gone.
+pub fn kill_leftovers(owner: &str) -> Vec<String> {
+    let mut killed = BTreeMap::new();
+    let prefix = format!("{owner}:");
+    kill_all(&|process| bears(process.pid, &|value| value.starts_with(&prefix)), &mut killed);
+    for group in abandoned_groups() {
+        remember(&mut killed, &group.members());
+        group.kill();
+        let _left_for_the_next_time = group.remove();
+    }
+    killed.into_values().collect()
+}
+
+/// Groups whose `omk` is gone.
+fn abandoned_groups() -> Vec<Group> {
+    let Some(entries) = place().and_then(|place| std::fs::read_dir(place).ok()) else { return Vec::new() };
+    let abandoned = entries.flatten().filter(|entry| {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('.').next()?.parse::<u32>().ok());
+        owner.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+    });
+    abandoned.map(|entry| Group::at(entry.path())).collect()
+}
+
+fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String>) {
+    let deadline = Instant::now() + RESISTS;
+    let mut pause = Duration::from_micros(250);
+    loop {
+        let found: Vec<_> = processes().into_iter().filter(|p| !p.zombie() && wanted(p)).collect();
+        for process in &found {
+            let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
+            let pid = process.pid.as_raw_pid();
+            killed.entry(pid).or_insert_with(|| format!("{pid} {}", process.name));
+        }
+        if found.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+fn remember(killed: &mut BTreeMap<i32, String>, pids: &[Pid]) {
+    for pid in pids.iter().map(|pid| pid.as_raw_pid()) {
+        let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+        killed.entry(pid).or_insert_with(|| format!("{pid} {}", one_line(name.trim_ascii_end())));
+    }
+}
+
+/// Whether a process was started with a marker whose value is wanted. Another user's processes show nothing.
+fn bears(pid: Pid, wanted: &dyn Fn(&str) -> bool) -> bool {
+    let environment = std::fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
+    environment.split(|&b| b == 0).any(|entry| {
+        let value = std::str::from_utf8(entry).ok().and_then(|entry| entry.strip_prefix(MARKER)?.strip_prefix('='));
+        value.is_some_and(wanted)
+    })
+}

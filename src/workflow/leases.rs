@@ -1,0 +1,47 @@
+//! Who holds which attempt, and for how long.
+//!
+//! In memory only: a run that dies takes its leases with it, and the next one closes its attempts. Measured by the
+//! steady clock, so that a wall clock that is set ends no lease; `lease_until` in the journal is for show.
+
+use std::collections::BTreeMap;
+
+use crate::domain::ids::{AttemptRef, Moment};
+
+/// The leases of a run.
+#[derive(Debug)]
+pub struct Leases {
+    length_ms: u64,
+    until: BTreeMap<AttemptRef, Moment>,
+}
+
+impl Leases {
+    /// No lease yet; each will last `length_ms` milliseconds without renewal.
+    pub fn new(length_ms: u64) -> Self {
+        Self { length_ms, until: BTreeMap::new() }
+    }
+
+    /// A worker has taken the attempt.
+    pub fn grant(&mut self, attempt: &AttemptRef, now: Moment) {
+        self.until.insert(attempt.clone(), now.plus(self.length_ms));
+    }
+
+    /// Its worker has shown a sign of life; `false` where the lease is over.
+    pub fn renew(&mut self, attempt: &AttemptRef, now: Moment) -> bool {
+        let held = self.until.get_mut(attempt);
+        let holds = held.is_some();
+        if let Some(until) = held {
+            *until = now.plus(self.length_ms);
+        }
+        holds
+    }
+
+    /// The lease ends; `false` where it was over already.
+    pub fn end(&mut self, attempt: &AttemptRef) -> bool {
+        self.until.remove(attempt).is_some()
+    }
+
+    /// Takes out the attempts whose lease has run out.
+    pub fn take_over(&mut self, now: Moment) -> Vec<AttemptRef> {
+        self.until.extract_if(.., |_, until| *until <= now).map(|(attempt, _)| attempt).collect()
+    }
+}

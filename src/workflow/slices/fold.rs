@@ -1,0 +1,265 @@
+//! The fold of every fact about slices.
+//!
+//! Invariant: a fact that does not fit the slice's stage changes nothing, so that a journal of any prefix folds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Conflict, NextStart, SliceRecord, SliceTable, Stage};
+use crate::domain::event::Fact;
+use crate::domain::evidence::{GateResult, GateScope};
+use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
+use crate::domain::review::{Review, Subject};
+use crate::domain::supervision::{ProfileQuarantine, Quarantine};
+use crate::domain::task::{AttemptOutcome, Feedback, FeedbackKind};
+
+impl SliceTable {
+    /// Applies a fact. `attempt` is the one that the journal's record bears, `at` its time.
+    pub fn apply(&mut self, fact: &Fact, attempt: Option<&AttemptRef>, at: Timestamp) {
+        match fact {
+            Fact::PlanAccepted(plan) => *self = Self::planned(&Arc::new((**plan).clone()), at),
+            Fact::AttemptOffered { attempt, start, agent, .. } => self.offered(attempt, (start, agent), at),
+            Fact::AttemptClaimed { attempt, lease_until } => {
+                self.change(attempt, |it| {
+                    it.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at)
+                });
+            }
+            Fact::AttemptFinished { attempt, outcome } => self.finished(attempt, outcome, at),
+            Fact::WorktreePrepared { path } => self.progressed(attempt, "agent", |it| it.worktree = Some(path.clone())),
+            Fact::AgentReported { .. } => self.progressed(attempt, "capturing", |_| {}),
+            Fact::SliceCaptured { capture } => {
+                self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
+            }
+            Fact::GateFinished { scope, result } => self.gated(scope, result),
+            Fact::ReviewFinished { subject, review } => self.reviewed(subject, review),
+            Fact::SliceAccepted { slice, .. } => self.with(slice, |it| it.enter(Stage::Accepted, at)),
+            Fact::SliceReturned { slice, feedback, .. } => {
+                self.with(slice, |it| it.sent_back(feedback, continue_from(it), at));
+            }
+            Fact::SliceBlamed { slice, feedback, .. } => {
+                self.with(slice, |it| it.sent_back(feedback, NextStart::Tip, at));
+            }
+            Fact::MergeConflicted { slice, with, paths, keep, feedback, .. } => self.with(slice, |it| {
+                it.conflicts.push(Conflict { with: with.clone(), paths: paths.clone() });
+                it.keep.extend(keep.iter().cloned());
+                feedback.summary.clone_into(&mut it.last_failure);
+                it.tell(feedback);
+                it.next_start = NextStart::Tip;
+                it.enter(Stage::Waiting, at);
+            }),
+            Fact::SliceIntegrated { slice, batch, merge, .. } => {
+                let stage = Stage::Integrated { merge: merge.clone(), batch: *batch, order: self.merges };
+                self.integrated(slice, stage, merge, at);
+            }
+            Fact::SliceGivenUp { slice, reason } => self.with(slice, |it| {
+                it.ended = Some(at);
+                it.enter(Stage::GivenUp { reason: reason.clone() }, at);
+            }),
+            Fact::SliceReopened { slice, fresh, hint } => self.reopened(slice, *fresh, hint.as_deref(), at),
+            Fact::QuestionAsked { id, slice, text } => {
+                self.questions += 1;
+                self.with(slice, |it| it.enter(Stage::Asking { question: id.clone(), text: text.clone() }, at));
+            }
+            Fact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
+            Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.usage = it.usage.plus(usage)),
+            Fact::WorkerQuarantined(quarantine) => self.pair_quarantined(quarantine),
+            Fact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
+            Fact::BreakerOpened(breaker) => self.breakers.opened(breaker),
+            Fact::BreakerClosed { provider } => self.breakers.closed(provider),
+            Fact::GoalCreated(_)
+            | Fact::RunStarted { .. }
+            | Fact::PhaseEntered { .. }
+            | Fact::StopRequested { .. }
+            | Fact::Delivered { .. }
+            | Fact::GoalSettled { .. }
+            | Fact::LateResultDropped { .. }
+            | Fact::BatchFormed { .. }
+            | Fact::FlakeSeen { .. }
+            | Fact::RedBefore { .. }
+            | Fact::LimitsSet { .. }
+            | Fact::BudgetNoticed { .. }
+            | Fact::BudgetExhausted { .. }
+            | Fact::ActorRestarted { .. }
+            | Fact::RestartsExceeded { .. }
+            | Fact::AttemptQuiet(_)
+            | Fact::BudgetReserved(_)
+            | Fact::BudgetSettled { .. }
+            | Fact::BudgetCheckpointed(_)
+            | Fact::ClockMoved(_)
+            | Fact::LeftoversCleared(_)
+            | Fact::TailCut { .. } => {}
+        }
+    }
+
+    fn with(&mut self, slice: &SliceId, change: impl FnOnce(&mut SliceRecord)) {
+        if let Some(record) = self.record(slice) {
+            change(record);
+        }
+    }
+
+    /// Changes the slice of an attempt, where that is its newest.
+    fn change(&mut self, attempt: &AttemptRef, change: impl FnOnce(&mut SliceRecord)) {
+        if let Some(record) = self.record(&attempt.slice).filter(|record| record.epoch == attempt.epoch) {
+            change(record);
+        }
+    }
+
+    fn offered(&mut self, attempt: &AttemptRef, (start, agent): (&CommitId, &str), at: Timestamp) {
+        self.epoch = self.epoch.max(attempt.epoch);
+        self.with(&attempt.slice, |record| {
+            record.attempt = attempt.attempt;
+            record.epoch = attempt.epoch;
+            record.start = Some(start.clone());
+            agent.clone_into(&mut record.agent);
+            record.gate_results.clear();
+            record.reviews.clear();
+            record.started.get_or_insert(at);
+            if let Some((owner, _)) = record.capture.as_mut().filter(|_| record.take_up) {
+                *owner = attempt.attempt;
+            }
+            record.enter(Stage::Offered, at);
+        });
+    }
+
+    fn finished(&mut self, attempt: &AttemptRef, outcome: &AttemptOutcome, at: Timestamp) {
+        let Some(record) = self.record(&attempt.slice).filter(|record| record.epoch == attempt.epoch) else { return };
+        finish(record, outcome, at);
+        let agent = record.agent.clone();
+        self.quarantines.ended(&attempt.slice, &agent, outcome);
+    }
+
+    fn progressed(
+        &mut self,
+        attempt: Option<&AttemptRef>,
+        now_doing: &'static str,
+        change: impl FnOnce(&mut SliceRecord),
+    ) {
+        let Some(attempt) = attempt else { return };
+        self.change(attempt, |record| {
+            change(record);
+            if let Stage::Running { step, .. } = &mut record.stage {
+                *step = now_doing;
+            }
+        });
+    }
+
+    fn gated(&mut self, scope: &GateScope, result: &GateResult) {
+        let (slice, attempt) = match scope {
+            GateScope::Attempt { slice, attempt } => (slice, *attempt),
+            GateScope::Base | GateScope::Batch { .. } | GateScope::Tip => return,
+        };
+        if let Some(record) = self.record(slice).filter(|record| record.attempt == attempt) {
+            record.gate_results.retain(|known| known.gate != result.gate);
+            record.gate_results.push(result.clone());
+        }
+    }
+
+    fn reviewed(&mut self, subject: &Subject, review: &Review) {
+        let (slice, attempt): (&SliceId, Attempt) = match subject {
+            Subject::Slice { slice, attempt } => (slice, *attempt),
+            Subject::Goal { .. } => return,
+        };
+        let Some(record) = self.record(slice).filter(|record| record.attempt == attempt) else { return };
+        if let Stage::Reviewing { reviews } = &mut record.stage {
+            reviews.insert(review.role, review.clone());
+            record.reviews = reviews.values().cloned().collect();
+        }
+    }
+
+    fn integrated(&mut self, slice: &SliceId, stage: Stage, merge: &CommitId, at: Timestamp) {
+        if let Some(record) = self.record(slice) {
+            record.ended = Some(at);
+            record.enter(stage, at);
+            self.merges += 1;
+            self.tip = Some(merge.clone());
+        }
+    }
+
+    fn reopened(&mut self, slice: &SliceId, fresh: bool, hint: Option<&str>, at: Timestamp) {
+        let Some(record) = self.record(slice) else { return };
+        reopen(record, fresh, hint);
+        record.enter(Stage::Waiting, at);
+        let spec = record.spec.clone();
+        self.quarantines.reopened(&spec);
+    }
+
+    fn answered(&mut self, id: &str, answer: &str, at: Timestamp) {
+        let asks = |r: &&mut SliceRecord| matches!(&r.stage, Stage::Asking { question, .. } if question == id);
+        if let Some(record) = self.records.iter_mut().find(asks) {
+            record.tell(&operator_says(format!("the operator's answer to {id}"), answer));
+            record.enter(Stage::Waiting, at);
+        }
+    }
+
+    /// A successor gets every attempt that the slice may have.
+    fn pair_quarantined(&mut self, quarantine: &Quarantine) {
+        self.quarantines.pair(quarantine);
+        if quarantine.successor.is_some() {
+            self.with(&quarantine.slice, |record| record.failures = 0);
+        }
+    }
+
+    fn profile_quarantined(&mut self, quarantine: &ProfileQuarantine) {
+        self.quarantines.profile(quarantine);
+        if quarantine.successor.is_some() {
+            let its = |record: &&mut SliceRecord| record.agent == quarantine.agent && record.is_open();
+            self.records.iter_mut().filter(its).for_each(|record| record.failures = 0);
+        }
+    }
+}
+
+fn operator_says(summary: String, detail: &str) -> Feedback {
+    Feedback { kind: FeedbackKind::Operator, summary, detail: detail.to_owned(), paths: Vec::new() }
+}
+
+fn continue_from(record: &SliceRecord) -> NextStart {
+    match record.current_capture() {
+        Some(capture) if record.next_start != NextStart::Tip => NextStart::Continue(capture.tree.clone()),
+        Some(_) | None => record.next_start.clone(),
+    }
+}
+
+fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
+    record.take_up = false;
+    record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
+    let stage = match outcome {
+        AttemptOutcome::Passed => Stage::Reviewing { reviews: BTreeMap::new() },
+        AttemptOutcome::Rejected { feedback } => {
+            record.fail(&feedback.summary);
+            record.tell(feedback);
+            if feedback.kind != FeedbackKind::Policy {
+                record.next_start = continue_from(record);
+            }
+            Stage::Waiting
+        }
+        AttemptOutcome::Interrupted { .. } => {
+            record.take_up = record.current_capture().is_some();
+            Stage::Waiting
+        }
+        AttemptOutcome::Expired { detail } | AttemptOutcome::Errored { detail } => {
+            record.fail(detail);
+            Stage::Waiting
+        }
+        AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
+            Stage::Waiting
+        }
+    };
+    record.enter(stage, at);
+}
+
+fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
+    record.failures = 0;
+    record.faulted = false;
+    record.ended = None;
+    // What an interrupted attempt captured is earlier work too.
+    record.take_up &= !fresh;
+    if !record.conflicts.is_empty() {
+        record.next_start = NextStart::Tip;
+    } else if fresh {
+        record.next_start = NextStart::Dependencies;
+    }
+    record.conflicts.clear();
+    if let Some(hint) = hint {
+        record.tell(&operator_says("the operator says".to_owned(), hint));
+    }
+}

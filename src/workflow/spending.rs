@@ -1,0 +1,154 @@
+//! The record of what was spent when and by whom, and the read model made of it.
+//!
+//! Durable state only, for show: nothing is decided by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::budget::{Account, BudgetKind, Limits, Price, Spender, Usage};
+use crate::domain::event::{Event, Fact};
+use crate::domain::goal::GoalStatus;
+use crate::domain::ids::{AttemptRef, Timestamp};
+use crate::domain::spending::{AccountView, AttemptCost, BudgetReport, CheckpointView};
+use crate::workflow::budget::{Ledger, Standing};
+use crate::workflow::state::GoalState;
+
+/// The schema of [`BudgetReport`].
+pub const BUDGET_SCHEMA: &str = "omk.budget/v1";
+
+/// The fold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpendingRecord {
+    attempts: Vec<AttemptCost>,
+    index: BTreeMap<AttemptRef, usize>,
+    unpriced: BTreeSet<usize>,
+    /// What was spent at which time.
+    pub checkpoints: Vec<CheckpointView>,
+}
+
+impl SpendingRecord {
+    /// Takes in the next record, after the ledger has.
+    pub fn follow(&mut self, event: &Event, ledger: &Ledger) {
+        match &event.fact {
+            Fact::AttemptOffered { attempt, agent, .. } => self.offer(attempt, agent),
+            Fact::UsageRecorded { usage, model, role, .. } => self.add(event.attempt.as_ref(), *role, usage, model),
+            Fact::AgentReported { report } => {
+                if let Some(cost) = self.of(event.attempt.as_ref()) {
+                    cost.time_ms = cost.time_ms.saturating_add(report.duration_ms);
+                }
+            }
+            Fact::BudgetCheckpointed(_) => self.mark(event.ts, ledger),
+            Fact::GoalSettled { .. } if ledger.time_ms() > 0 => self.mark(event.ts, ledger),
+            _ => {}
+        }
+    }
+
+    fn offer(&mut self, attempt: &AttemptRef, agent: &str) {
+        self.index.insert(attempt.clone(), self.attempts.len());
+        self.attempts.push(AttemptCost {
+            slice: attempt.slice.clone(),
+            attempt: attempt.attempt,
+            role: Spender::Executor,
+            agent: agent.to_owned(),
+            models: Vec::new(),
+            usage: Usage::default(),
+            usd_micros: None,
+            time_ms: 0,
+        });
+    }
+
+    fn of(&mut self, attempt: Option<&AttemptRef>) -> Option<&mut AttemptCost> {
+        let place = *self.index.get(attempt?)?;
+        self.attempts.get_mut(place)
+    }
+
+    fn add(&mut self, attempt: Option<&AttemptRef>, role: Spender, usage: &Usage, model: &Option<String>) {
+        let Some(place) = attempt.and_then(|attempt| self.index.get(attempt)).copied() else { return };
+        if usage.is_unpriced() {
+            self.unpriced.insert(place);
+        }
+        let priced = !self.unpriced.contains(&place);
+        let Some(cost) = self.attempts.get_mut(place) else { return };
+        cost.role = role;
+        cost.usage = cost.usage.plus(usage);
+        cost.usd_micros = cost.usage.usd_micros.filter(|_| priced);
+        cost.models.extend(model.iter().filter(|model| !cost.models.contains(model)).cloned().collect::<Vec<_>>());
+    }
+
+    fn mark(&mut self, at: Timestamp, ledger: &Ledger) {
+        let (time_ms, usage, usd_complete) = (ledger.time_ms(), ledger.usage(), ledger.is_priced());
+        self.checkpoints.push(CheckpointView { at, time_ms, usage, usd_complete });
+    }
+
+    /// What each attempt whose agent said something, or worked, cost.
+    pub fn costs(&self) -> impl Iterator<Item = &AttemptCost> {
+        self.attempts.iter().filter(|cost| cost.time_ms > 0 || !cost.usage.is_nothing())
+    }
+
+    fn models(&self) -> BTreeSet<&str> {
+        self.attempts.iter().flat_map(|cost| cost.models.iter().map(String::as_str)).collect()
+    }
+}
+
+/// What commands show of a goal's budget; `None` before the first record.
+pub fn budget_report(state: &GoalState) -> Option<BudgetReport> {
+    let charter = state.goal.charter.as_deref()?;
+    let ledger = &state.budget;
+    let models = state.spending.models();
+    let priced = |price: &&Price| models.contains(price.model.as_str());
+    let is_unpriced = |model: &&&str| !ledger.prices().iter().any(|price| price.model == **model);
+    let mut slices: Vec<_> = views(ledger, |account| matches!(account, Account::Slice(_)));
+    slices.sort_by_key(|view| state.slices.iter().position(|record| record.spec.id.as_str() == view.name));
+    Some(BudgetReport {
+        schema: BUDGET_SCHEMA.to_owned(),
+        id: charter.id.clone(),
+        status: state.goal.status.unwrap_or(GoalStatus::Planned),
+        goal: account_view(ledger, &Account::Goal, &Standing::default()),
+        slices,
+        roles: views(ledger, |account| matches!(account, Account::Role(_))),
+        reservations: ledger.reservations().collect(),
+        checkpoints: state.spending.checkpoints.clone(),
+        attempts: state.spending.costs().cloned().collect(),
+        prices: ledger.prices().iter().filter(priced).cloned().collect(),
+        unpriced_models: models.iter().filter(is_unpriced).map(|model| (*model).to_owned()).collect(),
+    })
+}
+
+fn views(ledger: &Ledger, wanted: fn(&Account) -> bool) -> Vec<AccountView> {
+    let standings = ledger.standings().filter(|(account, _)| wanted(account));
+    standings.map(|(account, standing)| account_view(ledger, account, standing)).collect()
+}
+
+fn account_view(ledger: &Ledger, account: &Account, fallback: &Standing) -> AccountView {
+    let standing = ledger.standings().find(|(of, _)| *of == account).map_or(fallback, |(_, standing)| standing);
+    let name = match account {
+        Account::Goal => "goal".to_owned(),
+        Account::Slice(slice) => slice.to_string(),
+        Account::Role(role) => role.as_str().to_owned(),
+    };
+    let limits = ledger.limits_of(account);
+    let some = |amount: u64| Some(amount).filter(|amount| *amount > 0);
+    let held = |budget: BudgetKind| ledger.set_aside(account, budget);
+    let left = |budget: BudgetKind| {
+        let gone = ledger.spent(account, budget).saturating_add(held(budget));
+        budget.of(&limits).map(|limit| limit.saturating_sub(gone))
+    };
+    AccountView {
+        name,
+        time_ms: ledger.spent(account, BudgetKind::Time),
+        usage: standing.usage,
+        usd_complete: !standing.unpriced,
+        lost: Limits { time_ms: None, tokens: some(standing.lost_tokens), usd_micros: some(standing.lost_usd_micros) },
+        reserved: Limits {
+            time_ms: None,
+            tokens: some(held(BudgetKind::Tokens)),
+            usd_micros: some(held(BudgetKind::Usd)),
+        },
+        left: Limits {
+            time_ms: left(BudgetKind::Time),
+            tokens: left(BudgetKind::Tokens),
+            usd_micros: left(BudgetKind::Usd),
+        },
+        limits,
+        exhausted: ledger.exhausted(account),
+    }
+}

@@ -1,0 +1,553 @@
+//! What is counted, set aside and stopped, without any process: the ledger, and the decisions over it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use omk::domain::agent::{AgentEnd, AgentReport};
+use omk::domain::budget::{
+    Account, BudgetKind, Checkpoint, ClockMove, Limits, Price, Reservation, Spender, Usage, usd_micros,
+};
+use omk::domain::control::Holder;
+use omk::domain::event::{ActorName, Event, Fact};
+use omk::domain::goal::{Charter, Drive, GoalStatus};
+use omk::domain::ids::{Attempt, AttemptRef, Epoch, Moment, Seq, SliceId, Timestamp};
+use omk::domain::metering::Reports;
+use omk::workflow::budget::cashier::{Cashier, Intent, Reading, Reported};
+use omk::workflow::budget::{Ledger, Short};
+use proptest::prelude::*;
+
+use crate::support::facts::{charter, hash, slice};
+
+const START: u64 = 1_763_700_000_000;
+
+fn tokens(count: u64) -> Usage {
+    Usage { output_tokens: count, ..Usage::default() }
+}
+
+fn report(usage: Usage, duration_ms: u64) -> AgentReport {
+    AgentReport { end: AgentEnd::Finished, duration_ms, usage, log: None, survivors: Vec::new() }
+}
+
+fn try_of(name: &str, attempt: u32) -> AttemptRef {
+    AttemptRef { slice: slice(name), attempt: Attempt(attempt), epoch: Epoch(u64::from(attempt)) }
+}
+
+/// A charter of slices `a` and `b` for one agent at a time.
+fn bounded(limits: Limits) -> Charter {
+    Charter { limits, max_agents: 1, ..charter() }
+}
+
+fn only_tokens(count: u64) -> Limits {
+    Limits { tokens: Some(count), ..Limits::default() }
+}
+
+/// Lives of the budget over one journal, on clocks that the test sets.
+struct Life {
+    journal: Vec<Event>,
+    cashier: Cashier,
+    moment: u64,
+    /// How far the wall clock is ahead of the steady one.
+    ahead: i64,
+    slept: u64,
+}
+
+impl Life {
+    fn new(charter: Charter) -> Self {
+        let now = Reading { wall: Timestamp(START), moment: Moment(0), slept_ms: 0 };
+        let cashier = Cashier::new(Ledger::default(), true, now);
+        let mut life = Self { journal: Vec::new(), cashier, moment: 0, ahead: 0, slept: 0 };
+        life.note(ActorName::Controller, Fact::GoalCreated(Box::new(charter)), None);
+        life.begin();
+        life
+    }
+
+    fn now(&self) -> Reading {
+        let wall = i128::from(START) + i128::from(self.moment) + i128::from(self.ahead) + i128::from(self.slept);
+        Reading { wall: Timestamp(wall as u64), moment: Moment(self.moment), slept_ms: self.slept }
+    }
+
+    fn note(&mut self, actor: ActorName, fact: Fact, attempt: Option<&AttemptRef>) {
+        let seq = Seq(self.journal.len() as u64 + 1);
+        let (prev_hash, hash) = (hash('a'), hash('b'));
+        let ts = self.now().wall;
+        self.journal.push(Event { seq, ts, actor, cause: None, attempt: attempt.cloned(), fact, prev_hash, hash });
+    }
+
+    /// A run begins over what the journal has.
+    fn begin(&mut self) {
+        let folded = fold(&self.journal);
+        let holder = Holder { pid: 1, host: String::new(), boot_id: String::new(), version: String::new() };
+        self.cashier = Cashier::new(folded, true, self.now());
+        self.note(ActorName::Controller, Fact::RunStarted { holder, drive: Drive::UntilReady }, None);
+        self.act(None, Cashier::tick);
+    }
+
+    fn act(
+        &mut self,
+        attempt: Option<&AttemptRef>,
+        decision: impl FnOnce(&mut Cashier, Reading) -> omk::domain::decided::Decided<Intent>,
+    ) -> Vec<Intent> {
+        let now = self.now();
+        let decided = decision(&mut self.cashier, now);
+        decided.facts.into_iter().for_each(|fact| self.note(ActorName::Budget, fact, attempt));
+        decided.intents
+    }
+
+    fn reserve(&mut self, attempt: &AttemptRef) -> Vec<Intent> {
+        self.act(Some(attempt), |cashier, now| cashier.reserve(attempt, Spender::Executor, now))
+    }
+
+    fn used(&mut self, attempt: &AttemptRef, id: Option<&str>, usage: Usage) -> Vec<Intent> {
+        self.used_by(attempt, id, None, usage)
+    }
+
+    fn used_by(&mut self, attempt: &AttemptRef, id: Option<&str>, model: Option<&str>, usage: Usage) -> Vec<Intent> {
+        let (id, model) = (id.map(str::to_owned), model.map(str::to_owned));
+        let reported = Reported { attempt: attempt.clone(), role: Spender::Executor, id, model, usage };
+        self.act(Some(attempt), |cashier, now| cashier.used(reported, now))
+    }
+
+    fn settle(&mut self, attempt: &AttemptRef, told: Usage, ms: u64) -> Vec<Intent> {
+        let report = report(told, ms);
+        let intents = self.act(Some(attempt), |c, now| c.settle(attempt, Spender::Executor, &report, now));
+        self.note(ActorName::Worker, Fact::AgentReported { report }, Some(attempt));
+        intents
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.moment += ms;
+        self.act(None, Cashier::tick);
+    }
+
+    fn facts(&self) -> Vec<&Fact> {
+        self.journal.iter().filter(|event| event.actor == ActorName::Budget).map(|event| &event.fact).collect()
+    }
+
+    fn spent(&self, account: &Account, budget: BudgetKind) -> u64 {
+        self.cashier.ledger().spent(account, budget)
+    }
+}
+
+fn fold(journal: &[Event]) -> Ledger {
+    let mut ledger = Ledger::default();
+    journal.iter().for_each(|event| ledger.follow(event));
+    ledger
+}
+
+/// All that is known of tokens and money, by account.
+fn sums(ledger: &Ledger) -> Vec<(Account, [u64; 4], Option<BudgetKind>)> {
+    let sum = |account: &Account| {
+        let spent = [BudgetKind::Tokens, BudgetKind::Usd].map(|budget| ledger.spent(account, budget));
+        let held = [BudgetKind::Tokens, BudgetKind::Usd].map(|budget| ledger.set_aside(account, budget));
+        (account.clone(), [spent[0], spent[1], held[0], held[1]], ledger.exhausted(account))
+    };
+    let all = [Account::Goal, Account::Slice(slice("a")), Account::Slice(slice("b")), Account::Role(Spender::Executor)];
+    all.iter().map(sum).collect()
+}
+
+fn reserved(name: &str, tokens: u64) -> Fact {
+    Fact::BudgetReserved(Reservation { slice: slice(name), role: Spender::Executor, tokens, usd_micros: 0 })
+}
+
+fn exhausted(account: Account, spent: u64, limit: u64) -> Fact {
+    Fact::BudgetExhausted { budget: BudgetKind::Tokens, spent, limit, account }
+}
+
+#[test]
+fn an_attempt_holds_a_part_of_what_is_left_and_gives_back_what_it_did_not_use() {
+    let mut life = Life::new(bounded(only_tokens(1_000)));
+    let (a, b) = (try_of("a", 1), try_of("b", 2));
+    assert_eq!(life.reserve(&a), [Intent::Grant(a.clone())]);
+    assert_eq!(life.reserve(&b), [Intent::Grant(b.clone())]);
+    life.used(&a, None, tokens(10));
+    life.settle(&a, tokens(10), 5);
+    let settled = Fact::BudgetSettled { slice: slice("a"), usage: tokens(10) };
+    let recorded = Fact::UsageRecorded { slice: slice("a"), usage: tokens(10), role: Spender::Executor, model: None };
+    assert_eq!(life.facts(), [&reserved("a", 500), &reserved("b", 250), &recorded, &settled]);
+    assert_eq!(life.spent(&Account::Goal, BudgetKind::Tokens), 10);
+    assert_eq!(life.cashier.ledger().set_aside(&Account::Goal, BudgetKind::Tokens), 250);
+}
+
+#[test]
+fn nothing_is_set_aside_where_nothing_is_limited() {
+    let mut life = Life::new(bounded(Limits { time_ms: Some(60_000), ..Limits::default() }));
+    let a = try_of("a", 1);
+    assert_eq!(life.reserve(&a), [Intent::Grant(a.clone())]);
+    life.settle(&a, Usage::default(), 5);
+    assert_eq!(life.facts(), Vec::<&Fact>::new());
+}
+
+#[test]
+fn use_beyond_a_reservation_tops_it_up_until_the_limit_stops_it() {
+    let mut life = Life::new(bounded(only_tokens(100)));
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    assert_eq!(life.used(&a, None, tokens(60)), []);
+    let stop = Short { account: Account::Goal, budget: BudgetKind::Tokens, spent: 120, limit: 100 };
+    assert_eq!(life.used(&a, None, tokens(60)), [Intent::Stop(stop)]);
+    let used = Fact::UsageRecorded { slice: slice("a"), usage: tokens(60), role: Spender::Executor, model: None };
+    let said = [
+        &reserved("a", 50),
+        &used,
+        &reserved("a", 10 + 20),
+        &used,
+        &exhausted(Account::Goal, 120, 100),
+        &Fact::BudgetCheckpointed(Checkpoint { time_ms: 0 }),
+    ];
+    assert_eq!(life.facts(), said);
+    // Whoever comes now is refused, and nothing is said twice.
+    let b = try_of("b", 2);
+    let short = Short { account: Account::Goal, budget: BudgetKind::Tokens, spent: 120, limit: 100 };
+    let reason = "the goal's budget of 100 tokens is used up".to_owned();
+    assert_eq!(life.reserve(&b), [Intent::Stop(short), Intent::Deny(b, reason)]);
+    assert_eq!(life.facts().len(), 6);
+}
+
+#[test]
+fn a_soft_notice_comes_once_at_two_thirds_and_again_for_a_raised_limit() {
+    let mut life = Life::new(bounded(only_tokens(90)));
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    let notices = |life: &Life| {
+        let all = life.facts().into_iter().filter_map(|fact| match fact {
+            Fact::BudgetNoticed { spent, limit, .. } => Some((*spent, *limit)),
+            _ => None,
+        });
+        all.collect::<Vec<_>>()
+    };
+    life.used(&a, None, tokens(59));
+    assert_eq!(notices(&life), []);
+    life.used(&a, None, tokens(1));
+    life.used(&a, None, tokens(5));
+    assert_eq!(notices(&life), [(60, 90)]);
+    let more = life.act(None, |cashier, now| cashier.extend(&only_tokens(10), now));
+    assert_eq!(more, [Intent::Answer(only_tokens(100))]);
+    life.used(&a, None, tokens(5));
+    assert_eq!(notices(&life), [(60, 90), (70, 100)]);
+}
+
+#[test]
+fn a_slice_and_a_role_have_limits_of_their_own() {
+    let mut charter = bounded(Limits::default());
+    charter.proposal.slices[0].budget = only_tokens(10);
+    charter.role_limits = BTreeMap::from([(Spender::Executor, only_tokens(25))]);
+    let mut life = Life::new(charter);
+    let (a, b) = (try_of("a", 1), try_of("b", 2));
+    life.reserve(&a);
+    let stop = |account, spent, limit| Intent::Stop(Short { account, budget: BudgetKind::Tokens, spent, limit });
+    assert_eq!(life.used(&a, None, tokens(12)), [stop(Account::Slice(slice("a")), 12, 10)]);
+    life.settle(&a, tokens(12), 5);
+    life.reserve(&b);
+    assert_eq!(life.used(&b, None, tokens(20)), [stop(Account::Role(Spender::Executor), 32, 25)]);
+    assert_eq!(life.spent(&Account::Slice(slice("b")), BudgetKind::Tokens), 20);
+}
+
+#[test]
+fn what_a_dead_attempt_held_counts_as_spent() {
+    let mut life = Life::new(bounded(only_tokens(1_000)));
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    life.used(&a, None, tokens(100));
+    life.begin();
+    let lost = [Account::Goal, Account::Slice(slice("a")), Account::Role(Spender::Executor)];
+    for account in lost {
+        assert_eq!(life.spent(&account, BudgetKind::Tokens), 500, "{account}");
+    }
+    assert_eq!(life.cashier.ledger().set_aside(&Account::Goal, BudgetKind::Tokens), 0);
+    assert_eq!(sums(&fold(&life.journal)), sums(life.cashier.ledger()));
+}
+
+#[test]
+fn the_last_word_of_an_agent_counts_what_its_reports_left_out_and_nothing_twice() {
+    let mut life = Life::new(bounded(only_tokens(1_000)));
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    life.used(&a, Some("m1"), tokens(30));
+    life.settle(&a, tokens(50), 5);
+    // A report that was on its way when the agent ended is part of what its last word counted.
+    life.used(&a, Some("m2"), tokens(20));
+    assert_eq!(life.spent(&Account::Goal, BudgetKind::Tokens), 50);
+}
+
+#[test]
+fn a_message_that_is_reported_again_adds_only_what_it_has_more_of() {
+    let mut reports = Reports::default();
+    let of = |input_tokens, output_tokens| Usage { input_tokens, output_tokens, ..Usage::default() };
+    reports.take(Some("m1"), &of(100, 5));
+    reports.take(Some("m1"), &of(100, 9));
+    reports.take(Some("m2"), &of(1, 1));
+    reports.take(Some("m1"), &of(90, 8));
+    reports.take(None, &of(2, 2));
+    reports.take(None, &of(2, 2));
+    assert_eq!(reports.total(), of(105, 14));
+}
+
+#[test]
+fn money_is_what_the_table_says_to_the_last_millionth_and_unknown_where_it_says_nothing() {
+    let price = Price {
+        model: "m-1".to_owned(),
+        input_micros: 3_000_000,
+        cached_micros: 300_000,
+        output_micros: 50_000,
+        as_of: "2026-11-01".to_owned(),
+    };
+    let charter = Charter { prices: vec![price], ..bounded(Limits::default()) };
+    let mut life = Life::new(charter);
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    // A twentieth of a millionth each: only the sum has a price.
+    for _ in 0..30 {
+        life.used_by(&a, None, Some("m-1"), tokens(1));
+    }
+    assert_eq!(life.spent(&Account::Goal, BudgetKind::Usd), 1);
+    let usage = Usage { input_tokens: 1_000, cached_tokens: 400, ..Usage::default() };
+    life.used_by(&a, None, Some("m-1"), usage);
+    assert_eq!(life.spent(&Account::Goal, BudgetKind::Usd), 1 + 600 * 3 + 120);
+    assert!(life.cashier.ledger().is_priced());
+    life.used_by(&a, None, Some("m-2"), tokens(5));
+    assert_eq!(life.cashier.ledger().usage().usd_micros, Some(1_921));
+    assert!(!life.cashier.ledger().is_priced());
+}
+
+#[test]
+fn an_amount_of_money_is_read_exactly() {
+    assert_eq!(usd_micros("$0.000001"), Some(1));
+    assert_eq!(usd_micros("25"), Some(25_000_000));
+    for wrong in ["", ".5", "-1", "1e3", "0.0000001", "1,5", "$", "NaN"] {
+        assert_eq!(usd_micros(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn time_is_that_of_runs_whatever_the_wall_clock_does() {
+    let mut life = Life::new(bounded(Limits { time_ms: Some(3_600_000), ..Limits::default() }));
+    life.pass(10_000);
+    life.ahead = 86_400_000;
+    life.pass(5_000);
+    life.slept = 7_200_000;
+    life.pass(5_000);
+    life.ahead = -86_400_000;
+    life.pass(5_000);
+    let moved = |slept_ms, jumped_ms| Fact::ClockMoved(ClockMove { slept_ms, jumped_ms });
+    let at = |time_ms| Fact::BudgetCheckpointed(Checkpoint { time_ms });
+    let said =
+        [&moved(0, 86_400_000), &at(15_000), &moved(7_200_000, 0), &at(20_000), &moved(0, -172_800_000), &at(25_000)];
+    assert_eq!(life.facts(), said);
+    assert_eq!(fold(&life.journal).time_ms(), 25_000);
+}
+
+#[test]
+fn a_run_that_dies_has_lasted_to_its_last_record_and_a_pause_lasts_for_nothing() {
+    let mut life = Life::new(bounded(Limits::default()));
+    (0..30).for_each(|_| life.pass(5_000));
+    assert_eq!(life.facts().len(), 2, "a checkpoint a minute: {:?}", life.facts());
+    life.moment += 4_000;
+    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/a.1".into() }, Some(&try_of("a", 1)));
+    assert_eq!(fold(&life.journal).time_ms(), 154_000);
+    // The clock is set while nobody looks; then it dies, and somebody else writes a day later.
+    life.ahead = 86_400_000;
+    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/b.1".into() }, Some(&try_of("b", 2)));
+    assert!(fold(&life.journal).time_ms() <= 154_000 + 120_000);
+    let before = fold(&life.journal).time_ms();
+    life.moment += 50_000_000;
+    life.note(ActorName::Operator, Fact::LimitsSet { limits: Limits::default(), account: Account::Goal }, None);
+    life.begin();
+    assert_eq!(fold(&life.journal).time_ms(), before);
+}
+
+#[test]
+fn journals_without_checkpoints_last_from_the_start_of_a_run_to_its_last_record() {
+    let mut life = Life::new(bounded(Limits::default()));
+    life.moment += 3_600_000;
+    let (status, reason, next) = (GoalStatus::Paused, String::new(), Vec::new());
+    life.note(ActorName::Controller, Fact::GoalSettled { status, reason, next }, None);
+    life.moment += 1_000_000;
+    life.begin();
+    life.moment += 500;
+    life.note(ActorName::Controller, Fact::PhaseEntered { phase: omk::domain::goal::Phase::Review }, None);
+    assert_eq!(fold(&life.journal).time_ms(), 3_600_500);
+}
+
+#[test]
+fn a_slice_lasts_as_long_as_its_agents_work() {
+    let mut charter = bounded(Limits::default());
+    charter.proposal.slices[0].budget = Limits { time_ms: Some(1_000), ..Limits::default() };
+    let mut life = Life::new(charter);
+    let a = try_of("a", 1);
+    life.pass(5_000);
+    life.reserve(&a);
+    assert_eq!(life.cashier.look_again_ms(), 333);
+    life.moment += 600;
+    life.settle(&a, Usage::default(), 600);
+    assert_eq!(life.spent(&Account::Slice(slice("a")), BudgetKind::Time), 600);
+    let again = try_of("a", 2);
+    life.reserve(&again);
+    life.moment += 400;
+    let stop = Short { account: Account::Slice(slice("a")), budget: BudgetKind::Time, spent: 1_000, limit: 1_000 };
+    assert_eq!(life.act(None, Cashier::tick), [Intent::Stop(stop)]);
+}
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve(bool),
+    Use(bool, Option<u8>, u64, Option<u64>),
+    Settle(bool, u64),
+    Pass(u64),
+    Extend(u64),
+    Die,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => any::<bool>().prop_map(Step::Reserve),
+        6 => (any::<bool>(), prop::option::of(0..4_u8), 0..80_u64, prop::option::of(0..50_u64))
+            .prop_map(|(who, id, tokens, usd)| Step::Use(who, id, tokens, usd)),
+        2 => (any::<bool>(), 0..200_u64).prop_map(|(who, more)| Step::Settle(who, more)),
+        1 => (0..90_000_u64).prop_map(Step::Pass),
+        1 => (1..200_u64).prop_map(Step::Extend),
+        1 => Just(Step::Die),
+    ]
+}
+
+/// What was truly used: by attempt, the greatest report of each message, and the reports without an id.
+#[derive(Default)]
+struct Truth {
+    messages: BTreeMap<(AttemptRef, u8), u64>,
+    others: BTreeMap<AttemptRef, u64>,
+    told: BTreeMap<AttemptRef, u64>,
+}
+
+impl Truth {
+    fn of(&self, attempt: &AttemptRef) -> u64 {
+        let said: u64 = self.messages.iter().filter(|((of, _), _)| of == attempt).map(|(_, count)| count).sum();
+        let said = said + self.others.get(attempt).copied().unwrap_or(0);
+        said.max(self.told.get(attempt).copied().unwrap_or(0))
+    }
+
+    fn total(&self) -> u64 {
+        let keys = self.messages.keys().map(|(of, _)| of).chain(self.others.keys()).chain(self.told.keys());
+        keys.collect::<BTreeSet<_>>().into_iter().map(|attempt| self.of(attempt)).sum()
+    }
+}
+
+/// A life and the truth that it is held against.
+struct World {
+    life: Life,
+    truth: Truth,
+    working: BTreeMap<SliceId, AttemptRef>,
+    attempts: u32,
+}
+
+impl World {
+    fn take(&mut self, step: &Step) {
+        let name = |first: bool| if first { "a" } else { "b" };
+        match step {
+            Step::Reserve(first) if !self.working.contains_key(&slice(name(*first))) => {
+                self.attempts += 1;
+                let attempt = try_of(name(*first), self.attempts);
+                if self.life.reserve(&attempt).contains(&Intent::Grant(attempt.clone())) {
+                    self.working.insert(attempt.slice.clone(), attempt);
+                }
+            }
+            Step::Use(first, id, count, usd) => self.report(name(*first), *id, *count, *usd),
+            Step::Settle(first, more) => {
+                let Some(attempt) = self.working.remove(&slice(name(*first))) else { return };
+                let told = self.truth.of(&attempt) + more / 2;
+                self.truth.told.insert(attempt.clone(), told);
+                self.life.settle(&attempt, tokens(told), *more);
+            }
+            Step::Pass(ms) => self.life.pass(*ms),
+            Step::Extend(more) => {
+                let more = only_tokens(*more);
+                let now = self.life.now();
+                let decided = self.life.cashier.extend(&more, now);
+                decided.facts.into_iter().for_each(|fact| self.life.note(ActorName::Operator, fact, None));
+            }
+            Step::Die => {
+                self.working.clear();
+                self.life.begin();
+            }
+            Step::Reserve(_) => {}
+        }
+    }
+
+    fn report(&mut self, name: &str, id: Option<u8>, count: u64, usd: Option<u64>) {
+        let Some(attempt) = self.working.get(&slice(name)).cloned() else { return };
+        match id {
+            Some(id) => {
+                let known = self.truth.messages.entry((attempt.clone(), id)).or_default();
+                *known = (*known).max(count);
+            }
+            None => *self.truth.others.entry(attempt.clone()).or_default() += count,
+        }
+        let id = id.map(|id| id.to_string());
+        self.life.used(&attempt, id.as_deref(), Usage { usd_micros: usd, ..tokens(count) });
+    }
+
+    /// What holds after every step.
+    fn check(&self, from: usize) -> Result<(), TestCaseError> {
+        let ledger = self.life.cashier.ledger();
+        prop_assert_eq!(ledger.usage().tokens(), self.truth.total(), "counted once");
+        prop_assert_eq!(sums(&fold(&self.life.journal)), sums(ledger), "replay");
+        for event in &self.life.journal[from..] {
+            let Fact::BudgetReserved(held) = &event.fact else { continue };
+            for account in [Account::Goal, Account::Slice(held.slice.clone()), Account::Role(held.role)] {
+                for (budget, amount) in [(BudgetKind::Tokens, held.tokens), (BudgetKind::Usd, held.usd_micros)] {
+                    if amount == 0 {
+                        continue;
+                    }
+                    let gone = ledger.spent(&account, budget) + ledger.set_aside(&account, budget);
+                    let limit = budget.of(&ledger.limits_of(&account)).unwrap_or(u64::MAX);
+                    prop_assert!(gone <= limit, "{gone} of {limit} {budget:?} of {account}");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How often an account is said to be used up, between two occasions to say it again.
+fn said_twice(journal: &[Event]) -> Option<Account> {
+    let mut said = BTreeSet::new();
+    for event in journal {
+        match &event.fact {
+            Fact::LimitsSet { account, .. } => drop(said.remove(account)),
+            Fact::RunStarted { .. } => said.retain(|account| matches!(account, Account::Slice(_))),
+            Fact::BudgetExhausted { account, .. } if !said.insert(account.clone()) => return Some(account.clone()),
+            _ => {}
+        }
+    }
+    None
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_happens_is_counted_once_set_aside_within_the_limits_and_said_once(
+        limit in prop::option::of(1..2_000_u64),
+        usd in prop::option::of(1..500_u64),
+        of_slice in prop::option::of(1..400_u64),
+        of_role in prop::option::of(1..1_500_u64),
+        agents in 1..4_u32,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let limits = Limits { tokens: limit, usd_micros: usd, time_ms: None };
+        let mut charter = Charter { max_agents: agents, ..bounded(limits) };
+        charter.proposal.slices[0].budget = Limits { tokens: of_slice, ..Limits::default() };
+        charter.role_limits = BTreeMap::from([(Spender::Executor, Limits { tokens: of_role, ..Limits::default() })]);
+        let (life, truth) = (Life::new(charter), Truth::default());
+        let mut world = World { life, truth, working: BTreeMap::new(), attempts: 0 };
+        for step in &steps {
+            let from = world.life.journal.len();
+            world.take(step);
+            world.check(from)?;
+        }
+        prop_assert_eq!(said_twice(&world.life.journal), None);
+        // A fold that stops anywhere and goes on is the fold of the whole.
+        let half = world.life.journal.len() / 2;
+        let mut ledger = fold(&world.life.journal[..half]);
+        world.life.journal[half..].iter().for_each(|event| ledger.follow(event));
+        prop_assert_eq!(ledger, fold(&world.life.journal));
+    }
+}

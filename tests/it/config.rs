@@ -1,0 +1,119 @@
+//! The user's configuration: what is read, what wins, what is refused.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use omk::app::config::{Config, Variables, load};
+use omk::domain::budget::{Limits, Price, Spender};
+use omk::domain::goal::Settings;
+use omk::domain::review::Role;
+
+fn variables(given: &[(&str, &str)]) -> Variables {
+    given.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+}
+
+fn read(text: &str, more: &[(&str, &str)]) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    let mut variables = variables(more);
+    variables.insert("OMK_CONFIG".into(), path.into_os_string());
+    load(&variables).map_err(|error| error.to_string().replace(&dir.path().display().to_string(), "DIR"))
+}
+
+#[test]
+fn every_number_that_supervises_can_be_set_in_the_file_and_by_a_variable() {
+    let file = "lease = \"1s\"\nstall = \"2s\"\nattempt_timeout = \"3s\"\ngrace = \"4s\"\nbackoff = \"5s\"\n\
+                quarantine_after = 6\nwait_for_quota = false\nretries = 7\nstand_ins = [\"cmd:a\", \"cmd:b\"]\n";
+    let settings = Settings {
+        lease_ms: 1_000,
+        stall_ms: 2_000,
+        attempt_timeout_ms: 3_000,
+        grace_ms: 4_000,
+        backoff_ms: 5_000,
+        quarantine_after: 6,
+        wait_for_quota: false,
+        retries: 7,
+        ..Settings::default()
+    };
+    let stand_ins = vec!["cmd:a".to_owned(), "cmd:b".to_owned()];
+    assert_eq!(read(file, &[]), Ok(Config { settings: settings.clone(), stand_ins, ..Config::default() }));
+
+    let given = [
+        ("OMK_LEASE", "10ms"),
+        ("OMK_STALL", "20ms"),
+        ("OMK_ATTEMPT_TIMEOUT", "30ms"),
+        ("OMK_BACKOFF", "1ms"),
+        ("OMK_QUARANTINE_AFTER", "9"),
+        ("OMK_WAIT_FOR_QUOTA", "true"),
+        ("OMK_STAND_INS", "cmd:x, cmd:y z,"),
+    ];
+    let settings = Settings {
+        lease_ms: 10,
+        stall_ms: 20,
+        attempt_timeout_ms: 30,
+        backoff_ms: 1,
+        quarantine_after: 9,
+        wait_for_quota: true,
+        ..settings
+    };
+    let stand_ins = vec!["cmd:x".to_owned(), "cmd:y z".to_owned()];
+    assert_eq!(read(file, &given), Ok(Config { settings, stand_ins, ..Config::default() }));
+}
+
+#[test]
+fn prices_and_limits_of_roles_are_exact() {
+    let file = "[budget.roles.executor]\ntokens = 1000\nusd = 1.5\ntime = \"1h\"\n\
+                [budget.roles.security]\nusd = \"0.25\"\n\
+                [prices.\"m-1\"]\ninput = 3\ncached = 0.3\noutput = \"15.000001\"\nas_of = \"2026-11-01\"\n\
+                [prices.free]\ninput = 0\noutput = 0.0\nas_of = \"2026-10-31\"\n";
+    let config = read(file, &[]).unwrap();
+    let executor = Limits { time_ms: Some(3_600_000), tokens: Some(1_000), usd_micros: Some(1_500_000) };
+    let security = Limits { usd_micros: Some(250_000), ..Limits::default() };
+    let roles = [(Spender::Executor, executor), (Spender::Reviewer(Role::Security), security)];
+    assert_eq!(config.role_limits, roles.into_iter().collect());
+    let price = |model: &str, [input, cached, output]: [u64; 3], as_of: &str| Price {
+        model: model.to_owned(),
+        input_micros: input,
+        cached_micros: cached,
+        output_micros: output,
+        as_of: as_of.to_owned(),
+    };
+    let m1 = price("m-1", [3_000_000, 300_000, 15_000_001], "2026-11-01");
+    assert_eq!(config.prices, [price("free", [0, 0, 0], "2026-10-31"), m1]);
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_says_where() {
+    let price = |fields: &str| format!("[prices.m]\n{fields}\n");
+    let cases = [
+        ("lease = \"9ms\"".to_owned(), "`lease`: `9ms` is out of range: it has to be at least 10ms"),
+        ("stall = \"soon\"".to_owned(), "`stall`: `soon` is no duration"),
+        (price("input = -1\noutput = 1\nas_of = \"2026-11-01\""), "[prices.\"m\"], `input`: `-1` is no amount"),
+        (price("input = 1\noutput = 0.0000001\nas_of = \"2026-11-01\""), "`output`: `0.0000001` is no amount"),
+        (price("input = 1\noutput = 1\nas_of = \"2026-02-30\""), "`as_of`: `2026-02-30` is no day"),
+        (price("input = 1\noutput = 1"), "missing field `as_of`"),
+        (
+            "[budget.roles.boss]\ntokens = 1".to_owned(),
+            "[budget.roles]: `boss` is no role; there are executor, planner",
+        ),
+        ("[budget.roles.code]\ntokens = 0".to_owned(), "[budget.roles.code]: `tokens` is 0"),
+        ("[budget]\ntokens = 5".to_owned(), "unknown field `tokens`"),
+    ];
+    for (file, said) in cases {
+        let error = read(&file, &[]).unwrap_err();
+        assert!(error.contains(said) && error.contains("DIR/config.toml"), "{file}\n{error}");
+    }
+    for (name, value) in [("OMK_STALL", "1ms"), ("OMK_WAIT_FOR_QUOTA", "maybe"), ("OMK_QUARANTINE_AFTER", "-1")] {
+        let error = read("", &[(name, value)]).unwrap_err();
+        assert!(error.contains(&format!("${name}")) && error.contains(value), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_named_has_to_be_there() {
+    let named = variables(&[("OMK_CONFIG", "/nowhere/config.toml")]);
+    assert!(load(&named).unwrap_err().to_string().contains("/nowhere/config.toml"));
+    let default = variables(&[("HOME", "/nowhere")]);
+    assert_eq!(load(&default).ok(), Some(Config::default()), "{}", Path::new("/nowhere").exists());
+}
