@@ -1,4 +1,5 @@
-//! Agents over the Agent Client Protocol: our side against an implementation that is not ours.
+//! Agents over the Agent Client Protocol: our side against one that is played by this binary, or by an implementation
+//! that is not ours (`OMK_ACP_AGENT`, the program of `tests/acp_agent`).
 
 use std::time::{Duration, Instant};
 

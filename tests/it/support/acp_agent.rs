@@ -1,240 +1,174 @@
-//! An agent that speaks the Agent Client Protocol by somebody else's implementation, the `agent-client-protocol`
-//! crate, and does what `FAKE_AGENT` says: `{"turns": [[<step>, …], …], …}`, one list of steps a prompt.
+//! An agent that speaks the Agent Client Protocol in plain lines, one thing at a time, and does what `FAKE_AGENT` says.
+//! `tests/acp_agent` plays the same parts by an implementation that is not ours.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::io::{BufRead, Write};
+use std::sync::mpsc;
 
-use agent_client_protocol::schema::ProtocolVersion;
-use agent_client_protocol::v1::ConnectionTo;
-use agent_client_protocol::v1::schema::{
-    CancelNotification, CreateTerminalRequest, InitializeRequest, InitializeResponse, NewSessionRequest,
-    NewSessionResponse, PromptRequest, PromptResponse, ReadTextFileRequest, ReleaseTerminalRequest,
-    RequestPermissionOutcome, RequestPermissionRequest, SessionNotification, StopReason, TerminalOutputRequest,
-    WaitForTerminalExitRequest, WriteTextFileRequest,
-};
-use agent_client_protocol::{Agent, Client, Error, Stdio};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-/// What the agent is to do.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Part {
-    turns: Vec<Vec<Step>>,
-    /// It is not logged in.
-    logged_out: bool,
-    /// It counts tokens.
-    usage: bool,
-    /// A file that its turns of prompts are written to.
-    prompts: Option<std::path::PathBuf>,
-}
+#[path = "../../acp_agent/src/part.rs"]
+mod part;
 
-/// One thing that it does.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Step {
-    Say(String),
-    Write(String, String),
-    Read(String),
-    /// A command with its arguments; its output and exit become a message.
-    Run(Vec<String>),
-    /// The same, left running.
-    Leave(Vec<String>),
-    /// Asks permission for a tool call; the outcome becomes a message.
-    Ask(Value),
-    /// An update as it is.
-    Update(Value),
-    /// Many small updates.
-    Chatter(usize),
-    /// Waits until it is cancelled.
-    Hang,
-    /// Waits, and does not hear that it is cancelled.
-    Deaf,
-    Stop(StopReason),
-    Fail(i32, String),
-    Die,
-}
-
-type Side = ConnectionTo<Client>;
+use part::{Part, Step};
 
 /// The hidden mode: not a test, an agent for other tests.
 #[test]
 #[ignore = "an agent for other tests: it speaks on its standard output"]
 fn speaks() {
-    let Ok(part) = std::env::var("FAKE_AGENT") else { return };
-    let part: Part = serde_json::from_str(&part).expect("a part");
+    let Some(part) = Part::given() else { return };
     // The test harness has begun a line of its own.
     println!();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let _over = runtime.block_on(serve(part));
-    std::process::exit(0);
-}
-
-async fn serve(part: Part) -> Result<(), Error> {
-    let (place, part) = (part.clone(), Arc::new(part));
-    let cancelled = Arc::new(Mutex::new(CancellationToken::new()));
-    let (turn, cancel) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&cancelled));
-    Agent
-        .v1()
-        .name("fake")
-        .on_receive_request(
-            async move |_request: InitializeRequest, responder, _side| {
-                responder.respond(InitializeResponse::new(ProtocolVersion::V1))
-            },
-            agent_client_protocol::on_receive_request!(),
-        )
-        .on_receive_request(
-            async move |request: NewSessionRequest, responder, _side| {
-                assert!(request.cwd.is_absolute());
-                match place.logged_out {
-                    true => responder.respond_with_error(Error::auth_required()),
-                    false => responder.respond(NewSessionResponse::new("fake-1")),
-                }
-            },
-            agent_client_protocol::on_receive_request!(),
-        )
-        .on_receive_request(
-            async move |request: PromptRequest, responder, side: Side| {
-                let steps = part.turns.get(turn.fetch_add(1, Ordering::Relaxed)).cloned().unwrap_or_default();
-                let token = CancellationToken::new();
-                *cancelled.lock().expect("no panic") = token.clone();
-                note_prompt(&part, &request);
-                let actor = Actor { side: side.clone(), session: request.session_id.to_string(), token };
-                let part = Arc::clone(&part);
-                side.spawn(async move {
-                    match actor.play(steps).await {
-                        Ok(reason) => responder.respond(response(&part, reason)),
-                        Err(error) => responder.respond_with_error(error),
-                    }
-                })
-            },
-            agent_client_protocol::on_receive_request!(),
-        )
-        .on_receive_notification(
-            async move |_cancel: CancelNotification, _side| {
-                cancel.lock().expect("no panic").cancel();
-                Ok(())
-            },
-            agent_client_protocol::on_receive_notification!(),
-        )
-        .connect_to(Stdio::new())
-        .await
-}
-
-fn note_prompt(part: &Part, request: &PromptRequest) {
-    if let Some(file) = &part.prompts {
-        let earlier = std::fs::read_to_string(file).unwrap_or_default();
-        let prompt = serde_json::to_value(&request.prompt).expect("JSON");
-        std::fs::write(file, format!("{earlier}{}\n", prompt[0]["text"])).expect("a file");
-    }
-}
-
-fn response(part: &Part, reason: StopReason) -> PromptResponse {
-    let response = PromptResponse::new(reason);
-    match part.usage {
-        true => response.usage(agent_client_protocol::v1::schema::Usage::new(30, 20, 10)),
-        false => response,
-    }
+    let (lines, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let _nobody = lines.send(serde_json::from_str::<Value>(&line).expect("JSON"));
+        }
+        std::process::exit(0);
+    });
+    Actor { heard, cancelled: false, asked: 0 }.play(&part);
 }
 
 struct Actor {
-    side: Side,
-    session: String,
-    token: CancellationToken,
+    heard: mpsc::Receiver<Value>,
+    cancelled: bool,
+    asked: u64,
 }
 
 impl Actor {
-    async fn play(&self, steps: Vec<Step>) -> Result<StopReason, Error> {
-        for step in steps {
-            if let Some(reason) = self.step(step).await? {
-                return Ok(reason);
-            }
+    fn play(&mut self, part: &Part) {
+        let mut turns = part.turns.iter();
+        while let Ok(message) = self.heard.recv() {
+            let answer = match message["method"].as_str() {
+                Some("initialize") => Ok(json!({"protocolVersion": 1})),
+                Some("session/new") if part.logged_out => Err((-32000, "Authentication required".to_owned())),
+                Some("session/new") => Ok(json!({"sessionId": "fake-1"})),
+                Some("session/prompt") => {
+                    part.note(&message["params"]["prompt"]);
+                    self.cancelled = false;
+                    self.turn(turns.next().map_or(&[][..], Vec::as_slice), part.usage)
+                }
+                _ => continue,
+            };
+            tell(&match answer {
+                Ok(result) => json!({"jsonrpc": "2.0", "id": message["id"], "result": result}),
+                Err((code, text)) => {
+                    json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": code, "message": text}})
+                }
+            });
         }
-        Ok(StopReason::EndTurn)
     }
 
-    async fn step(&self, step: Step) -> Result<Option<StopReason>, Error> {
+    fn turn(&mut self, steps: &[Step], usage: bool) -> Result<Value, (i32, String)> {
+        let mut reason = "end_turn".to_owned();
+        for step in steps {
+            if let Some(early) = self.step(step)? {
+                reason = early;
+                break;
+            }
+        }
+        let mut result = json!({"stopReason": reason});
+        if usage {
+            result["usage"] = json!({"totalTokens": 30, "inputTokens": 20, "outputTokens": 10});
+        }
+        Ok(result)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Option<String>, (i32, String)> {
         match step {
-            Step::Say(text) => self.say(&text)?,
+            Step::Say(text) => say(text),
             Step::Write(path, content) => {
-                let request = WriteTextFileRequest::new(self.session.clone(), path, content);
-                let said = self.side.send_request(request).block_task().await;
-                self.say(&said.map_or_else(|error| format!("refused: {}", error.message), |_| "written".into()))?;
+                let answer = self.ask("fs/write_text_file", json!({"path": path, "content": content}));
+                say(&refusal(&answer).unwrap_or_else(|| "written".to_owned()));
             }
             Step::Read(path) => {
-                let request = ReadTextFileRequest::new(self.session.clone(), path);
-                let said = self.side.send_request(request).block_task().await;
-                self.say(&said.map_or_else(|error| format!("refused: {}", error.message), |read| read.content))?;
+                let answer = self.ask("fs/read_text_file", json!({"path": path}));
+                say(&refusal(&answer).unwrap_or_else(|| text(&answer["result"]["content"])));
             }
-            Step::Run(words) => self.run(words, true).await?,
-            Step::Leave(words) => self.run(words, false).await?,
-            Step::Ask(call) => self.ask(call).await?,
-            Step::Update(update) => self.update(update)?,
-            Step::Chatter(count) => {
-                for number in 0..count {
-                    self.say(&format!("word {number}\n"))?;
-                    tokio::task::yield_now().await;
-                }
+            Step::Run(words) => self.run(words, true),
+            Step::Leave(words) => self.run(words, false),
+            Step::Ask(call) => {
+                let request = json!({"toolCall": call, "options": Part::options()});
+                let answer = self.ask("session/request_permission", request);
+                let outcome = &answer["result"]["outcome"];
+                say(&match outcome["outcome"].as_str() {
+                    Some("selected") => format!("chose {}", text(&outcome["optionId"])),
+                    _ => "cancelled".to_owned(),
+                });
             }
+            Step::Update(value) => update(value),
+            Step::Chatter(count) => (0..*count).for_each(|number| say(&format!("word {number}\n"))),
             Step::Hang => {
-                self.token.cancelled().await;
-                return Ok(Some(StopReason::Cancelled));
+                while !self.cancelled {
+                    self.listen();
+                }
+                return Ok(Some("cancelled".to_owned()));
             }
-            Step::Deaf => tokio::time::sleep(Duration::from_secs(3600)).await,
-            Step::Stop(reason) => return Ok(Some(reason)),
-            Step::Fail(code, message) => return Err(Error::new(code, message)),
+            Step::Deaf => loop {
+                self.listen();
+            },
+            Step::Stop(reason) => return Ok(Some(reason.clone())),
+            Step::Fail(code, message) => return Err((*code, message.clone())),
             Step::Die => std::process::exit(9),
         }
         Ok(None)
     }
 
-    fn say(&self, text: &str) -> Result<(), Error> {
-        self.update(
-            json!({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": format!("{text}\n")}}),
-        )
-    }
-
-    fn update(&self, update: Value) -> Result<(), Error> {
-        let notification = json!({"sessionId": self.session, "update": update});
-        let notification: SessionNotification = serde_json::from_value(notification).expect("an update");
-        self.side.send_notification(notification)
-    }
-
-    async fn run(&self, words: Vec<String>, wait: bool) -> Result<(), Error> {
-        let (command, args) = words.split_first().expect("a command");
-        let request = CreateTerminalRequest::new(self.session.clone(), command.clone()).args(args.to_vec());
-        let terminal = match self.side.send_request(request).block_task().await {
-            Ok(created) => created.terminal_id,
-            Err(error) => return self.say(&format!("refused: {}", error.message)),
-        };
-        if !wait {
-            return self.say("left running");
+    fn run(&mut self, words: &[String], wait: bool) {
+        let answer = self.ask("terminal/create", json!({"command": words[0], "args": words[1..]}));
+        if let Some(refusal) = refusal(&answer) {
+            return say(&refusal);
         }
-        let exit = WaitForTerminalExitRequest::new(self.session.clone(), terminal.clone());
-        let exit = self.side.send_request(exit).block_task().await?;
-        let output = TerminalOutputRequest::new(self.session.clone(), terminal.clone());
-        let output = self.side.send_request(output).block_task().await?;
-        self.side.send_request(ReleaseTerminalRequest::new(self.session.clone(), terminal)).block_task().await?;
-        self.say(&format!("exit {:?}: {}", exit.exit_status.exit_code, output.output.trim_end()))
+        if !wait {
+            return say("left running");
+        }
+        let terminal = json!({"terminalId": answer["result"]["terminalId"]});
+        let exit = self.ask("terminal/wait_for_exit", terminal.clone());
+        let output = self.ask("terminal/output", terminal.clone());
+        self.ask("terminal/release", terminal);
+        let code = exit["result"]["exitCode"].as_u64();
+        say(&format!("exit {code:?}: {}", text(&output["result"]["output"]).trim_end()));
     }
 
-    async fn ask(&self, call: Value) -> Result<(), Error> {
-        let request = json!({
-            "sessionId": self.session,
-            "toolCall": call,
-            "options": [
-                {"optionId": "yes!", "name": "Always", "kind": "allow_always"},
-                {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
-                {"optionId": "no", "name": "No", "kind": "reject_once"},
-            ],
-        });
-        let request: RequestPermissionRequest = serde_json::from_value(request).expect("a request");
-        let answer = self.side.send_request(request).block_task().await?;
-        self.say(&match answer.outcome {
-            RequestPermissionOutcome::Selected(selected) => format!("chose {}", selected.option_id),
-            _ => "cancelled".to_owned(),
-        })
+    /// Asks, and waits for the answer.
+    fn ask(&mut self, method: &str, mut params: Value) -> Value {
+        self.asked += 1;
+        let id = format!("ask-{}", self.asked);
+        params["sessionId"] = "fake-1".into();
+        tell(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        loop {
+            let message = self.listen();
+            if message["id"] == id.as_str() && message["method"].is_null() {
+                return message;
+            }
+        }
     }
+
+    fn listen(&mut self) -> Value {
+        let message = self.heard.recv().expect("somebody speaks");
+        self.cancelled |= message["method"] == "session/cancel";
+        message
+    }
+}
+
+fn refusal(answer: &Value) -> Option<String> {
+    answer["error"]["message"].as_str().map(|message| format!("refused: {message}"))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn say(words: &str) {
+    let content = json!({"type": "text", "text": format!("{words}\n")});
+    update(&json!({"sessionUpdate": "agent_message_chunk", "content": content}));
+}
+
+fn update(update: &Value) {
+    let params = json!({"sessionId": "fake-1", "update": update});
+    tell(&json!({"jsonrpc": "2.0", "method": "session/update", "params": params}));
+}
+
+fn tell(message: &Value) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{message}").and_then(|()| out.flush()).expect("a listener");
 }

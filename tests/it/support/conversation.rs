@@ -56,12 +56,15 @@ impl Stage {
         Self { dir, kept: Kept::default(), settings, feedback: Vec::new(), timeout_ms: 60_000 }
     }
 
-    /// A place for the conforming agent, which plays `part`.
+    /// A place for an agent that plays `part`: this binary's, or the one that `OMK_ACP_AGENT` names.
     pub(crate) fn fake(part: &Value, quirks: Value) -> Self {
         let env = json!({"FAKE_AGENT": part.to_string()});
         let plain = json!({"handshake_ms": 20_000});
         let mut stage = Self::new("gemini", "support::acp_agent::speaks", env, plain);
         let mut entry = json!({"quirks": quirks});
+        if let Some(other) = std::env::var_os("OMK_ACP_AGENT") {
+            entry["command"] = json!([other.to_str().expect("text")]);
+        }
         entry["quirks"]["fs_read_cap"] = true.into();
         entry["quirks"]["terminal_cap"] = true.into();
         entry["quirks"]["usage_source"] = "any".into();
