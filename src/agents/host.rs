@@ -12,13 +12,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::cmd;
 use super::conversation::{Conversation, MissingProgram};
+use super::conversing;
 use super::environment::AgentEnvironment;
-use super::name::{AgentName, parse_agent};
+use super::name::{AgentName, parse_agent_among};
+use super::profile::{AgentProfile, Profiles};
 use super::script::SCRIPT_VERB;
+use super::settings::AgentSettings;
 use super::task_document::{TaskDocument, TaskFile};
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
-use crate::ports::{AgentSigns, Agents, Artifacts, Effect};
+use crate::ports::{AgentSigns, Agents, Artifacts, Clock, Effect};
 use crate::process::drive::{Driven, Limits, drive};
 use crate::process::error::ProcessError;
 use crate::process::program::Program;
@@ -38,12 +41,16 @@ pub struct AgentSetup {
     pub tasks: PathBuf,
     /// What agents see of the user's environment.
     pub environment: AgentEnvironment,
+    /// Tells when a provider's limit ends.
+    pub clock: Arc<dyn Clock>,
+    /// What the user configured of agents.
+    pub settings: AgentSettings,
 }
 
 /// The agents of one goal.
 #[derive(Clone)]
 pub struct AgentHost {
-    setup: Arc<AgentSetup>,
+    pub(super) setup: Arc<AgentSetup>,
 }
 
 impl AgentHost {
@@ -56,22 +63,43 @@ impl AgentHost {
 /// Whether an agent can be used at all, without starting it: `Err` has the cause in one sentence. A relative command
 /// is looked for at `cwd`.
 pub fn probe_here(agent: &str, cwd: &Path, environment: &AgentEnvironment) -> Result<(), String> {
-    let path = environment.value("PATH").map(|path| path.as_os_str());
-    match parse_agent(agent) {
+    probe_among(agent, cwd, environment, &Profiles::default())
+}
+
+/// [`probe_here`] with the user's own profiles.
+pub fn probe_among(agent: &str, cwd: &Path, env: &AgentEnvironment, profiles: &Profiles) -> Result<(), String> {
+    let path = env.value("PATH").map(|path| path.as_os_str());
+    match parse_agent_among(agent, profiles) {
         Ok(AgentName::Script) => Ok(()),
-        Ok(AgentName::Command(command)) => cmd::probe(&command, cwd, path),
+        Ok(AgentName::Command(command) | AgentName::Acp(command)) => cmd::probe(&command, cwd, path),
+        Ok(AgentName::Profile(name)) => match profiles.find(&name) {
+            Some(profile) => probe_profile(profile, cwd, env),
+            None => Err(format!("agent `{name}` has no profile")),
+        },
         Err(unknown) => Err(unknown.to_string()),
     }
 }
 
+fn probe_profile(profile: &AgentProfile, cwd: &Path, env: &AgentEnvironment) -> Result<(), String> {
+    let path = profile.env.get("PATH").map(OsString::from).or_else(|| env.value("PATH").cloned());
+    let program = profile.command.first().map(String::as_str).unwrap_or_default();
+    cmd::probe(program, cwd, path.as_deref()).map_err(|problem| format!("{problem}; {}", profile.mend()))
+}
+
 impl Agents for AgentHost {
     fn probe(&self, agent: &str) -> Effect<Result<(), String>> {
-        Box::pin(std::future::ready(probe_here(agent, &self.setup.cwd, &self.setup.environment)))
+        let AgentSetup { cwd, environment, settings, .. } = &*self.setup;
+        Box::pin(std::future::ready(probe_among(agent, cwd, environment, &settings.profiles)))
     }
 
     fn run(&self, task: AgentTask, events: AgentSigns, stop: CancellationToken) -> Effect<AgentReport> {
         let setup = Arc::clone(&self.setup);
-        Box::pin(async move { setup.run(&task, events, &stop).await })
+        Box::pin(async move {
+            match conversing::profile_of(&setup, &task.assignment.agent) {
+                Some(profile) => conversing::run(&setup, profile, &task, events, &stop).await,
+                None => setup.run(&task, events, &stop).await,
+            }
+        })
     }
 }
 
@@ -135,13 +163,17 @@ impl AgentSetup {
 
     /// The command line of the task's agent.
     fn argv(&self, task: &AgentTask) -> Result<(Vec<OsString>, MissingProgram), AgentEnd> {
-        match parse_agent(&task.assignment.agent) {
+        match parse_agent_among(&task.assignment.agent, &self.settings.profiles) {
             Ok(AgentName::Script) => {
                 Ok((vec![self.omk.clone().into_os_string(), SCRIPT_VERB.into()], MissingProgram::IsTheTask))
             }
             Ok(AgentName::Command(command)) => {
                 let line = cmd::command_line(&command, &self.cwd);
                 Ok((vec!["sh".into(), "-c".into(), line.into()], MissingProgram::IsTheAgent))
+            }
+            Ok(AgentName::Profile(name) | AgentName::Acp(name)) => {
+                let protocols = "its protocol is not one that this version speaks; docs/agents.md has those that are";
+                Err(AgentEnd::Unavailable { detail: format!("{name}: {protocols}") })
             }
             Err(unknown) => Err(AgentEnd::Unavailable { detail: unknown.to_string() }),
         }
@@ -161,7 +193,7 @@ impl AgentSetup {
 
 /// What a failure of our own machinery means for the attempt. A program that cannot be started will not be there the
 /// next time either.
-fn end_of(error: ProcessError) -> AgentEnd {
+pub(super) fn end_of(error: ProcessError) -> AgentEnd {
     let detail = match std::error::Error::source(&error) {
         Some(source) => format!("failed to {error}: {source}"),
         None => format!("failed to {error}"),

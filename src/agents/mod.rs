@@ -3,10 +3,19 @@
 //! Owns how an agent's program is started, heard and ended. Never judges what it did: its words are narrative, its
 //! edits are captured and checked by others.
 
+mod acp;
 mod cmd;
 mod conversation;
+mod conversing;
 pub mod environment;
 pub mod host;
+pub mod jsonrpc;
 pub mod name;
+mod narrative;
+pub mod policy;
+pub mod profile;
+pub mod prompt;
 pub mod script;
+pub mod settings;
+mod talk;
 mod task_document;

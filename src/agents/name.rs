@@ -1,11 +1,13 @@
-//! How an agent is named: `script`, `cmd:<command>`.
+//! How an agent is named: `script`, `cmd:<command>`, `acp:<command>`, or by the name of its profile.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// The agents that this version knows.
-pub const KNOWN: [&str; 2] = ["script", "cmd:<command>"];
+use super::profile::Profiles;
+
+/// Names that need no profile.
+const FORMS: [&str; 3] = ["script", "cmd:<command>", "acp:<command>"];
 
 /// An agent's name, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,27 +16,50 @@ pub enum AgentName {
     Script,
     /// Any program: a line for `sh -c`.
     Command(String),
+    /// Any program that speaks the Agent Client Protocol: a line for `sh -c`.
+    Acp(String),
+    /// An agent that has a profile.
+    Profile(String),
 }
 
 /// A name that is no agent's.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("agent `{name}` {problem}; known agents: {}", KNOWN.join(", "))]
+#[error("agent `{name}` {problem}; known agents: {known}")]
 pub struct UnknownAgent {
     /// The name as it was given, control characters escaped.
     pub name: String,
     /// What is wrong with it.
     pub problem: &'static str,
+    /// The names and forms that there are, separated by commas.
+    pub known: String,
+}
+
+/// Reads an agent's name with the built-in profiles, or says which ones there are.
+pub fn parse_agent(text: &str) -> Result<AgentName, UnknownAgent> {
+    parse_agent_among(text, &Profiles::default())
 }
 
 /// Reads an agent's name, or says which ones there are.
-pub fn parse_agent(text: &str) -> Result<AgentName, UnknownAgent> {
-    let refuse = |problem| Err(UnknownAgent { name: text.escape_debug().to_string(), problem });
-    match text.strip_prefix("cmd:") {
-        Some(command) if command.trim().is_empty() => refuse("has no command"),
-        Some(command) if command.contains('\0') => refuse("holds a zero byte"),
-        Some(command) => Ok(AgentName::Command(command.to_owned())),
-        None if text == "script" => Ok(AgentName::Script),
-        None => refuse("is not known"),
+pub fn parse_agent_among(text: &str, profiles: &Profiles) -> Result<AgentName, UnknownAgent> {
+    let refused = |problem| {
+        let known: Vec<_> = FORMS.into_iter().chain(profiles.names()).collect();
+        UnknownAgent { name: text.escape_debug().to_string(), problem, known: known.join(", ") }
+    };
+    let command = |command: &str| match command {
+        empty if empty.trim().is_empty() => Err(refused("has no command")),
+        zero if zero.contains('\0') => Err(refused("holds a zero byte")),
+        command => Ok(command.to_owned()),
+    };
+    if let Some(line) = text.strip_prefix("cmd:") {
+        return command(line).map(AgentName::Command);
+    }
+    if let Some(line) = text.strip_prefix("acp:") {
+        return command(line).map(AgentName::Acp);
+    }
+    match text {
+        "script" => Ok(AgentName::Script),
+        name if profiles.find(name).is_some() => Ok(AgentName::Profile(name.to_owned())),
+        _ => Err(refused("is not known")),
     }
 }
 
@@ -43,6 +68,8 @@ impl fmt::Display for AgentName {
         match self {
             Self::Script => f.write_str("script"),
             Self::Command(command) => write!(f, "cmd:{command}"),
+            Self::Acp(command) => write!(f, "acp:{command}"),
+            Self::Profile(name) => f.write_str(name),
         }
     }
 }
@@ -50,9 +77,11 @@ impl fmt::Display for AgentName {
 impl AgentName {
     /// The name with a relative command made absolute at `cwd`, so that it means the same from anywhere.
     pub fn anchored(&self, cwd: &std::path::Path) -> String {
+        let anchor = |command: &str| crate::agents::cmd::command_line(command, cwd);
         match self {
-            Self::Script => self.to_string(),
-            Self::Command(command) => Self::Command(crate::agents::cmd::command_line(command, cwd)).to_string(),
+            Self::Script | Self::Profile(_) => self.to_string(),
+            Self::Command(command) => Self::Command(anchor(command)).to_string(),
+            Self::Acp(command) => Self::Acp(anchor(command)).to_string(),
         }
     }
 }
@@ -65,8 +94,17 @@ mod tests {
     fn names_are_read_and_others_refused_with_what_is_known() {
         assert_eq!(parse_agent("script"), Ok(AgentName::Script));
         assert_eq!(parse_agent("cmd:my agent"), Ok(AgentName::Command("my agent".into())));
+        assert_eq!(parse_agent("acp:my agent"), Ok(AgentName::Acp("my agent".into())));
+        assert_eq!(parse_agent("kimi"), Ok(AgentName::Profile("kimi".into())));
         let refused = |text| parse_agent(text).expect_err("refused").to_string();
-        assert_eq!(refused("clod"), "agent `clod` is not known; known agents: script, cmd:<command>");
-        assert_eq!(refused("cmd: "), "agent `cmd: ` has no command; known agents: script, cmd:<command>");
+        let known = "known agents: script, cmd:<command>, acp:<command>, kimi, claude, codex, opencode, gemini";
+        assert_eq!(refused("clod"), format!("agent `clod` is not known; {known}"));
+        assert_eq!(refused("cmd: "), format!("agent `cmd: ` has no command; {known}"));
+    }
+
+    #[test]
+    fn a_relative_command_keeps_its_meaning() {
+        let anchored = |text| parse_agent(text).expect("a name").anchored(std::path::Path::new("/here"));
+        assert_eq!((anchored("acp:./a b").as_str(), anchored("kimi").as_str()), ("acp:'/here/./a' b", "kimi"));
     }
 }

@@ -17,6 +17,7 @@ use crate::adapters::git::program::SystemGit;
 use crate::adapters::git::workspace::GitWorkspace;
 use crate::agents::environment::AgentEnvironment;
 use crate::agents::host::{AgentHost, AgentSetup};
+use crate::agents::settings::AgentSettings;
 use crate::app::recovery::{self, Halt};
 use crate::app::serve::{Reply, serve};
 use crate::app::shutdown::{Signals, Stopped};
@@ -227,6 +228,8 @@ impl Parts {
             cwd: self.cwd.clone(),
             tasks: self.dir.path().join("tasks"),
             environment: AgentEnvironment::pick(self.variables.clone(), &[]),
+            clock: Arc::new(SystemClock),
+            settings: AgentSettings::default(),
         });
         Ok(Effects {
             clock: Arc::new(SystemClock),

@@ -4,8 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use omk::adapters::clock::SystemClock;
 use omk::agents::environment::AgentEnvironment;
 use omk::agents::host::{AgentHost, AgentSetup};
+use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, Timestamp};
@@ -37,6 +39,8 @@ impl Bench {
             cwd: dir.path().join("invoked"),
             tasks: dir.path().join("goal/tasks"),
             environment: AgentEnvironment::pick(std::env::vars_os(), &[]),
+            clock: Arc::new(SystemClock),
+            settings: AgentSettings::default(),
         });
         Self { dir, kept, host }
     }
@@ -265,7 +269,8 @@ async fn a_script_that_fails_or_is_missing_says_so() {
     let said = "exit status 70\nscript agent: its slice has no `run`; give it one, or name another agent";
     assert_eq!(report.end, AgentEnd::Failed { detail: said.into() });
     let (report, _) = bench.run(bench.task("nobody", None)).await;
-    let said = "agent `nobody` is not known; known agents: script, cmd:<command>";
+    let said = "agent `nobody` is not known; known agents: script, cmd:<command>, acp:<command>, kimi, claude, \
+                codex, opencode, gemini";
     assert_eq!(report.end, AgentEnd::Unavailable { detail: said.into() });
 }
 

@@ -16,8 +16,12 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn text(&self, artifact: &ArtifactRef) -> String {
+        self.named(&artifact.path)
+    }
+
+    pub(crate) fn named(&self, name: &str) -> String {
         let files = self.files.lock().expect("no panic");
-        String::from_utf8(files.get(&artifact.path).expect("an artifact").clone()).expect("text")
+        String::from_utf8(files.get(name).expect("an artifact").clone()).expect("text")
     }
 }
 

@@ -3,6 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests make processes and repositories of their own")]
 
 mod agents;
+mod agents_acp;
+mod agents_peer;
+mod agents_prompt;
+mod agents_replay;
 mod architecture;
 mod budget;
 mod budget_actor;

@@ -1,5 +1,7 @@
 //! What several capabilities' tests build on: sample values, places on disk, real repositories, the real program.
 
+mod acp_agent;
+pub(crate) mod conversation;
 pub(crate) mod facts;
 pub(crate) mod facts_v2;
 pub(crate) mod git_goal;
@@ -8,5 +10,6 @@ pub(crate) mod journals;
 pub(crate) mod omk;
 pub(crate) mod orphan;
 pub(crate) mod places;
+mod replay;
 pub(crate) mod scene;
 pub(crate) mod views;

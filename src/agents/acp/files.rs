@@ -1,0 +1,163 @@
+//! The worktree's files, for agents that read and write them through us.
+//!
+//! Owns what a path really names: links are resolved before the policy judges, and the last component may not be one.
+
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use serde_json::{Value, json};
+
+use super::scene::Scene;
+use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
+use crate::agents::jsonrpc::serve::Answering;
+use crate::agents::policy::Judgement;
+
+/// The largest file that is read for an agent, in bytes.
+const LARGEST: u64 = 16 << 20;
+/// A file that is not there, as agents understand it.
+const NOT_FOUND: i64 = -32002;
+
+/// The files.
+#[derive(Clone)]
+pub(super) struct Files {
+    scene: Arc<Scene>,
+    worktree: PathBuf,
+}
+
+impl Files {
+    pub(super) fn new(scene: Arc<Scene>, worktree: PathBuf) -> Self {
+        Self { scene, worktree }
+    }
+
+    /// `fs/read_text_file`.
+    pub(super) fn read(&self, params: &Value) -> Answering {
+        let files = self.clone();
+        let path = path_of(params);
+        let number = |name: &str| params.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let (line, limit) = (number("line"), number("limit"));
+        blocking(move || {
+            let path = files.permitted(&path?, "reading", |path| files.scene.policy.read(path))?;
+            let text = read_text(&path).map_err(|error| fault(&path, &error))?;
+            Ok(json!({ "content": window(&text, line, limit) }))
+        })
+    }
+
+    /// `fs/write_text_file`.
+    pub(super) fn write(&self, params: Value) -> Answering {
+        let files = self.clone();
+        blocking(move || {
+            let path = files.permitted(&path_of(&params)?, "writing", |path| files.scene.policy.write(path))?;
+            let content = params.get("content").and_then(Value::as_str);
+            let content = content.ok_or_else(|| RpcError::new(INVALID_PARAMS, "there is no content"))?;
+            write_text(&path, content).map_err(|error| fault(&path, &error))?;
+            Ok(json!({}))
+        })
+    }
+
+    fn permitted(&self, path: &Path, act: &str, judge: impl Fn(&Path) -> Judgement) -> Result<PathBuf, RpcError> {
+        let resolved = self.resolve(path).map_err(|error| fault(path, &error))?;
+        let judgement = judge(&resolved);
+        let refusal = |reason| RpcError::new(INVALID_PARAMS, reason);
+        self.scene.enforce(&format!("{act} {}", path.display()), judgement).map_err(refusal)?;
+        Ok(resolved)
+    }
+
+    /// The path behind all links but a last one. What is not there yet stays as it is written.
+    pub(super) fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        let whole = self.worktree.join(path);
+        let mut there = whole.as_path();
+        let mut missing = Vec::new();
+        loop {
+            match there.canonicalize() {
+                Ok(real) => return Ok(missing.iter().rev().fold(real, |path, name| path.join(name))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            match (there.components().next_back(), there.parent()) {
+                (Some(Component::Normal(name)), Some(parent)) => {
+                    missing.push(name.to_owned());
+                    there = parent;
+                }
+                _ => return Err(io::Error::new(io::ErrorKind::NotFound, "there is no such directory")),
+            }
+        }
+    }
+}
+
+fn path_of(params: &Value) -> Result<PathBuf, RpcError> {
+    let path = params.get("path").and_then(Value::as_str).filter(|path| !path.is_empty());
+    path.map(PathBuf::from).ok_or_else(|| RpcError::new(INVALID_PARAMS, "there is no path"))
+}
+
+fn fault(path: &Path, error: &io::Error) -> RpcError {
+    match error.kind() {
+        io::ErrorKind::NotFound => RpcError::new(NOT_FOUND, format!("Resource not found: {}", path.display())),
+        _ => RpcError::new(INTERNAL, format!("{}: {error}", path.display())),
+    }
+}
+
+fn blocking(work: impl FnOnce() -> Answer + Send + 'static) -> Answering {
+    let running = tokio::task::spawn_blocking(work);
+    Box::pin(async move {
+        running.await.unwrap_or_else(|error| Err(RpcError::new(INTERNAL, format!("omk could not do it: {error}"))))
+    })
+}
+
+/// Neither a link (it was resolved) nor a pipe (it could block for ever).
+fn flags() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let file = std::fs::File::options().read(true).custom_flags(flags()).open(path)?;
+    plain(&file)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("larger than {LARGEST} bytes; read a part of it with a command")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn write_text(path: &Path, content: &str) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let mut options = std::fs::File::options();
+    let mut file = options.write(true).create(true).truncate(false).custom_flags(flags()).open(path)?;
+    plain(&file)?;
+    file.set_len(0)?;
+    file.write_all(content.as_bytes())
+}
+
+fn plain(file: &std::fs::File) -> io::Result<()> {
+    match file.metadata()?.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("is no plain file")),
+    }
+}
+
+/// `limit` lines from `line` on, which counts from 1.
+fn window(text: &str, line: Option<usize>, limit: Option<usize>) -> String {
+    if line.is_none() && limit.is_none() {
+        return text.to_owned();
+    }
+    let first = line.unwrap_or(1).max(1) - 1;
+    text.split_inclusive('\n').skip(first).take(limit.unwrap_or(usize::MAX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_file_counts_lines_from_one() {
+        let part = |line, limit| window("a\nb\nc", line, limit);
+        assert_eq!((part(None, None).as_str(), part(Some(2), None).as_str()), ("a\nb\nc", "b\nc"));
+        assert_eq!((part(Some(2), Some(1)).as_str(), part(None, Some(0)).as_str()), ("b\n", ""));
+        assert_eq!(part(Some(9), Some(3)), "");
+    }
+}

@@ -1,0 +1,137 @@
+//! What an agent asks of us: permission, files, terminals.
+//!
+//! Each act is judged by the policy before it is done. A refusal carries its reason where the protocol has a place
+//! for it; a permission has none, so the reason is owed and told with the next prompt.
+
+use std::future::ready;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::files::Files;
+use super::scene::{Interruption, Scene, merge};
+use super::terminals::Terminals;
+use super::updates::{take, tool_call};
+use crate::agents::jsonrpc::message::Answer;
+use crate::agents::jsonrpc::serve::{Answering, Dialect};
+use crate::agents::policy::{Judgement, ToolCall};
+
+/// The listening side.
+pub(super) struct AcpDialect {
+    scene: Arc<Scene>,
+    terminals: Arc<Terminals>,
+    files: Files,
+}
+
+impl AcpDialect {
+    /// Listens for an agent in `worktree`.
+    pub(super) fn new(scene: Arc<Scene>, terminals: Arc<Terminals>, worktree: &Path) -> Self {
+        let files = Files::new(Arc::clone(&scene), worktree.to_owned());
+        Self { scene, terminals, files }
+    }
+
+    fn permission(&self, params: &Value) -> Answer {
+        let empty = Value::Null;
+        let call = params.get("toolCall").unwrap_or(&empty);
+        if self.scene.lock().leaving {
+            return Ok(cancelled());
+        }
+        let verdict = match self.scene.profile.quirks.decided_by_requests {
+            true => Ok(()),
+            false => {
+                let known = self.known(call);
+                let judgement = self.judge(&known);
+                self.scene.enforce(&describe(call, &known), judgement)
+            }
+        };
+        let options = params.get("options").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        Ok(match verdict {
+            Ok(()) => choose(options, &["allow_once", "allow_always"]),
+            Err(_) if self.scene.interrupted.is_cancelled() => cancelled(),
+            Err(reason) => {
+                self.scene.lock().owe_reason(reason);
+                choose(options, &["reject_once", "reject_always"])
+            }
+        })
+    }
+
+    /// What the request tells of the call, over what was told before.
+    fn known(&self, call: &Value) -> ToolCall {
+        let id = call.get("toolCallId").and_then(Value::as_str).unwrap_or_default();
+        let mut known = self.scene.lock().calls.get(id).cloned().unwrap_or_default();
+        merge(&mut known, tool_call(call));
+        if known.kind == "execute" && known.command.is_none() {
+            known.command = call.get("title").and_then(Value::as_str).map(str::to_owned);
+        }
+        known
+    }
+
+    /// Links within the worktree lead where they lead: the path behind them is judged.
+    fn judge(&self, call: &ToolCall) -> Judgement {
+        let paths = call.paths.iter().map(|path| self.files.resolve(path).unwrap_or_else(|_| path.clone())).collect();
+        self.scene.policy.tool(&ToolCall { paths, ..call.clone() })
+    }
+}
+
+impl Dialect for AcpDialect {
+    fn request(&mut self, method: &str, params: Value) -> Option<Answering> {
+        self.scene.lock().narrative.alive();
+        let quirks = &self.scene.profile.quirks;
+        match method {
+            "session/request_permission" => Some(Box::pin(ready(self.permission(&params)))),
+            "fs/read_text_file" if quirks.fs_read_cap => Some(self.files.read(&params)),
+            "fs/write_text_file" if quirks.fs_write_cap => {
+                self.scene.lock().worked = true;
+                Some(self.files.write(params))
+            }
+            "terminal/create" if quirks.terminal_cap => {
+                self.scene.lock().worked = true;
+                Some(Arc::clone(&self.terminals).create(params))
+            }
+            "terminal/output" if quirks.terminal_cap => Some(Box::pin(ready(self.terminals.output(&params)))),
+            "terminal/wait_for_exit" if quirks.terminal_cap => Some(self.terminals.wait(&params)),
+            "terminal/kill" if quirks.terminal_cap => Some(Box::pin(ready(self.terminals.kill(&params)))),
+            "terminal/release" if quirks.terminal_cap => Some(Box::pin(ready(self.terminals.release(&params)))),
+            _ => None,
+        }
+    }
+
+    fn notification(&mut self, method: &str, params: Value) {
+        match method {
+            "session/update" => take(&self.scene, &params),
+            // Vendors' own: a sign of life.
+            _ => self.scene.lock().narrative.alive(),
+        }
+    }
+
+    fn narrative(&mut self, text: &str) {
+        self.scene.lock().narrative.printed(format!("{text}\n").as_bytes());
+    }
+
+    fn too_long(&mut self, bytes: usize) {
+        self.scene
+            .interrupt(Interruption::Broken(format!("the agent sent a line of {bytes} bytes, more than is read")));
+    }
+}
+
+fn describe(call: &Value, known: &ToolCall) -> String {
+    match (&known.command, call.get("title").and_then(Value::as_str)) {
+        (Some(command), _) => format!("`{command}`"),
+        (None, Some(title)) => format!("`{title}`"),
+        (None, None) => "a tool call".to_owned(),
+    }
+}
+
+/// The outcome that picks the first option of these kinds, the best kind first. Ids differ from agent to agent.
+fn choose(options: &[Value], kinds: &[&str]) -> Value {
+    let of_kind = |kind: &&str| options.iter().find(|option| option.get("kind").and_then(Value::as_str) == Some(*kind));
+    match kinds.iter().find_map(of_kind).and_then(|option| option.get("optionId")) {
+        Some(id) => json!({ "outcome": { "outcome": "selected", "optionId": id } }),
+        None => cancelled(),
+    }
+}
+
+fn cancelled() -> Value {
+    json!({ "outcome": { "outcome": "cancelled" } })
+}

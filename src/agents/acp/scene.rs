@@ -1,0 +1,155 @@
+//! What all sides of one conversation know of it.
+//!
+//! Short locks only: nothing waits while it holds the state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Errand;
+use super::usage::Spent;
+use crate::agents::narrative::Narrative;
+use crate::agents::policy::{Judgement, Policy, ToolCall};
+use crate::agents::profile::AgentProfile;
+use crate::domain::ids::Timestamp;
+use crate::ports::AgentSigns;
+
+/// The most tool calls that are remembered at once.
+const MOST_CALLS: usize = 1_000;
+/// The most refusals that the next prompt explains.
+const MOST_REFUSALS: usize = 10;
+
+/// Why the conversation is broken off from our side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Interruption {
+    /// A person has to answer something first.
+    Question(String),
+    /// The protocol is broken.
+    Broken(String),
+}
+
+/// The scene.
+pub(super) struct Scene {
+    pub(super) profile: AgentProfile,
+    pub(super) policy: Policy,
+    pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Cancelled when there is an interruption.
+    pub(super) interrupted: CancellationToken,
+    state: Mutex<State>,
+}
+
+/// What changes.
+pub(super) struct State {
+    pub(super) narrative: Narrative,
+    /// The session's id, once it is open.
+    pub(super) session: Option<String>,
+    /// Whether the turn has shown a message or a tool call.
+    pub(super) worked: bool,
+    /// Reasons that the agent has not been told.
+    pub(super) refused: Vec<String>,
+    /// What is known of tool calls that are open.
+    pub(super) calls: BTreeMap<String, ToolCall>,
+    /// The first interruption.
+    pub(super) interruption: Option<Interruption>,
+    /// We are on our way out: whatever is asked is cancelled.
+    pub(super) leaving: bool,
+    /// The cost of the session so far, in millionths of a US dollar.
+    pub(super) cost_micros: u64,
+    /// The last trouble with the model that the agent told us of.
+    pub(super) trouble: Option<String>,
+}
+
+impl Scene {
+    /// The scene of an errand.
+    pub(super) fn new(errand: &Errand, events: AgentSigns) -> Self {
+        let policy =
+            Policy::new(errand.worktree.clone(), errand.access.clone(), errand.rules.clone(), &errand.feedback);
+        let state = State {
+            narrative: Narrative::new(events),
+            session: None,
+            worked: false,
+            refused: Vec::new(),
+            calls: BTreeMap::new(),
+            interruption: None,
+            leaving: false,
+            cost_micros: 0,
+            trouble: None,
+        };
+        Self {
+            profile: errand.profile.clone(),
+            policy,
+            now: Arc::clone(&errand.now),
+            interrupted: CancellationToken::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's id, once it is open.
+    pub(super) fn session(&self) -> Option<String> {
+        self.lock().session.clone()
+    }
+
+    /// Breaks the conversation off; the first reason counts.
+    pub(super) fn interrupt(&self, why: Interruption) {
+        self.lock().interruption.get_or_insert(why);
+        self.interrupted.cancel();
+    }
+
+    /// Acts on a judgement: `Err` has what the agent is told.
+    pub(super) fn enforce(&self, act: &str, judgement: Judgement) -> Result<(), String> {
+        match judgement {
+            Judgement::Allow => Ok(()),
+            Judgement::Refuse { reason } => {
+                self.lock().narrative.note(&format!("[omk refused {act}: {reason}]"));
+                Err(reason)
+            }
+            Judgement::Ask { question } => {
+                self.lock().narrative.note(&format!("[omk asks about {act}: {question}]"));
+                self.interrupt(Interruption::Question(question));
+                Err("this waits for a person's answer".to_owned())
+            }
+        }
+    }
+
+    /// Adds what was used.
+    pub(super) fn account(&self, spent: Vec<Spent>) {
+        let mut state = self.lock();
+        for Spent { usage, id, model } in spent {
+            state.narrative.used(usage, id, model);
+        }
+    }
+}
+
+impl State {
+    /// Remembers what is known of a tool call; what is new about it wins.
+    pub(super) fn learn(&mut self, id: &str, call: ToolCall) {
+        if !self.calls.contains_key(id) && self.calls.len() >= MOST_CALLS {
+            return;
+        }
+        let known = self.calls.entry(id.to_owned()).or_default();
+        merge(known, call);
+    }
+
+    /// A refusal whose reason the protocol did not carry.
+    pub(super) fn owe_reason(&mut self, reason: String) {
+        if self.refused.len() < MOST_REFUSALS {
+            self.refused.push(reason);
+        }
+    }
+}
+
+/// Lays what is new about a call over what was known.
+pub(super) fn merge(known: &mut ToolCall, new: ToolCall) {
+    if !new.kind.is_empty() {
+        known.kind = new.kind;
+    }
+    known.command = new.command.or(known.command.take());
+    if !new.paths.is_empty() {
+        known.paths = new.paths;
+    }
+}

@@ -1,0 +1,171 @@
+//! What an agent notes in its own session files about what it used, read as it grows.
+//!
+//! Kimi Code writes `<home>/sessions/<directory>/<session>/agents/<agent>/wire.jsonl` and reports usage nowhere else:
+//! one record a model call, its subagents' too. The files are the agent's; what is not understood is passed over.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Errand;
+use super::scene::Scene;
+use super::usage::Spent;
+use crate::agents::profile::quirks::UsageSource;
+use crate::domain::budget::Usage;
+
+/// How often the files are looked at.
+const EVERY: Duration = Duration::from_secs(2);
+/// How much of one file is read at once, in bytes.
+const CHUNK: u64 = 8 << 20;
+
+/// The files of one session.
+#[derive(Debug)]
+pub(super) struct SessionFiles {
+    home: PathBuf,
+    /// How far each file has been read.
+    read: BTreeMap<PathBuf, u64>,
+}
+
+/// Reads the files every now and then, for as long as it is polled.
+pub(super) async fn follow(files: Option<&mut SessionFiles>, scene: &Scene) {
+    let Some(files) = files else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let spent = files.read(scene.session()).await;
+        scene.account(spent);
+    }
+}
+
+impl SessionFiles {
+    /// The files of an errand's agent, where that is how it reports.
+    pub(super) fn of(errand: &Errand) -> Option<Self> {
+        let home = errand.home.clone()?;
+        match errand.profile.quirks.usage_source {
+            UsageSource::KimiSessionFile => Some(Self { home, read: BTreeMap::new() }),
+            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota => None,
+        }
+    }
+
+    /// What has been added since the last time.
+    pub(super) async fn read(&mut self, session: Option<String>) -> Vec<Spent> {
+        let Some(session) = session.filter(|id| !id.is_empty() && !id.contains(['/', '\0']) && !id.starts_with('.'))
+        else {
+            return Vec::new();
+        };
+        let (home, mut read) = (self.home.clone(), self.read.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let spent = read_on(&home, &session, &mut read);
+            (spent, read)
+        });
+        match done.await {
+            Ok((spent, read)) => {
+                self.read = read;
+                spent
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+fn read_on(home: &Path, session: &str, read: &mut BTreeMap<PathBuf, u64>) -> Vec<Spent> {
+    let agents = children(&home.join("sessions")).into_iter().map(|dir| dir.join(session).join("agents"));
+    let files = agents.flat_map(|dir| children(&dir)).map(|agent| agent.join("wire.jsonl"));
+    let mut spent = Vec::new();
+    for file in files {
+        let from = read.entry(file.clone()).or_default();
+        // A file that is not there is read when it is.
+        let _not_yet = read_file(&file, from, &mut spent);
+    }
+    spent
+}
+
+fn children(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Reads whole lines from `from` on, and moves it behind them.
+fn read_file(path: &Path, from: &mut u64, spent: &mut Vec<Spent>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(*from))?;
+    let mut bytes = Vec::new();
+    file.take(CHUNK).read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
+    for line in bytes[..whole].split_inclusive(|&b| b == b'\n') {
+        let agent = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        spent.extend(record(line, &format!("{agent}:{from}")));
+        *from += line.len() as u64;
+    }
+    // A line that fills a whole chunk is no record of usage.
+    if whole == 0 && bytes.len() as u64 == CHUNK {
+        *from += CHUNK;
+    }
+    Ok(())
+}
+
+fn record(line: &[u8], id: &str) -> Option<Spent> {
+    const KIND: &[u8] = b"usage.record";
+    if !line.windows(KIND.len()).any(|window| window == KIND) {
+        return None;
+    }
+    let record: Value = serde_json::from_slice(line).ok()?;
+    // A session's sums repeat what its turns said.
+    let scope = record.get("usageScope").and_then(Value::as_str).unwrap_or("turn");
+    if record.get("type")?.as_str()? != "usage.record" || scope != "turn" {
+        return None;
+    }
+    let counts = record.get("usage").unwrap_or(&record);
+    let count = |name: &str| counts.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let cached_tokens = count("inputCacheRead");
+    let usage = Usage {
+        input_tokens: count("inputOther") + cached_tokens + count("inputCacheCreation"),
+        cached_tokens,
+        output_tokens: count("output"),
+        usd_micros: None,
+    };
+    let model = record.get("model").and_then(Value::as_str).map(str::to_owned);
+    Some(Spent { usage, id: Some(id.to_owned()), model })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(input: u64) -> String {
+        format!(
+            r#"{{"type":"usage.record","model":"k","usage":{{"inputOther":{input},"output":2,"inputCacheRead":3,"inputCacheCreation":4}}}}"#
+        )
+    }
+
+    #[test]
+    fn each_record_is_counted_once_as_the_files_grow() {
+        let home = tempfile::tempdir().expect("a directory");
+        let agent = |name: &str| home.path().join("sessions/wd_1/session_x/agents").join(name);
+        std::fs::create_dir_all(agent("main")).expect("a directory");
+        let wire = agent("main").join("wire.jsonl");
+        std::fs::write(&wire, format!("{{\"type\":\"other\"}}\n{}\nhalf", line(1))).expect("a file");
+        let mut read = BTreeMap::new();
+        let mut inputs = || -> Vec<(u64, Option<String>)> {
+            let spent = read_on(home.path(), "session_x", &mut read);
+            spent.into_iter().map(|one| (one.usage.input_tokens, one.id)).collect()
+        };
+        assert_eq!(inputs(), [(8, Some("main:17".to_owned()))]);
+        assert_eq!(inputs(), []);
+        std::fs::write(&wire, format!("{{\"type\":\"other\"}}\n{}\n{}\n", line(1), line(10))).expect("a file");
+        std::fs::create_dir_all(agent("sub")).expect("a directory");
+        std::fs::write(agent("sub").join("wire.jsonl"), format!("{}\n", line(20))).expect("a file");
+        assert_eq!(inputs().into_iter().map(|(input, _)| input).collect::<Vec<_>>(), [17, 27]);
+    }
+
+    #[test]
+    fn sums_of_a_session_are_not_counted_again() {
+        let sum = br#"{"type":"usage.record","usageScope":"session","usage":{"inputOther":5}}"#;
+        assert_eq!(record(sum, "x"), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs agents that are spoken to, each in the dialect of its profile's protocol.
+//!
+//! Owns how a task becomes an errand: the environment, the prompt, where the log and the raw lines are kept.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::acp::{self, Done, Errand};
+use super::cmd;
+use super::environment::AgentEnvironment;
+use super::host::{AgentHost, AgentSetup, end_of};
+use super::name::{AgentName, parse_agent_among};
+use super::profile::{AgentProfile, Protocol};
+use super::prompt::prompt;
+use crate::domain::access::AccessSet;
+use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
+use crate::domain::budget::Usage;
+use crate::domain::evidence::ArtifactRef;
+use crate::ports::{AgentSigns, Effect};
+use crate::process::drive::Limits;
+
+/// How long a mere handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// Between SIGTERM and SIGKILL after a mere handshake.
+const HANDSHAKE_GRACE: Duration = Duration::from_secs(2);
+
+/// The profile of an agent that is spoken to in a dialect of this room; `None` for all others.
+pub(super) fn profile_of(setup: &AgentSetup, agent: &str) -> Option<AgentProfile> {
+    let profile = match parse_agent_among(agent, &setup.settings.profiles).ok()? {
+        AgentName::Script | AgentName::Command(_) => return None,
+        AgentName::Acp(command) => AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd)),
+        AgentName::Profile(name) => setup.settings.profiles.find(&name)?.clone(),
+    };
+    match profile.protocol {
+        Protocol::Acp => Some(profile),
+        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire | Protocol::Cmd => None,
+    }
+}
+
+/// Works on a task to its end.
+pub(super) async fn run(
+    setup: &AgentSetup,
+    profile: AgentProfile,
+    task: &AgentTask,
+    events: AgentSigns,
+    stop: &CancellationToken,
+) -> AgentReport {
+    let started = Instant::now();
+    let done = match errand(setup, profile, task).await {
+        Ok(_) if stop.is_cancelled() => Err(AgentEnd::Stopped),
+        Ok(errand) => acp::run(errand, &setup.launcher, events, stop).await.map_err(end_of),
+        Err(end) => Err(end),
+    };
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match done {
+        Ok(Done { end, usage, log, frames, survivors }) => {
+            let attempt = task.attempt();
+            let _evidence = keep(setup, &format!("agent-runs/{attempt}.frames.jsonl"), frames).await;
+            let log = keep(setup, &format!("agent-runs/{attempt}.log"), log).await;
+            AgentReport { end, duration_ms, usage, log, survivors }
+        }
+        Err(end) => AgentReport { end, duration_ms, usage: Usage::default(), log: None, survivors: Vec::new() },
+    }
+}
+
+async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<ArtifactRef> {
+    match setup.artifacts.put(name, bytes).await {
+        Ok(kept) => Some(kept),
+        Err(fault) => {
+            tracing::warn!(name, %fault, "an agent's log is lost");
+            None
+        }
+    }
+}
+
+async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> Result<Errand, AgentEnd> {
+    let (asked, template) = (task.clone(), setup.settings.template.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let worktree = asked.worktree.canonicalize().unwrap_or_else(|_| asked.worktree.clone());
+        (prompt(&asked, template.as_deref()), worktree)
+    });
+    let failed = |detail: String| AgentEnd::Failed { detail };
+    let (text, worktree) = made.await.map_err(|error| failed(format!("its prompt cannot be made: {error}")))?;
+    // The template is the user's: no attempt can do better.
+    let text = text.map_err(|error| AgentEnd::Unavailable { detail: format!("failed to {error}") })?;
+    let ours = [
+        ("OMK_GOAL_ID", task.goal.as_str().to_owned()),
+        ("OMK_SLICE_ID", task.assignment.spec.id.as_str().to_owned()),
+        ("OMK_ATTEMPT", task.assignment.attempt.to_string()),
+    ];
+    Ok(Errand {
+        prompt: Some(text),
+        access: task.assignment.spec.access.clone(),
+        rules: setup.settings.rules.clone(),
+        feedback: task.assignment.feedback.clone(),
+        limits: Limits {
+            timeout: Duration::from_millis(task.timeout_ms),
+            grace: Duration::from_millis(task.grace_ms),
+            pulse: Duration::from_millis(task.pulse_ms),
+        },
+        lease: Duration::from_millis(task.lease_ms),
+        ..plain(setup, profile, worktree, &ours)
+    })
+}
+
+/// An errand that only opens a session.
+fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(&str, String)]) -> Errand {
+    let clock = Arc::clone(&setup.clock);
+    let env = environment(&setup.environment, &profile, ours);
+    Errand {
+        home: home(&setup.environment, &profile),
+        env,
+        prompt: None,
+        worktree,
+        access: AccessSet::default(),
+        rules: setup.settings.rules.clone(),
+        feedback: Vec::new(),
+        limits: Limits { timeout: HANDSHAKE, grace: HANDSHAKE_GRACE, pulse: HANDSHAKE },
+        lease: HANDSHAKE * 2,
+        now: Arc::new(move || clock.now()),
+        profile,
+    }
+}
+
+/// What an agent gets: the user's variables that it may see, what keeps it quiet unless the user says otherwise, what
+/// its profile sets, and ours.
+fn environment(user: &AgentEnvironment, profile: &AgentProfile, ours: &[(&str, String)]) -> Vec<(OsString, OsString)> {
+    let seen = user.allowing(&profile.allow);
+    let quirks = &profile.quirks;
+    let unset = quirks.quiet_env.iter().chain(&quirks.retry_env).filter(|(name, _)| seen.value(name).is_none());
+    let mut more: BTreeMap<String, OsString> = unset.map(|(name, value)| (name.clone(), value.into())).collect();
+    more.extend(profile.env.iter().map(|(name, value)| (name.clone(), value.into())));
+    if let (Some(variable), Some(model)) = (&profile.model_env, &profile.model) {
+        more.insert(variable.clone(), model.into());
+    }
+    if let Some((home, private)) = profile.home.as_ref().and_then(|home| Some((home, home.private.as_ref()?))) {
+        more.insert(home.variable.clone(), private.into());
+    }
+    more.extend(ours.iter().map(|(name, value)| ((*name).to_owned(), value.into())));
+    seen.with(more)
+}
+
+/// Where the agent keeps its sessions.
+fn home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf> {
+    let home = profile.home.as_ref()?;
+    let seen = user.allowing(&profile.allow);
+    let set = profile.env.get(&home.variable).map(PathBuf::from);
+    let usual = || Some(Path::new(seen.value("HOME")?).join(&home.usual));
+    home.private.clone().or(set).or_else(|| seen.value(&home.variable).map(PathBuf::from)).or_else(usual)
+}
+
+impl AgentHost {
+    /// Speaks to an agent and leaves again, spending nothing: `Err` has the cause and what mends it. `place` is the
+    /// directory that its session is opened in.
+    pub fn greet(&self, agent: &str, place: PathBuf) -> Effect<Result<(), String>> {
+        let setup = Arc::clone(&self.setup);
+        let agent = agent.to_owned();
+        Box::pin(async move {
+            let Some(profile) = profile_of(&setup, &agent) else {
+                return super::host::probe_among(&agent, &setup.cwd, &setup.environment, &setup.settings.profiles);
+            };
+            let errand = plain(&setup, profile, place, &[]);
+            let (events, _nobody_listens) = unbounded_channel();
+            let done = acp::run(errand, &setup.launcher, events, &CancellationToken::new()).await;
+            match done.map_or_else(end_of, |done| done.end) {
+                AgentEnd::Finished => Ok(()),
+                AgentEnd::Unavailable { detail } | AgentEnd::Failed { detail } | AgentEnd::Limited { detail, .. } => {
+                    Err(detail)
+                }
+                AgentEnd::TimedOut => Err(format!("agent {agent} did not open a session within {HANDSHAKE:?}")),
+                AgentEnd::Stopped | AgentEnd::Asked { .. } => Err(format!("agent {agent} did not open a session")),
+            }
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! A JSON-RPC 2.0 peer over lines of JSON, for every protocol that agents speak on their standard streams.
+//!
+//! Knows nothing of what is said. Bytes come in through `peer::Peer::feed`, lines go out through a channel, and what
+//! the other side asks is answered by a `serve::Dialect`. However the other side behaves, memory is bounded: by the
+//! longest line (`frames`), by the requests that are open at once (`serve`), and by what is recorded (`record`).
+
+mod frames;
+pub mod life;
+pub mod message;
+pub mod peer;
+mod record;
+pub mod redact;
+pub mod serve;

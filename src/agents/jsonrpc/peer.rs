@@ -1,0 +1,287 @@
+//! Our end of a conversation: what we ask and say, what we hear.
+//!
+//! Bytes of the other side go into `feed`, from wherever they come; our lines come out of `Outgoing`, for whoever
+//! writes them. What is heard comes out of the `Inbox` in the order in which it was said, answers included, so that
+//! whoever waits for an answer finds everything before it done (`serve` hands them on).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use thiserror::Error;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::frames::{Frame, Frames};
+use super::life::Life;
+use super::message::{Answer, Id, Message, RpcError, call, read, reply};
+use super::record::{Direction, Record};
+
+/// Which ids our requests get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdStyle {
+    /// `1`, `2`, …
+    #[default]
+    Number,
+    /// `"1"`, `"2"`, …: some peers read nothing else.
+    Text,
+}
+
+/// How a peer speaks and listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// Which ids its requests get.
+    pub ids: IdStyle,
+    /// The longest line that it reads, in bytes.
+    pub longest_line: usize,
+}
+
+impl Default for Manner {
+    /// Numbers; 64 MiB.
+    fn default() -> Self {
+        Self { ids: IdStyle::Number, longest_line: 64 << 20 }
+    }
+}
+
+/// Why a request has no result.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CallError {
+    /// The other side said no.
+    #[error(transparent)]
+    Refused(#[from] RpcError),
+    /// The other side is gone, or we have hung up.
+    #[error("the conversation ended without an answer")]
+    Closed,
+}
+
+/// Something that was heard.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// A request; it waits for [`Peer::answer`].
+    Request {
+        /// What our answer has to carry.
+        id: Id,
+        /// The method.
+        method: String,
+        /// Its parameters; `null` where there are none.
+        params: Value,
+    },
+    /// A notification.
+    Notification {
+        /// The method.
+        method: String,
+        /// Its parameters; `null` where there are none.
+        params: Value,
+    },
+    /// The answer to a request of ours; for [`Peer::settle`].
+    Answer {
+        /// Which one.
+        id: Id,
+        /// What it says.
+        answer: Answer,
+    },
+    /// A line that is no message.
+    Narrative {
+        /// Its beginning.
+        text: String,
+    },
+    /// A line that was longer than there may be, and is lost: whatever it was, the conversation has a hole.
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+}
+
+/// The most that is passed on of a line that is no message, in bytes.
+const NARRATIVE: usize = 4096;
+
+/// What is heard, in order; ends when the other side is gone.
+pub type Inbox = mpsc::UnboundedReceiver<Inbound>;
+/// Our lines, ends included; ends when we hang up.
+pub type Outgoing = mpsc::UnboundedReceiver<Vec<u8>>;
+
+/// Our end. Cheap to clone: all clones are the same end.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    frames: Frames,
+    line: Line,
+}
+
+/// All but the stream itself.
+#[derive(Debug)]
+struct Line {
+    ids: IdStyle,
+    next_id: u64,
+    waiting: HashMap<String, oneshot::Sender<Answer>>,
+    outgoing: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    inbox: Option<mpsc::UnboundedSender<Inbound>>,
+    life: Life,
+    record: Record,
+}
+
+/// A conversation that begins: our end, what is heard, what is to be written.
+pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
+    let (outgoing, lines) = mpsc::unbounded_channel();
+    let (inbox, heard) = mpsc::unbounded_channel();
+    let now = Instant::now();
+    let line = Line {
+        ids: manner.ids,
+        next_id: 1,
+        waiting: HashMap::new(),
+        outgoing: Some(outgoing),
+        inbox: Some(inbox),
+        life: Life::begin(now),
+        record: Record::begin(now),
+    };
+    let state = State { frames: Frames::new(manner.longest_line), line };
+    (Peer { state: Arc::new(Mutex::new(state)) }, heard, lines)
+}
+
+/// Writes our lines as they come, and closes `to` when we hang up. An other side that no longer reads is no error
+/// here: its end is noticed where it is read.
+pub async fn write(mut lines: Outgoing, mut to: impl AsyncWrite + Unpin) {
+    while let Some(line) = lines.recv().await {
+        if to.write_all(&line).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Peer {
+    /// Takes bytes of the other side, as they come.
+    pub fn feed(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        let State { frames, line } = &mut *state;
+        frames.push(bytes, &mut |frame| line.hear(frame));
+    }
+
+    /// The other side is gone: requests that are open fail, the inbox ends.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        let State { frames, line } = &mut *state;
+        frames.finish(&mut |frame| line.hear(frame));
+        line.inbox = None;
+        line.outgoing = None;
+        line.waiting.clear();
+    }
+
+    /// We have nothing more to say: `Outgoing` ends behind what has been said. The other side is still heard.
+    pub fn hang_up(&self) {
+        self.lock().line.outgoing = None;
+    }
+
+    /// Asks, and waits for the answer. The request is on its way when this returns; dropping the future forgets it.
+    pub fn ask(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, CallError>> + Send + use<> {
+        let answer = self.lock().line.ask(method, params);
+        async move {
+            match answer {
+                Some(answer) => Ok(answer.await.map_err(|_closed| CallError::Closed)??),
+                None => Err(CallError::Closed),
+            }
+        }
+    }
+
+    /// Says something that has no answer.
+    pub fn tell(&self, method: &str, params: &Value) {
+        self.lock().line.say(call(None, method, params));
+    }
+
+    /// Answers a request of the other side.
+    pub fn answer(&self, id: &Id, answer: &Answer) {
+        let mut state = self.lock();
+        state.line.life.ours_to_answer = state.line.life.ours_to_answer.saturating_sub(1);
+        state.line.say(reply(id, answer));
+    }
+
+    /// Hands an answer to whoever waits for it. Nobody does where the question was forgotten or never asked.
+    pub fn settle(&self, id: &Id, answer: Answer) {
+        let waiting = self.lock().line.waiting.remove(&id.key());
+        if let Some(waiting) = waiting {
+            let _forgotten = waiting.send(answer);
+        }
+    }
+
+    /// The life signs so far.
+    pub fn life(&self) -> Life {
+        let line = &self.lock().line;
+        Life { theirs_to_answer: line.waiting.len(), ..line.life }
+    }
+
+    /// The raw lines so far, redacted and bounded, as JSON lines; the record begins anew.
+    pub fn take_record(&self) -> Vec<u8> {
+        let fresh = Record::begin(Instant::now());
+        std::mem::replace(&mut self.lock().line.record, fresh).finish()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn hear(&mut self, frame: Frame<'_>) {
+        let now = Instant::now();
+        self.life.heard = now;
+        let inbound = match frame {
+            Frame::TooLong(bytes) => {
+                self.record.line(now, Direction::Narrative, format!("[a line of {bytes} bytes]").as_bytes());
+                Some(Inbound::TooLong { bytes })
+            }
+            Frame::Line(line) => {
+                let message = read(line);
+                let direction = if message.is_some() { Direction::In } else { Direction::Narrative };
+                self.record.line(now, direction, line);
+                self.sort(message, line)
+            }
+        };
+        if let (Some(inbound), Some(inbox)) = (inbound, &self.inbox) {
+            let _nobody_listens = inbox.send(inbound);
+        }
+    }
+
+    fn sort(&mut self, message: Option<Message>, line: &[u8]) -> Option<Inbound> {
+        match message {
+            Some(Message::Request { id, method, params }) => {
+                self.life.ours_to_answer += 1;
+                Some(Inbound::Request { id, method, params })
+            }
+            Some(Message::Notification { method, params }) => Some(Inbound::Notification { method, params }),
+            Some(Message::Response { id: Some(id), answer }) => Some(Inbound::Answer { id, answer }),
+            // That one of our lines was unreadable; which one nobody knows, and it is in the record.
+            Some(Message::Response { id: None, .. }) => None,
+            None => {
+                let text = String::from_utf8_lossy(&line[..line.len().min(NARRATIVE)]).into_owned();
+                Some(Inbound::Narrative { text })
+            }
+        }
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Option<oneshot::Receiver<Answer>> {
+        self.outgoing.as_ref()?;
+        let id = match self.ids {
+            IdStyle::Number => Id::Number(self.next_id.into()),
+            IdStyle::Text => Id::Text(self.next_id.to_string()),
+        };
+        self.next_id += 1;
+        let (waiting, answer) = oneshot::channel();
+        self.waiting.insert(id.key(), waiting);
+        self.say(call(Some(&id), method, params));
+        Some(answer)
+    }
+
+    fn say(&mut self, mut line: Vec<u8>) {
+        let now = Instant::now();
+        if let Some(outgoing) = &self.outgoing {
+            self.record.line(now, Direction::Out, &line);
+            line.push(b'\n');
+            let _nobody_writes = outgoing.send(line);
+            self.life.said = now;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The raw lines of a conversation as evidence: a JSON object a line, redacted, bounded.
+//!
+//! `{"t":<seconds>,"dir":"->" | "<-" | "narrative","msg":<the line>}`; of a long one `"cut":<bytes>` and its beginning.
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::redact::redact;
+use crate::process::output::Bounded;
+
+/// What is kept of one line, in bytes.
+const LONGEST: usize = 16 * 1024;
+/// What is kept of the beginning and of the end of a conversation, in bytes.
+const KEPT: usize = 1 << 20;
+
+/// Which way a line went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// To the agent.
+    Out,
+    /// From the agent.
+    In,
+    /// From the agent, and no message.
+    Narrative,
+}
+
+/// The record of one conversation.
+#[derive(Debug)]
+pub(super) struct Record {
+    since: Instant,
+    kept: Bounded,
+}
+
+impl Record {
+    /// An empty record that begins now.
+    pub(super) fn begin(now: Instant) -> Self {
+        Self { since: now, kept: Bounded::new(KEPT, KEPT) }
+    }
+
+    /// Adds a line.
+    pub(super) fn line(&mut self, now: Instant, direction: Direction, line: &[u8]) {
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
+        let dir = match direction {
+            Direction::Out => "->",
+            Direction::In => "<-",
+            Direction::Narrative => "narrative",
+        };
+        let message = match direction {
+            Direction::Out | Direction::In if line.len() <= LONGEST => whole(line),
+            Direction::Out | Direction::In | Direction::Narrative => cut(line),
+        };
+        self.kept.push(format!("{{\"t\":{seconds:.3},\"dir\":\"{dir}\",{message}}}\n").as_bytes());
+    }
+
+    /// What was kept.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.kept.finish()
+    }
+}
+
+fn whole(line: &[u8]) -> String {
+    match std::str::from_utf8(line) {
+        Ok(text) => format!("\"msg\":{}", redact(text)),
+        Err(_) => cut(line),
+    }
+}
+
+fn cut(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(LONGEST)]);
+    let message = Value::String(redact(&text));
+    match line.len() > LONGEST {
+        true => format!("\"cut\":{},\"msg\":{message}", json!(line.len())),
+        false => format!("\"msg\":{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_kept_as_json_without_secrets_and_long_ones_cut() {
+        let now = Instant::now();
+        let mut record = Record::begin(now);
+        record.line(now, Direction::Out, br#"{"id":1,"params":{"token":"abcdefgh"}}"#);
+        record.line(now, Direction::Narrative, b"hello \"there\"");
+        record.line(now, Direction::In, &[b'x'; LONGEST + 1]);
+        let text = String::from_utf8(record.finish()).expect("text");
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines[0], json!({"t": 0.0, "dir": "->", "msg": {"id": 1, "params": {"token": "[redacted]"}}}));
+        assert_eq!(lines[1], json!({"t": 0.0, "dir": "narrative", "msg": "hello \"there\""}));
+        assert_eq!((&lines[2]["cut"], lines[2]["msg"].as_str().map(str::len)), (&json!(LONGEST + 1), Some(LONGEST)));
+    }
+}

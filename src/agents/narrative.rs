@@ -1,0 +1,182 @@
+//! What is heard of an agent in a conversation: signs for whoever watches, a log for people, the sum of its usage.
+//!
+//! Nothing here is evidence. Pieces of speech become whole lines, text of the agent is made harmless, and however
+//! much it says memory is bounded.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::jsonrpc::redact::redact;
+use crate::domain::agent::{AgentEvent, AgentSign};
+use crate::domain::budget::Usage;
+use crate::domain::ids::Timestamp;
+use crate::domain::metering::Reports;
+use crate::domain::vitals::Vitals;
+use crate::ports::AgentSigns;
+use crate::process::output::Bounded;
+use crate::process::sanitise::{one_line, sanitise, tail_lines};
+
+/// The most events of one run that are passed on; the log has the rest.
+const MOST_EVENTS: usize = 10_000;
+/// Speech without the end of a line is passed on from here, in bytes.
+const LONGEST_SPEECH: usize = 2_000;
+/// How much of what an agent said last is quoted, in bytes.
+const EXCERPT: usize = 4_096;
+/// The most tool calls that are open at once.
+const MOST_TOOLS: usize = 1_000;
+/// How often it is said at most that there was any output.
+const SIGN: Duration = Duration::from_millis(250);
+
+/// The listening side of a conversation.
+pub(super) struct Narrative {
+    events: AgentSigns,
+    log: Bounded,
+    last_words: Bounded,
+    speech: String,
+    tools: BTreeMap<String, String>,
+    usage: Reports,
+    passed_on: usize,
+    signed: Option<Instant>,
+}
+
+impl Narrative {
+    /// Begins to listen; signs go to `events` as they come.
+    pub(super) fn new(events: AgentSigns) -> Self {
+        Self {
+            events,
+            log: Bounded::default(),
+            last_words: Bounded::new(0, EXCERPT),
+            speech: String::new(),
+            tools: BTreeMap::new(),
+            usage: Reports::default(),
+            passed_on: 0,
+            signed: None,
+        }
+    }
+
+    /// It gave a sign of life, whatever it was.
+    pub(super) fn alive(&mut self) {
+        let now = Instant::now();
+        if self.signed.is_none_or(|last| now.saturating_duration_since(last) >= SIGN) {
+            self.signed = Some(now);
+            let _nobody_listens = self.events.send(AgentSign::Output);
+        }
+    }
+
+    /// Its keeper looked at its processes.
+    pub(super) fn vitals(&self, vitals: Vitals) {
+        let _nobody_listens = self.events.send(AgentSign::Vitals(vitals));
+    }
+
+    /// It says something, piece by piece; what ends a line is passed on.
+    pub(super) fn speech(&mut self, piece: &str) {
+        self.speech.push_str(piece);
+        let whole = match self.speech.rfind('\n') {
+            Some(end) => end + 1,
+            None if self.speech.len() >= LONGEST_SPEECH => self.speech.len(),
+            None => return,
+        };
+        let rest = self.speech.split_off(whole);
+        let text = std::mem::replace(&mut self.speech, rest);
+        self.message(&text);
+    }
+
+    /// It has ended what it was saying.
+    pub(super) fn pause(&mut self) {
+        let text = std::mem::take(&mut self.speech);
+        self.message(&text);
+    }
+
+    fn message(&mut self, text: &str) {
+        let text = redact(sanitise(text.as_bytes()).trim());
+        if !text.is_empty() {
+            self.write(&text);
+            self.last_words.push(text.as_bytes());
+            self.last_words.push(b"\n");
+            self.pass_on(AgentEvent::Message { text });
+        }
+    }
+
+    /// A tool call begins, or what it does is known better.
+    pub(super) fn tool(&mut self, id: &str, title: &str) {
+        self.pause();
+        let title = redact(&one_line(title.as_bytes()));
+        let known = self.tools.get(id);
+        if known == Some(&title) || (known.is_none() && self.tools.len() >= MOST_TOOLS) {
+            return;
+        }
+        self.tools.insert(id.to_owned(), title.clone());
+        self.write(&format!("[{title}]"));
+        self.pass_on(AgentEvent::Tool { id: id.to_owned(), title, done: false });
+    }
+
+    /// A tool call has ended.
+    pub(super) fn tool_ended(&mut self, id: &str, how: &str) {
+        if let Some(title) = self.tools.remove(id) {
+            self.write(&format!("[{title}: {how}]"));
+            self.pass_on(AgentEvent::Tool { id: id.to_owned(), title, done: true });
+        }
+    }
+
+    /// It used something; adds to what it used before.
+    pub(super) fn used(&mut self, usage: Usage, id: Option<String>, model: Option<String>) {
+        if usage != Usage::default() {
+            self.usage.take(id.as_deref(), &usage);
+            self.pass_on(AgentEvent::Usage { usage, id, model });
+        }
+    }
+
+    /// Its provider takes no requests for now.
+    pub(super) fn limited(&mut self, provider: Option<String>, until: Option<Timestamp>, detail: &str) {
+        let detail = redact(&one_line(detail.as_bytes()));
+        self.write(&format!("[limited: {detail}]"));
+        self.pass_on(AgentEvent::Limited { provider, until, detail });
+    }
+
+    /// Something for the log alone.
+    pub(super) fn note(&mut self, text: &str) {
+        self.pause();
+        self.write(&redact(&sanitise(text.as_bytes())));
+    }
+
+    /// It printed something outside of the protocol.
+    pub(super) fn printed(&mut self, bytes: &[u8]) {
+        self.alive();
+        self.log.push(redact(&sanitise(bytes)).as_bytes());
+        self.last_words.push(bytes);
+    }
+
+    /// What it has used so far.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage.total()
+    }
+
+    /// What it said last, as an excerpt.
+    pub(super) fn last_words(&mut self) -> String {
+        let kept = std::mem::replace(&mut self.last_words, Bounded::new(0, EXCERPT));
+        let text = redact(&sanitise(&kept.finish()));
+        let text = text.lines().filter(|line| !line.starts_with("[...")).collect::<Vec<_>>().join("\n");
+        tail_lines(text.trim(), EXCERPT).to_owned()
+    }
+
+    /// The log.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
+        self.pause();
+        std::mem::take(&mut self.log).finish()
+    }
+
+    fn write(&mut self, text: &str) {
+        self.log.push(text.as_bytes());
+        self.log.push(b"\n");
+    }
+
+    fn pass_on(&mut self, event: AgentEvent) {
+        // Usage is money: it is never left out.
+        if self.passed_on < MOST_EVENTS || matches!(event, AgentEvent::Usage { .. }) {
+            self.passed_on += 1;
+            let _nobody_listens = self.events.send(AgentSign::Event(event));
+        }
+    }
+}

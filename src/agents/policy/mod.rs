@@ -1,0 +1,326 @@
+//! What an agent may do before it is done, as far as its protocol lets us see it: pure.
+//!
+//! Judges single acts (a write, a command, a tool call) against the slice's write set and the user's rules. It keeps
+//! honest agents on the path and tells them why; it is no containment. What it cannot see is found when the worktree
+//! is captured. Reasons are written for the model that reads them.
+
+mod command;
+mod path;
+mod shell;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::access::{AccessSet, PathPattern};
+use crate::domain::task::{Feedback, FeedbackKind};
+
+use self::path::{Place, place};
+
+/// What is said about an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Go on.
+    Allow,
+    /// No.
+    Refuse {
+        /// Why, and what to do instead; for the model.
+        reason: String,
+    },
+    /// A person decides.
+    Ask {
+        /// What to ask.
+        question: String,
+    },
+}
+
+impl Judgement {
+    fn severity(&self) -> u8 {
+        match self {
+            Self::Allow => 0,
+            Self::Ask { .. } => 1,
+            Self::Refuse { .. } => 2,
+        }
+    }
+
+    /// The stricter of two; the first of equals.
+    #[must_use]
+    fn and(self, other: Self) -> Self {
+        if other.severity() > self.severity() { other } else { self }
+    }
+}
+
+/// What happens to a command that no rule names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// It runs.
+    #[default]
+    Allow,
+    /// It does not.
+    Refuse,
+    /// A person decides.
+    Ask,
+}
+
+/// What happens to a question that nobody will answer soon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unattended {
+    /// The slice waits for the answer.
+    #[default]
+    Wait,
+    /// The act is refused, and the agent finds another way.
+    Refuse,
+}
+
+/// Which commands agents may run. A rule is the first words of a command, `git push`; options in between do not
+/// count unless the rule has some. Of several rules the strictest holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommandRules {
+    /// Never.
+    pub denied: Vec<String>,
+    /// Only if a person says so.
+    pub asked: Vec<String>,
+    /// Always, where no other rule holds.
+    pub allowed: Vec<String>,
+    /// What holds for the others.
+    pub otherwise: Otherwise,
+    /// What becomes of questions.
+    pub unattended: Unattended,
+}
+
+impl Default for CommandRules {
+    /// Denies what acts on the world outside of the worktree; allows the rest.
+    fn default() -> Self {
+        let denied = [
+            "sudo",
+            "doas",
+            "su",
+            "git push",
+            "gh pr",
+            "gh release",
+            "glab mr",
+            "cargo publish",
+            "npm publish",
+            "yarn publish",
+            "pnpm publish",
+            "twine upload",
+            "docker push",
+            "shutdown",
+            "reboot",
+        ];
+        Self {
+            denied: denied.map(str::to_owned).to_vec(),
+            asked: Vec::new(),
+            allowed: Vec::new(),
+            otherwise: Otherwise::Allow,
+            unattended: Unattended::Wait,
+        }
+    }
+}
+
+/// A tool call, as far as a protocol shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// What sort of call: `edit`, `execute`, `read`, …; empty where unknown.
+    pub kind: String,
+    /// The command line that it runs.
+    pub command: Option<String>,
+    /// The paths that it touches, absolute or relative to the worktree, symbolic links resolved by the caller.
+    pub paths: Vec<PathBuf>,
+}
+
+/// What one slice's agent may do.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    worktree: PathBuf,
+    access: AccessSet,
+    rules: CommandRules,
+    granted: Vec<String>,
+}
+
+impl Policy {
+    /// The policy of an attempt in `worktree`, an absolute path without symbolic links. What the operator has
+    /// answered before (`allow <words>`) is granted.
+    pub fn new(worktree: PathBuf, access: AccessSet, rules: CommandRules, feedback: &[Feedback]) -> Self {
+        let answers =
+            feedback.iter().filter(|one| one.kind == FeedbackKind::Operator).flat_map(|one| one.detail.lines());
+        let granted =
+            answers.filter_map(|line| line.trim().strip_prefix("allow ")).map(|words| words.trim().to_owned());
+        Self { worktree, access, rules, granted: granted.collect() }
+    }
+
+    /// Whether a file may be written, created or removed.
+    pub fn write(&self, path: &Path) -> Judgement {
+        match place(&self.worktree, path) {
+            Place::Inside(path) if self.access.permits_change(&path) => Judgement::Allow,
+            Place::Inside(path) => refuse(format!(
+                "{path} is outside of this slice's write set ({}). Make the change within it, or leave it and say so.",
+                self.write_set()
+            )),
+            Place::Git => refuse(
+                "version control is not yours to change: leave .git alone and do not commit; your edits are captured \
+                 as they are in the worktree."
+                    .to_owned(),
+            ),
+            Place::Outside => refuse(format!(
+                "{} is outside of the worktree {}. Write only within it.",
+                path.display(),
+                self.worktree.display()
+            )),
+        }
+    }
+
+    /// Whether a file may be read through us. Other ways to read are not ours to judge.
+    pub fn read(&self, path: &Path) -> Judgement {
+        match place(&self.worktree, path) {
+            Place::Inside(_) | Place::Git => Judgement::Allow,
+            Place::Outside => refuse(format!(
+                "{} is outside of the worktree {}; files elsewhere are not served, read them with a command.",
+                path.display(),
+                self.worktree.display()
+            )),
+        }
+    }
+
+    /// Whether a command line may run.
+    pub fn command(&self, line: &str) -> Judgement {
+        let judged = command::judge(line, &self.rules, &self.granted, &|target| self.redirect(target));
+        match (judged, self.rules.unattended) {
+            (Judgement::Ask { question }, Unattended::Refuse) => refuse(format!(
+                "only a person may allow this, and nobody is there: {question} Do it another way, or leave it and say so."
+            )),
+            (judged, Unattended::Wait | Unattended::Refuse) => judged,
+        }
+    }
+
+    /// Whether a tool call may go on.
+    pub fn tool(&self, call: &ToolCall) -> Judgement {
+        if let Some(line) = &call.command {
+            return self.command(line);
+        }
+        let judge: &dyn Fn(&PathBuf) -> Judgement = match call.kind.as_str() {
+            "read" | "search" | "think" | "fetch" | "switch_mode" => &|_| Judgement::Allow,
+            _ => &|path| self.write(path),
+        };
+        call.paths.iter().map(judge).fold(Judgement::Allow, Judgement::and)
+    }
+
+    /// A command's output goes to a file. Within the worktree the capture judges what is left there.
+    fn redirect(&self, target: &str) -> Judgement {
+        if target.is_empty() || target.contains(['$', '`', '*']) {
+            return Judgement::Allow;
+        }
+        let scratch = ["/tmp", "/var/tmp", "/dev"].iter().any(|dir| Path::new(target).starts_with(dir));
+        match place(&self.worktree, Path::new(target)) {
+            Place::Outside if scratch && !target.contains("..") => Judgement::Allow,
+            Place::Inside(_) => Judgement::Allow,
+            Place::Git | Place::Outside => self.write(Path::new(target)),
+        }
+    }
+
+    fn write_set(&self) -> String {
+        let names = |patterns: &[PathPattern]| patterns.iter().map(PathPattern::as_str).collect::<Vec<_>>().join(", ");
+        match (self.access.writes.is_empty(), self.access.merges.is_empty()) {
+            (true, true) => "nothing".to_owned(),
+            (false, true) => names(&self.access.writes),
+            (true, false) => names(&self.access.merges),
+            (false, false) => format!("{}, {}", names(&self.access.writes), names(&self.access.merges)),
+        }
+    }
+}
+
+fn refuse(reason: String) -> Judgement {
+    Judgement::Refuse { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(rules: CommandRules, answers: &str) -> Policy {
+        let pattern = |text: &str| PathPattern::parse(text).expect("a pattern");
+        let access = AccessSet { reads: vec![], writes: vec![pattern("src/parser")], merges: vec![pattern("*.md")] };
+        let answer = Feedback {
+            kind: FeedbackKind::Operator,
+            summary: String::new(),
+            detail: answers.into(),
+            paths: Vec::new(),
+        };
+        Policy::new("/w/t".into(), access, rules, &[answer])
+    }
+
+    fn reason(judgement: Judgement) -> String {
+        match judgement {
+            Judgement::Refuse { reason } => reason,
+            Judgement::Allow | Judgement::Ask { .. } => panic!("{judgement:?}"),
+        }
+    }
+
+    #[test]
+    fn writes_are_held_to_the_write_set_and_the_reason_names_it() {
+        let policy = policy(CommandRules::default(), "");
+        for path in ["/w/t/src/parser/mod.rs", "src/parser", "/w/t/./src/x/../parser/a", "NOTES.md"] {
+            assert_eq!(policy.write(Path::new(path)), Judgement::Allow, "{path}");
+        }
+        assert_eq!(
+            reason(policy.write(Path::new("/w/t/src/parser2"))),
+            "src/parser2 is outside of this slice's write set (src/parser, *.md). Make the change within it, or leave \
+             it and say so."
+        );
+        for path in ["/w/t/../x", "../../etc/passwd", "/w/t2/src/parser", "/etc/passwd", "src/parser/../../../x"] {
+            assert!(reason(policy.write(Path::new(path))).contains("outside of the worktree"), "{path}");
+        }
+        for path in [".git", "/w/t/.git/config", "src/parser/.GIT/x"] {
+            assert!(reason(policy.write(Path::new(path))).contains("leave .git alone"), "{path}");
+        }
+    }
+
+    #[test]
+    fn files_outside_of_the_worktree_are_not_served() {
+        let policy = policy(CommandRules::default(), "");
+        assert_eq!(policy.read(Path::new("/w/t/.git")), Judgement::Allow);
+        assert_eq!(policy.read(Path::new("/w/t/Cargo.toml")), Judgement::Allow);
+        assert!(reason(policy.read(Path::new("/root/.ssh/id"))).contains("not served"));
+    }
+
+    #[test]
+    fn a_tool_call_is_judged_by_its_command_else_by_its_paths() {
+        let policy = policy(CommandRules::default(), "");
+        let call = |kind: &str, command: Option<&str>, path: &str| ToolCall {
+            kind: kind.into(),
+            command: command.map(str::to_owned),
+            paths: vec![path.into()],
+        };
+        assert_eq!(policy.tool(&call("execute", Some("make"), "/etc/x")), Judgement::Allow);
+        assert!(reason(policy.tool(&call("execute", Some("git push"), "src/parser"))).contains("git push"));
+        assert_eq!(policy.tool(&call("read", None, "/etc/x")), Judgement::Allow);
+        assert_eq!(policy.tool(&call("edit", None, "src/parser/x")), Judgement::Allow);
+        assert!(reason(policy.tool(&call("other", None, "/etc/x"))).contains("outside of the worktree"));
+        assert_eq!(policy.tool(&ToolCall::default()), Judgement::Allow);
+    }
+
+    #[test]
+    fn output_into_files_elsewhere_is_refused() {
+        let policy = policy(CommandRules::default(), "");
+        for line in ["make > log", "make > /dev/null 2>&1", "make &> /tmp/x", "make > $LOG", "echo '> /etc/x'"] {
+            assert_eq!(policy.command(line), Judgement::Allow, "{line}");
+        }
+        for line in ["echo bad > /x", "echo x >> ~/.bashrc", "echo x>.git/config", "echo > /tmp/../etc/x"] {
+            assert!(matches!(policy.command(line), Judgement::Refuse { .. }), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_question_waits_is_refused_or_was_answered() {
+        let asked = CommandRules { asked: vec!["docker run".into()], ..CommandRules::default() };
+        let question =
+            "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
+        assert_eq!(policy(asked.clone(), "no").command("docker run x"), Judgement::Ask { question: question.into() });
+        assert_eq!(policy(asked.clone(), "allow docker run").command("docker run x"), Judgement::Allow);
+        let alone = CommandRules { unattended: Unattended::Refuse, ..asked };
+        assert!(reason(policy(alone, "").command("docker run x")).contains("nobody is there"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The agents that come with `omk`, as they were measured; docs/agents.md has the versions and the table.
+
+use std::collections::BTreeMap;
+
+use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageScope, UsageSource};
+use super::{AgentProfile, Home, Protocol};
+
+/// All of them, the one with the best control first.
+pub(super) fn all() -> Vec<AgentProfile> {
+    vec![kimi(), claude(), codex(), opencode(), gemini()]
+}
+
+fn table(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn home(variable: &str, usual: &str) -> Option<Home> {
+    Some(Home { variable: variable.to_owned(), usual: usual.into(), private: None })
+}
+
+/// Kimi Code 2.x: whatever it writes and runs, its subagents' too, comes to us, in every mode.
+fn kimi() -> AgentProfile {
+    AgentProfile {
+        name: "kimi".to_owned(),
+        protocol: Protocol::Acp,
+        command: words(&["kimi", "acp"]),
+        allow: words(&["KIMI_*", "MOONSHOT_API_KEY"]),
+        home: home("KIMI_CODE_HOME", ".kimi-code"),
+        model_env: text("KIMI_MODEL_NAME"),
+        provider: text("moonshot"),
+        install: text("npm install -g @moonshot-ai/kimi-code"),
+        login: text("kimi login"),
+        quirks: Quirks {
+            decided_by_requests: true,
+            usage_source: UsageSource::KimiSessionFile,
+            resume: Resume::Resume,
+            quiet_env: table(&[("KIMI_DISABLE_TELEMETRY", "1"), ("KIMI_CODE_NO_AUTO_UPDATE", "1")]),
+            retry_env: table(&[("KIMI_LOOP_MAX_ATTEMPTS_PER_STEP", "4")]),
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Claude Code through its adapter: asks before every write and command, and never uses our files or terminals.
+fn claude() -> AgentProfile {
+    AgentProfile {
+        name: "claude".to_owned(),
+        protocol: Protocol::Acp,
+        command: words(&["claude-agent-acp"]),
+        allow: words(&["ANTHROPIC_*", "CLAUDE_*"]),
+        home: home("CLAUDE_CONFIG_DIR", ".claude"),
+        model_env: text("ANTHROPIC_MODEL"),
+        provider: text("anthropic"),
+        install: text("npm install -g @agentclientprotocol/claude-agent-acp"),
+        login: text("claude /login"),
+        quirks: Quirks {
+            fs_read_cap: false,
+            fs_write_cap: false,
+            terminal_cap: false,
+            mode_id: text("default"),
+            busy_prompt: BusyPrompt::Inject,
+            steer: Steer::Method("_session/steering".to_owned()),
+            usage_source: UsageSource::Quota,
+            resume: Resume::Resume,
+            quiet_env: table(&[
+                ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+                ("DISABLE_AUTOUPDATER", "1"),
+                ("DISABLE_TELEMETRY", "1"),
+            ]),
+            retry_env: table(&[("CLAUDE_CODE_MAX_RETRIES", "4")]),
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Codex through its adapter: its own sandbox holds it to the worktree; a refused escalation ends its turn.
+fn codex() -> AgentProfile {
+    AgentProfile {
+        name: "codex".to_owned(),
+        protocol: Protocol::Acp,
+        command: words(&["codex-acp"]),
+        allow: words(&["OPENAI_*", "CODEX_*"]),
+        home: home("CODEX_HOME", ".codex"),
+        provider: text("openai"),
+        install: text("npm install -g @agentclientprotocol/codex-acp"),
+        login: text("codex login"),
+        quirks: Quirks {
+            fs_read_cap: false,
+            fs_write_cap: false,
+            terminal_cap: false,
+            // Its default mode asks a model instead of us.
+            mode_id: text("workspace-write"),
+            reject_ends_turn: true,
+            busy_prompt: BusyPrompt::Queue,
+            steer: Steer::Method("_session/steering".to_owned()),
+            usage_source: UsageSource::Quota,
+            resume: Resume::Resume,
+            quiet_env: table(&[("CODEX_CONFIG", r#"{"features":{"plugins":false,"apps":false}}"#)]),
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// OpenCode: asks where its configuration says so; writes files itself even where we refuse to.
+fn opencode() -> AgentProfile {
+    AgentProfile {
+        name: "opencode".to_owned(),
+        protocol: Protocol::Acp,
+        command: words(&["opencode", "acp"]),
+        allow: words(&["OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"]),
+        env: table(&[(
+            "OPENCODE_PERMISSION",
+            r#"{"edit":"ask","bash":"ask","external_directory":"ask","webfetch":"deny"}"#,
+        )]),
+        install: text("npm install -g opencode-ai"),
+        login: text("opencode auth login"),
+        quirks: Quirks {
+            fs_read_cap: false,
+            fs_write_cap: false,
+            terminal_cap: false,
+            reject_ends_turn: true,
+            busy_prompt: BusyPrompt::Inject,
+            steer: Steer::Prompt,
+            usage_source: UsageSource::TurnUsage,
+            usage_scope: UsageScope::LastCall,
+            resume: Resume::Resume,
+            quiet_env: table(&[
+                ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+                ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+                ("OPENCODE_PURE", "1"),
+            ]),
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Gemini CLI: writes through us, but cannot create a file when it also reads through us.
+fn gemini() -> AgentProfile {
+    AgentProfile {
+        name: "gemini".to_owned(),
+        protocol: Protocol::Acp,
+        command: words(&["gemini", "--acp"]),
+        allow: words(&["GEMINI_*", "GOOGLE_*"]),
+        env: table(&[("GEMINI_CLI_NO_RELAUNCH", "1"), ("GEMINI_CLI_TRUST_WORKSPACE", "true")]),
+        model_env: text("GEMINI_MODEL"),
+        provider: text("google"),
+        install: text("npm install -g @google/gemini-cli"),
+        login: text("gemini"),
+        quirks: Quirks {
+            fs_read_cap: false,
+            terminal_cap: false,
+            busy_prompt: BusyPrompt::Abort,
+            usage_source: UsageSource::Quota,
+            cache_within_input: true,
+            resume: Resume::Load,
+            stdin_eof_stops: false,
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}

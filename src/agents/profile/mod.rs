@@ -1,0 +1,224 @@
+//! What an agent is, as data: its program, its environment, how it differs from others.
+//!
+//! Adapters read profiles and never an agent's name: what differs between agents of one protocol is a quirk, not a
+//! code path. Whoever configures an agent starts from another one (`like`) and overrides what differs.
+
+mod builtin;
+pub mod quirks;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use self::quirks::Quirks;
+
+/// What an agent speaks on its standard streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Agent Client Protocol, version 1.
+    #[default]
+    Acp,
+    /// Claude Code, `stream-json` both ways.
+    ClaudeStreamJson,
+    /// Codex, `exec --json`.
+    CodexExec,
+    /// Kimi Wire.
+    KimiWire,
+    /// The protocol of `cmd:` agents.
+    Cmd,
+}
+
+/// Where an agent keeps its sessions, settings and login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Home {
+    /// The variable that moves it.
+    pub variable: String,
+    /// Where it is without that, relative to `$HOME`.
+    pub usual: PathBuf,
+    /// A private one, absolute; `None` keeps the user's, with the user's login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<PathBuf>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentProfile {
+    /// What `--agent` takes.
+    pub name: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// The program and its arguments; the program is looked up in `PATH`.
+    pub command: Vec<String>,
+    /// Variables that are set for it, whatever the user has set.
+    pub env: BTreeMap<String, String>,
+    /// Variables of the user's that it gets besides those of every agent; `NAME*` stands for all that begin so.
+    pub allow: Vec<String>,
+    /// Where it keeps its state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<Home>,
+    /// The model, in its own words; `None` leaves it to its settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The variable that names the model to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_env: Option<String>,
+    /// Who serves its model: limits of one provider hold for all agents that use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The command that installs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub install: Option<String>,
+    /// What mends a missing login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// How it differs.
+    pub quirks: Quirks,
+}
+
+/// A profile that cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("agent `{name}` cannot be used as configured: {problem}")]
+pub struct BadProfile {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl AgentProfile {
+    /// The profile of `acp:<command>`: nothing is known about the program but what it speaks.
+    pub fn plain_acp(command: &str) -> Self {
+        Self {
+            name: format!("acp:{command}"),
+            command: vec!["sh".to_owned(), "-c".to_owned(), command.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// What mends that it cannot be used: its login, or its installation.
+    pub fn mend(&self) -> String {
+        match (&self.login, &self.install) {
+            (Some(login), Some(install)) => format!("log in with `{login}`, or install it with `{install}`"),
+            (Some(login), None) => format!("log in with `{login}`"),
+            (None, Some(install)) => format!("install it with `{install}`"),
+            (None, None) => format!("try `{}` by hand", self.command.join(" ")),
+        }
+    }
+}
+
+/// All agents that have a profile, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profiles {
+    all: Vec<AgentProfile>,
+}
+
+impl Default for Profiles {
+    /// The built-in ones.
+    fn default() -> Self {
+        Self { all: builtin::all() }
+    }
+}
+
+impl Profiles {
+    /// The profile of that name.
+    pub fn find(&self, name: &str) -> Option<&AgentProfile> {
+        self.all.iter().find(|profile| profile.name == name)
+    }
+
+    /// All names, the preferred first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|profile| profile.name.as_str())
+    }
+
+    /// Adds or replaces an agent. `entry` is a table of [`AgentProfile`]'s fields; what it leaves out comes from the
+    /// agent that its `like` names, else from the one that it replaces, else from the defaults.
+    pub fn configure(&mut self, name: &str, entry: Value) -> Result<(), BadProfile> {
+        let bad = |problem: String| BadProfile { name: name.escape_debug().to_string(), problem };
+        let Value::Object(mut entry) = entry else { return Err(bad("it is no table".to_owned())) };
+        let base = match entry.remove("like") {
+            Some(Value::String(like)) => {
+                Some(self.find(&like).ok_or_else(|| bad(format!("there is no agent `{like}` to be like")))?)
+            }
+            Some(_) => return Err(bad("`like` is no name".to_owned())),
+            None => self.find(name),
+        };
+        let base = base.cloned().unwrap_or_default();
+        let mut whole = serde_json::to_value(&base).map_err(|error| bad(error.to_string()))?;
+        overlay(&mut whole, Value::Object(entry));
+        let mut profile: AgentProfile = serde_json::from_value(whole).map_err(|error| bad(error.to_string()))?;
+        name.clone_into(&mut profile.name);
+        check(&profile).map_err(bad)?;
+        self.all.retain(|other| other.name != name);
+        self.all.push(profile);
+        Ok(())
+    }
+}
+
+fn check(profile: &AgentProfile) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if profile.name.is_empty() || !profile.name.chars().all(plain) || profile.name == "script" {
+        return Err("its name must be letters, digits, `-`, `_` or `.`, and not `script`".to_owned());
+    }
+    if profile.command.first().is_none_or(|program| program.trim().is_empty()) {
+        return Err("it has no `command`".to_owned());
+    }
+    match profile.home.as_ref().and_then(|home| home.private.as_ref()) {
+        Some(private) if !private.is_absolute() => Err(format!("its home {} is not absolute", private.display())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Lays `over` on `base`: tables are merged, everything else is replaced.
+fn overlay(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (name, value) in over {
+                overlay(base.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_of_the_users_is_like_another_but_for_what_it_says() {
+        let mut profiles = Profiles::default();
+        let kimi = profiles.find("kimi").expect("a built-in one").clone();
+        let entry = json!({"like": "kimi", "model": "k2", "env": {"A": "b"}, "quirks": {"handshake_ms": 5}});
+        profiles.configure("mine", entry).expect("a profile");
+        let mut expected = AgentProfile { name: "mine".into(), model: Some("k2".into()), ..kimi };
+        expected.env.insert("A".into(), "b".into());
+        expected.quirks.handshake_ms = 5;
+        assert_eq!(profiles.find("mine"), Some(&expected));
+    }
+
+    #[test]
+    fn a_profile_that_cannot_work_is_refused_with_the_reason() {
+        let refused = |name: &str, entry| Profiles::default().configure(name, entry).expect_err("refused").problem;
+        assert_eq!(refused("x", json!({})), "it has no `command`");
+        assert_eq!(refused("x", json!({"like": "nobody"})), "there is no agent `nobody` to be like");
+        assert!(refused("x", json!({"command": ["x"], "colour": 1})).contains("unknown field `colour`"));
+        assert!(refused("x", json!({"command": ["x"], "quirks": {"tail": 1}})).contains("unknown field `tail`"));
+        assert!(refused("acp:x", json!({"command": ["x"]})).contains("must be letters"));
+    }
+
+    #[test]
+    fn every_built_in_agent_passes_its_own_check() {
+        for profile in builtin::all() {
+            assert_eq!(check(&profile), Ok(()), "{}", profile.name);
+            assert!(profile.login.is_some() && profile.install.is_some(), "{}", profile.name);
+        }
+    }
+}

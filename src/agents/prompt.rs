@@ -1,0 +1,185 @@
+//! The prompt: what an agent is told to do, from a template that a user can replace.
+//!
+//! Everything in it is bounded. The template gets data only: it cannot read files or run anything, and it is stopped
+//! when it does not end.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use rustix::fs::OFlags;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::domain::access::PathPattern;
+use crate::domain::agent::AgentTask;
+use crate::domain::task::{Feedback, KeptLines, Risk};
+use crate::process::output::Bounded;
+use crate::process::sanitise::sanitise;
+
+/// The template of those who bring none.
+const BUILT_IN: &str = include_str!("prompt.jinja");
+/// Where a repository says how it wants to be worked on; the first that is there.
+const CONVENTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md"];
+/// How much of that is quoted, in bytes.
+const LONGEST_CONVENTIONS: usize = 24 * 1024;
+/// How much of one piece of feedback is quoted, in bytes.
+const LONGEST_DETAIL: usize = 8 * 1024;
+/// The most pieces of feedback that are quoted, the newest ones.
+const MOST_FEEDBACK: usize = 4;
+/// The longest prompt, in bytes.
+const LONGEST: usize = 200 * 1024;
+/// How many steps a template may take.
+const FUEL: u64 = 200_000;
+
+/// A template that makes no prompt.
+#[derive(Debug, Error)]
+pub enum PromptError {
+    /// The user's template cannot be read.
+    #[error("read the prompt template {path}: {problem}; docs/agents.md describes it")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// The template is wrong.
+    #[error("make a prompt of the template {name}: {problem}; docs/agents.md describes it")]
+    Template {
+        /// The file, or `built-in`.
+        name: String,
+        /// What is wrong, with the line.
+        problem: String,
+    },
+}
+
+/// What a template gets.
+#[derive(Serialize)]
+struct Context<'a> {
+    goal: &'a str,
+    slice: &'a str,
+    title: &'a str,
+    description: &'a str,
+    acceptance: &'a [String],
+    reads: Vec<&'a str>,
+    writes: Vec<&'a str>,
+    merges: Vec<&'a str>,
+    gates: Vec<&'a str>,
+    high_risk: bool,
+    attempt: u32,
+    continued: bool,
+    feedback: Vec<Told<'a>>,
+    keep: &'a [KeptLines],
+    conventions: Option<Conventions>,
+    worktree: String,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    kind: crate::domain::task::FeedbackKind,
+    summary: &'a str,
+    detail: String,
+    paths: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Conventions {
+    file: &'static str,
+    text: String,
+}
+
+/// The prompt of a task. Reads the worktree's conventions and the user's template: blocks.
+pub fn prompt(task: &AgentTask, template: Option<&Path>) -> Result<String, PromptError> {
+    let source = match template {
+        None => BUILT_IN.to_owned(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|problem| PromptError::Unreadable { path: path.to_owned(), problem })?,
+    };
+    let name = template.map_or_else(|| "built-in".to_owned(), |path| path.display().to_string());
+    render(&name, &source, &context(task))
+}
+
+fn render(name: &str, source: &str, context: &Context<'_>) -> Result<String, PromptError> {
+    let mut environment = Environment::new();
+    // Blocks on lines of their own leave no empty lines.
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    let rendered =
+        environment.template_from_named_str(name, source).and_then(|template| template.render(Serde(context)));
+    let text = rendered.map_err(|error| PromptError::Template {
+        name: name.to_owned(),
+        problem: match (error.line(), error.detail()) {
+            (Some(line), Some(detail)) => format!("line {line}: {}: {detail}", error.kind()),
+            (Some(line), None) => format!("line {line}: {}", error.kind()),
+            (None, _) => error.to_string(),
+        },
+    })?;
+    Ok(bounded(text.trim().as_bytes(), LONGEST))
+}
+
+fn context(task: &AgentTask) -> Context<'_> {
+    let spec = &task.assignment.spec;
+    let feedback = &task.assignment.feedback;
+    Context {
+        goal: &task.goal_text,
+        slice: spec.id.as_str(),
+        title: &spec.title,
+        description: &spec.description,
+        acceptance: &spec.acceptance,
+        reads: names(&spec.access.reads),
+        writes: names(&spec.access.writes),
+        merges: names(&spec.access.merges),
+        gates: spec.gates.iter().map(|gate| gate.as_str()).collect(),
+        high_risk: spec.risk == Risk::High,
+        attempt: task.assignment.attempt.0,
+        continued: task.assignment.content.is_some(),
+        feedback: feedback[feedback.len().saturating_sub(MOST_FEEDBACK)..].iter().map(told).collect(),
+        keep: &task.assignment.keep,
+        conventions: conventions(&task.worktree),
+        worktree: task.worktree.display().to_string(),
+    }
+}
+
+fn names(patterns: &[PathPattern]) -> Vec<&str> {
+    patterns.iter().map(PathPattern::as_str).collect()
+}
+
+fn told(feedback: &Feedback) -> Told<'_> {
+    Told {
+        kind: feedback.kind,
+        summary: &feedback.summary,
+        detail: bounded(feedback.detail.as_bytes(), LONGEST_DETAIL),
+        paths: &feedback.paths,
+    }
+}
+
+/// What the worktree says of itself. A link is not followed: it could lead anywhere.
+fn conventions(worktree: &Path) -> Option<Conventions> {
+    CONVENTIONS.iter().find_map(|file| {
+        let no_links = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let found = File::options().read(true).custom_flags(no_links).open(worktree.join(file)).ok()?;
+        let mut bytes = Vec::new();
+        let limit = LONGEST_CONVENTIONS as u64 + 1;
+        found.take(limit).read_to_end(&mut bytes).ok().filter(|_| !bytes.is_empty())?;
+        let cut = bytes.len() > LONGEST_CONVENTIONS;
+        let mut text = sanitise(&bytes[..bytes.len().min(LONGEST_CONVENTIONS)]);
+        if cut {
+            text.push_str("\n[... the rest is in the file ...]");
+        }
+        Some(Conventions { file, text })
+    })
+}
+
+/// The beginning and the end of a text, of `limit` bytes together.
+fn bounded(bytes: &[u8], limit: usize) -> String {
+    let mut kept = Bounded::new(limit / 2, limit / 2);
+    kept.push(bytes);
+    sanitise(&kept.finish())
+}

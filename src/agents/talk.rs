@@ -1,0 +1,82 @@
+//! Holds one conversation over a program's standard streams, from its start to the end of its processes.
+//!
+//! Owns how the four sides of it run together: the program, what is heard of it, what is written to it, and the
+//! script that says what comes next. Invariant: when it resolves nothing of the program's tree is left.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::jsonrpc::peer::{Inbox, Outgoing, Peer, write};
+use super::jsonrpc::serve::{Dialect, serve};
+use crate::domain::vitals::Vitals;
+use crate::process::drive::{Driven, Heard, Limits, Stream, drive};
+use crate::process::error::ProcessError;
+use crate::process::running::Running;
+
+/// Our end of a conversation that has not begun.
+pub(super) struct Line {
+    pub(super) peer: Peer,
+    pub(super) inbox: Inbox,
+    pub(super) outgoing: Outgoing,
+}
+
+/// What is heard of a program beside the conversation.
+pub(super) enum Aside<'a> {
+    /// It printed this on its standard error.
+    Errors(&'a [u8]),
+    /// Its keeper looked at its processes.
+    Vitals(Vitals),
+}
+
+/// A program that has been started for a conversation, and how long it may take at most.
+pub(super) struct Partner {
+    pub(super) running: Running,
+    pub(super) limits: Limits,
+}
+
+/// Lets `script` speak until it resolves, to what came of it and how long the program may then live without its
+/// standard input; sees the program out. `aside` gets what is heard of it outside of the conversation.
+pub(super) async fn talk<T>(
+    partner: Partner,
+    line: Line,
+    dialect: &mut dyn Dialect,
+    aside: &mut (dyn FnMut(Aside<'_>) + Send),
+    script: impl Future<Output = (T, Duration)>,
+) -> Result<(Driven, T), ProcessError> {
+    let Partner { mut running, limits } = partner;
+    let Line { peer, inbox, outgoing } = line;
+    let (kill, gone) = (CancellationToken::new(), CancellationToken::new());
+    let stdin = running.streams.stdin.take();
+    let mut sink = |heard: Heard<'_>| match heard {
+        Heard::Bytes(Stream::Output, bytes) => peer.feed(bytes),
+        Heard::Bytes(Stream::Errors, bytes) => aside(Aside::Errors(bytes)),
+        Heard::Vitals(vitals) => aside(Aside::Vitals(vitals)),
+    };
+    let driving = async {
+        let driven = drive(running, limits, &kill, &mut sink).await;
+        peer.close();
+        gone.cancel();
+        driven
+    };
+    let speaking = async {
+        let (outcome, patience) = script.await;
+        peer.hang_up();
+        tokio::select! {
+            () = gone.cancelled() => {}
+            () = tokio::time::sleep(patience) => {}
+        }
+        kill.cancel();
+        outcome
+    };
+    let writing = async {
+        if let Some(stdin) = stdin {
+            tokio::select! {
+                () = write(outgoing, stdin) => {}
+                () = gone.cancelled() => {}
+            }
+        }
+    };
+    let (driven, outcome, (), ()) = tokio::join!(driving, speaking, serve(&peer, inbox, dialect), writing);
+    Ok((driven?, outcome))
+}

@@ -1,0 +1,268 @@
+//! Agents over the Agent Client Protocol: our side against one that is played by this binary, or by an implementation
+//! that is not ours (`OMK_ACP_AGENT`, the program of `tests/acp_agent`).
+
+use std::time::{Duration, Instant};
+
+use omk::agents::policy::CommandRules;
+use omk::domain::agent::{AgentEnd, AgentEvent};
+use omk::domain::budget::Usage;
+use omk::domain::task::{Feedback, FeedbackKind};
+use serde_json::{Value, json};
+
+use crate::process::{alive, until};
+use crate::support::conversation::Stage;
+
+fn turn(steps: &Value) -> Value {
+    json!({ "turns": [steps] })
+}
+
+#[tokio::test]
+async fn an_agent_writes_and_runs_through_us_within_its_rights() {
+    let stage = Stage::fake(&json!({}), json!({}));
+    let text = |path: std::path::PathBuf| path.to_str().expect("text").to_owned();
+    let steps = json!([
+        {"write": [text(stage.path("src/new/a.txt")), "hello\n"]},
+        {"write": [text(stage.path("other.txt")), "x"]},
+        {"write": [text(stage.outside("x.txt")), "x"]},
+        {"write": [text(stage.path("../worktree/.git/config")), "x"]},
+        {"read": text(stage.path("src/new/a.txt"))},
+        {"read": text(stage.path("src/gone"))},
+        {"read": "/etc/passwd"},
+        {"run": ["/bin/sh", "-c", "cat src/new/a.txt; echo oops >&2; pwd; exit 3"]},
+        {"run": ["/bin/sh", "-c", "cd x; git push origin"]},
+        {"run": ["echo one two"]},
+    ]);
+    let stage = again(stage, &turn(&steps), json!({}));
+    let played = stage.play().await;
+    assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
+    let worktree = text(stage.path(""));
+    let elsewhere = worktree.replace("worktree/", "x.txt");
+    let worktree = worktree.trim_end_matches('/');
+    let expected = [
+        "written".to_owned(),
+        "refused: other.txt is outside of this slice's write set (src, hello.txt). Make the change within it, or leave it and say so.".to_owned(),
+        format!("refused: {elsewhere} is outside of the worktree {worktree}. Write only within it."),
+        "refused: version control is not yours to change: leave .git alone and do not commit; your edits are captured as they are in the worktree.".to_owned(),
+        "hello".to_owned(),
+        format!("refused: Resource not found: {worktree}/src/gone"),
+        format!("refused: /etc/passwd is outside of the worktree {worktree}; files elsewhere are not served, read them with a command."),
+        "exit Some(3): hello".to_owned(),
+        "oops".to_owned(),
+        worktree.to_owned(),
+        "refused: commands that begin with `git push` are not allowed here; do without, or leave it and say so.".to_owned(),
+        "exit Some(0): one two".to_owned(),
+    ];
+    assert_eq!(played.said(), expected);
+    assert_eq!(std::fs::read_to_string(stage.path("src/new/a.txt")).expect("a file"), "hello\n");
+    assert!(!stage.path("other.txt").exists() && !stage.outside("x.txt").exists());
+    assert!(played.log.contains("omk refused writing"), "{}", played.log);
+    assert!(played.frames.contains("fs/write_text_file"), "{}", played.frames);
+}
+
+/// The same place for another part.
+fn again(stage: Stage, part: &Value, quirks: Value) -> Stage {
+    let mut stage = stage;
+    let entry = json!({"env": {"FAKE_AGENT": part.to_string()}, "quirks": quirks});
+    stage.settings.profiles.configure("it", entry).expect("a profile");
+    stage
+}
+
+#[tokio::test]
+async fn a_link_out_of_the_worktree_is_no_way_out() {
+    let stage = Stage::fake(&json!({}), json!({}));
+    std::fs::create_dir(stage.path("src")).expect("a directory");
+    std::os::unix::fs::symlink(stage.outside(""), stage.path("src/out")).expect("a link");
+    std::os::unix::fs::symlink(stage.outside("gone"), stage.path("src/dangling")).expect("a link");
+    let write = |name: &str| json!({"write": [stage.path(name), "x"]});
+    let steps = json!([write("src/out/x"), write("src/dangling")]);
+    let stage = again(stage, &turn(&steps), json!({}));
+    let played = stage.play().await;
+    let said = played.said();
+    assert!(said[0].contains("is outside of the worktree"), "{said:?}");
+    assert!(said[1].starts_with("refused: "), "{said:?}");
+    assert!(!stage.outside("x").exists() && !stage.outside("gone").exists());
+}
+
+#[tokio::test]
+async fn permissions_are_chosen_by_kind_and_judged() {
+    let call = |id: &str, kind: &str, input: Value| json!({"ask": {"toolCallId": id, "kind": kind, "title": id, "rawInput": input}});
+    let steps = json!([
+        call("1", "edit", json!({"file_path": "src/a"})),
+        call("2", "edit", json!({"file_path": "README"})),
+        call("3", "execute", json!({"command": "make"})),
+        call("4", "execute", json!({"command": "sudo make"})),
+        {"update": {"sessionUpdate": "tool_call", "toolCallId": "5", "title": "edit", "kind": "edit", "rawInput": {"filePath": "x"}}},
+        {"ask": {"toolCallId": "5"}},
+        {"ask": {"toolCallId": "6", "kind": "execute", "title": "git push"}},
+    ]);
+    let played = Stage::fake(&turn(&steps), json!({})).play().await;
+    assert_eq!(played.said(), ["chose yes", "chose no", "chose yes", "chose no", "chose no", "chose no"]);
+    let granted = Stage::fake(&turn(&steps), json!({"decided_by_requests": true})).play().await;
+    assert_eq!(granted.said(), ["chose yes"; 6]);
+}
+
+#[tokio::test]
+async fn a_turn_that_a_refusal_ended_goes_on_with_the_reason() {
+    let stage = Stage::fake(&json!({}), json!({}));
+    let prompts = stage.outside("prompts");
+    let ask = json!({"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "git push"}}});
+    let part = json!({"prompts": prompts, "turns": [[ask], [{"say": "then without"}]]});
+    let stage = again(stage, &part, json!({"reject_ends_turn": true}));
+    let played = stage.play().await;
+    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, vec!["chose no", "then without"]));
+    let prompts = std::fs::read_to_string(prompts).expect("prompts");
+    let (first, second) = prompts.trim_end().split_once('\n').expect("two prompts");
+    assert!(first.contains("Your slice: The first"), "{first}");
+    assert!(second.contains("commands that begin with `git push` are not allowed"), "{second}");
+}
+
+#[tokio::test]
+async fn what_only_a_person_may_allow_ends_the_attempt_with_the_question() {
+    let steps =
+        json!([{"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "docker run x"}}}, "hang"]);
+    let mut stage = Stage::fake(&turn(&steps), json!({}));
+    stage.settings.rules = CommandRules { asked: vec!["docker run".into()], ..CommandRules::default() };
+    let played = stage.play().await;
+    let question = "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
+    assert_eq!(played.report.end, AgentEnd::Asked { question: question.into() });
+    let answer = |detail: &str| Feedback {
+        kind: FeedbackKind::Operator,
+        summary: "the operator's answer to q1".into(),
+        detail: detail.into(),
+        paths: Vec::new(),
+    };
+    let steps = json!([{"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "docker run x"}}}]);
+    let mut stage = again(stage, &turn(&steps), json!({}));
+    stage.feedback = vec![answer("allow docker run")];
+    let played = stage.play().await;
+    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, vec!["chose yes"]));
+}
+
+#[tokio::test]
+async fn the_end_of_a_turn_without_work_is_a_failure() {
+    let end = async |part: Value, quirks: Value| Stage::fake(&part, quirks).play().await.report;
+    let failed = |end: &AgentEnd, words: &str| {
+        assert!(matches!(end, AgentEnd::Failed { detail } if detail.contains(words)), "{end:?}")
+    };
+    failed(&end(turn(&json!([])), json!({})).await.end, "without work");
+    let counts = json!({"usage_source": "turn_usage"});
+    let stage = |part: Value| again(Stage::fake(&part, json!({})), &part, counts.clone());
+    failed(&stage(turn(&json!([{"say": "hm"}]))).play().await.report.end, "without work");
+    let paid = stage(json!({"usage": true, "turns": [[{"say": "done"}]]})).play().await;
+    assert_eq!(paid.report.end, AgentEnd::Finished);
+    let usage = Usage { input_tokens: 20, output_tokens: 10, ..Usage::default() };
+    assert_eq!(paid.report.usage, usage);
+    assert_eq!(paid.events.last(), Some(&AgentEvent::Usage { usage, id: None, model: None }));
+    for (reason, words) in
+        [("refusal", "refused"), ("max_tokens", "cut"), ("max_turn_requests", "cut"), ("cancelled", "cancelled")]
+    {
+        failed(&end(turn(&json!([{"say": "x"}, {"stop": reason}])), json!({})).await.end, words);
+    }
+}
+
+#[tokio::test]
+async fn errors_of_a_turn_are_waits_missing_logins_or_failures() {
+    let end = async |code: i32, message: &str| {
+        Stage::fake(&turn(&json!([{"say": "x"}, {"fail": [code, message]}])), json!({})).play().await.report.end
+    };
+    assert!(
+        matches!(end(-32603, "429 Too Many Requests").await, AgentEnd::Limited { provider: Some(p), .. } if p == "google")
+    );
+    assert!(
+        matches!(end(-32000, "Authentication required").await, AgentEnd::Unavailable { detail } if detail.contains("log in with `gemini`"))
+    );
+    assert!(matches!(end(-32603, "boom").await, AgentEnd::Failed { detail } if detail.starts_with("boom")));
+    let died =
+        Stage::fake(&turn(&json!([{"say": "last words"}, {"read": "x"}, "die"])), json!({})).play().await.report.end;
+    assert!(
+        matches!(&died, AgentEnd::Failed { detail } if detail.contains("exit status 9") && detail.contains("last words")),
+        "{died:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_be_worked_with_is_unavailable_with_its_words_and_what_mends_it() {
+    let unavailable = async |stage: Stage| match stage.play().await.report.end {
+        AgentEnd::Unavailable { detail } => detail,
+        other => panic!("{other:?}"),
+    };
+    let said = unavailable(Stage::fake(&json!({"logged_out": true}), json!({}))).await;
+    assert!(said.contains("Authentication required") && said.contains("log in with `gemini`"), "{said}");
+    let program = |script: &str, patience: u64| {
+        Stage::configured(
+            json!({"like": "kimi", "command": ["sh", "-c", script], "quirks": {"handshake_ms": patience}}),
+        )
+    };
+    let said = unavailable(program("echo 'kimi is no longer maintained'", 10_000)).await;
+    assert!(
+        said.contains("no longer maintained") && said.contains("exit status 0") && said.contains("kimi login"),
+        "{said}"
+    );
+    let newer = r#"read line; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":7}}'; cat > /dev/null"#;
+    let said = unavailable(program(newer, 10_000)).await;
+    assert!(said.contains("version 7"), "{said}");
+    let said = unavailable(program("echo bad key >&2; exit 4", 10_000)).await;
+    assert!(said.contains("bad key") && said.contains("exit status 4"), "{said}");
+    let said = unavailable(program("cat > /dev/null", 50)).await;
+    assert!(said.contains("did not answer initialize within 50ms"), "{said}");
+    let said = unavailable(program("exec omk-no-such-agent", 10_000)).await;
+    assert!(said.contains("exit status 127"), "{said}");
+}
+
+#[tokio::test]
+async fn stopping_cancels_the_turn_and_leaves_no_process() {
+    let pid = |stage: &Stage| {
+        std::fs::read_to_string(stage.path("src/pid")).expect("a file").trim().parse::<u32>().expect("a pid")
+    };
+    for last in ["hang", "deaf"] {
+        let run = "mkdir -p src; sh -c 'echo $$ > src/pid; exec sleep 600' & while ! [ -s src/pid ]; do sleep 0.01; done; echo up; wait";
+        let steps = json!([{"leave": ["/bin/sh", "-c", run]}, {"run": ["/bin/sh", "-c", "while ! [ -s src/pid ]; do sleep 0.01; done; echo seen"]}, last]);
+        let stage = Stage::fake(&turn(&steps), json!({"cancel_ms": 300}));
+        let played =
+            stage.play_until(|event| matches!(event, AgentEvent::Message { text } if text.contains("seen"))).await;
+        assert_eq!(played.report.end, AgentEnd::Stopped, "{}", played.log);
+        assert!(played.frames.contains("session/cancel"));
+        assert_eq!(played.frames.contains(r#""stopReason":"cancelled""#), last == "hang", "{}", played.frames);
+        let pid = pid(&stage);
+        until("the command is gone", || !alive(pid)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_left_running_ends_with_the_session() {
+    let run = "mkdir -p src; echo $$ > src/pid; exec sleep 600";
+    let steps = json!([{"leave": ["/bin/sh", "-c", run]}, {"run": ["/bin/sh", "-c", "while ! [ -s src/pid ]; do sleep 0.01; done"]}]);
+    let stage = Stage::fake(&turn(&steps), json!({}));
+    let played = stage.play().await;
+    assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
+    let pid = std::fs::read_to_string(stage.path("src/pid")).expect("a file").trim().parse().expect("a pid");
+    assert!(!alive(pid));
+}
+
+#[tokio::test]
+async fn a_timeout_ends_an_agent_that_never_stops() {
+    let mut stage = Stage::fake(&turn(&json!(["hang"])), json!({}));
+    stage.timeout_ms = 500;
+    let played = stage.play().await;
+    assert_eq!(played.report.end, AgentEnd::TimedOut);
+}
+
+#[tokio::test]
+async fn many_updates_are_heard_in_order_and_within_bounds() {
+    let played = Stage::fake(&turn(&json!([{"chatter": 12_000}])), json!({})).play().await;
+    assert_eq!(played.report.end, AgentEnd::Finished);
+    assert_eq!(played.events.len(), 10_000);
+    assert!(played.said().iter().enumerate().all(|(at, line)| *line == format!("word {at}")));
+    assert!(played.frames.len() <= (2 << 20) + 100 && played.log.len() <= (2 << 20) + 100);
+}
+
+#[tokio::test]
+async fn a_handshake_alone_spends_nothing_and_says_what_is_wrong() {
+    let stage = Stage::fake(&turn(&json!([{"write": ["src/x", "x"]}])), json!({}));
+    let before = Instant::now();
+    assert_eq!(stage.host().greet("it", stage.path("")).await, Ok(()));
+    assert!(before.elapsed() < Duration::from_secs(30) && !stage.path("src").exists());
+    let stage = Stage::fake(&json!({"logged_out": true}), json!({}));
+    let said = stage.host().greet("it", stage.path("")).await.expect_err("logged out");
+    assert!(said.contains("Authentication required"), "{said}");
+}

@@ -1,0 +1,77 @@
+//! Prompts: what they hold, and what a user's own template may do.
+
+use std::path::Path;
+
+use omk::agents::prompt::prompt;
+use omk::domain::agent::AgentTask;
+use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
+use omk::domain::task::{Assignment, Feedback, FeedbackKind, KeptLines};
+
+fn task(worktree: &Path) -> AgentTask {
+    let spec = serde_json::from_value(serde_json::json!({
+        "id": "parser", "title": "Log in the parser", "description": "Every error path.", "retries": 1,
+        "acceptance": ["errors are logged"], "writes": ["src/parser"], "merges": ["CHANGELOG.md"],
+        "reads": ["src/log.rs"], "gates": ["test"],
+    }));
+    AgentTask {
+        goal: GoalId::parse("goal-1").expect("an id"),
+        goal_text: "Add logging".into(),
+        assignment: Assignment {
+            spec: spec.expect("a slice"),
+            attempt: Attempt(1),
+            epoch: Epoch(1),
+            agent: "kimi".into(),
+            start: CommitId::parse(&"a".repeat(40)).expect("an id"),
+            content: None,
+            feedback: Vec::new(),
+            captured: None,
+            keep: Vec::new(),
+        },
+        worktree: worktree.to_owned(),
+        timeout_ms: 1,
+        grace_ms: 1,
+        pulse_ms: 1,
+        lease_ms: 1,
+    }
+}
+
+#[test]
+fn the_first_prompt_has_the_task_and_what_it_may_touch() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = prompt(&task(dir.path()), None).expect("a prompt");
+    insta::with_settings!({filters => vec![(r"/[^ ]*\.tmp[^ .]*", "<worktree>")]}, { insta::assert_snapshot!(text) });
+}
+
+#[test]
+fn a_later_prompt_has_the_feedback_the_kept_lines_and_the_conventions() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("AGENTS.md"), "Run `make`.\u{1b}[1m\n").expect("a file");
+    let mut task = task(dir.path());
+    task.assignment.attempt = Attempt(2);
+    task.assignment.feedback = vec![Feedback {
+        kind: FeedbackKind::Gate,
+        summary: "test is red".into(),
+        detail: "assertion failed".into(),
+        paths: vec!["src/parser/mod.rs".into()],
+    }];
+    task.assignment.keep =
+        vec![KeptLines { path: "CHANGELOG.md".into(), from: Vec::new(), lines: vec!["- lexer: logs".into()] }];
+    let text = prompt(&task, None).expect("a prompt");
+    insta::with_settings!({filters => vec![(r"/[^ ]*\.tmp[^ .]*", "<worktree>")]}, { insta::assert_snapshot!(text) });
+}
+
+#[test]
+fn a_users_template_is_used_and_its_mistakes_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("mine.jinja");
+    std::fs::write(&file, "Do {{ title }}{% for w in writes %} in {{ w }}{% endfor %}").expect("a file");
+    assert_eq!(prompt(&task(dir.path()), Some(&file)).expect("a prompt"), "Do Log in the parser in src/parser");
+    let said = |source: &str| {
+        std::fs::write(&file, source).expect("a file");
+        prompt(&task(dir.path()), Some(&file)).expect_err("refused").to_string()
+    };
+    assert!(said("a\n{{ colour }}").contains("line 2: undefined value"), "{}", said("a\n{{ colour }}"));
+    assert!(said("{% for x in range(100000) %}{% for y in range(100000) %}.{% endfor %}{% endfor %}").contains("fuel"));
+    std::fs::remove_file(&file).expect("gone");
+    assert!(prompt(&task(dir.path()), Some(&file)).expect_err("refused").to_string().contains("mine.jinja"));
+}
