@@ -19,6 +19,7 @@ mod graph;
 mod journal;
 mod journal_failures;
 mod kept;
+mod model_server;
 mod plan_file;
 mod planner;
 mod process;

@@ -5,6 +5,7 @@ pub(crate) mod facts_v2;
 pub(crate) mod git_goal;
 pub(crate) mod git_repo;
 pub(crate) mod journals;
+pub(crate) mod model_server;
 pub(crate) mod omk;
 pub(crate) mod places;
 pub(crate) mod scene;
