@@ -168,10 +168,11 @@ fn path_behind(text: &str, label: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     lower.match_indices(label).find_map(|(at, _)| {
         let rest = &text[at + label.len()..];
-        let start = rest.find('/').filter(|start| *start <= NEAR)?;
+        let start = rest.find('/').filter(|start| *start <= NEAR && !rest[..*start].ends_with('<'))?;
         let path = rest[start..].split(|c: char| c.is_whitespace() || "`\"'<,".contains(c)).next()?;
         let path = path.trim_end_matches(['.', ')', ':', '*']);
-        (path.len() > 1).then(|| path.to_owned())
+        // A single name is more likely part of a sentence, such as `and/or`.
+        (path.matches('/').count() > 1).then(|| path.to_owned())
     })
 }
 
