@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make processes and repositories of their own")]
 
 mod agents;
+mod agents_lines;
 mod architecture;
 mod cli;
 mod cli_screens;
