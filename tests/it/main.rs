@@ -24,6 +24,7 @@ mod model_server;
 mod plan_file;
 mod planner;
 mod process;
+mod real_agents;
 mod review;
 mod run_agents;
 mod run_bad_input;

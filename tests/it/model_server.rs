@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::model_server::{Counted, ModelServer, Outcome};
+use crate::support::model_server::{Counted, Dialect, ModelServer, Outcome};
 
 /// An answer: its status, its header lines, its body.
 struct Answered {
@@ -208,8 +208,10 @@ fn usages(value: &Value, found: &mut BTreeMap<String, u64>) {
             for (name, value) in fields {
                 match value.as_u64() {
                     Some(number) if name.to_ascii_lowercase().contains("token") => {
-                        drop(found.insert(name.clone(), number))
+                        found.insert(name.clone(), number);
                     }
+                    _ => usages(value, found),
+                }
                     _ => usages(value, found),
                 }
             }
@@ -238,14 +240,16 @@ fn every_dialect_says_and_counts_the_same_whole_and_as_a_stream() {
         let expected = Counted { input: 2003, cached: 800, output: 43 };
         assert_eq!(server.counted(), BTreeMap::from([("m".to_owned(), expected)]), "{whole_path}");
         let plain = Counted { input: 1001, cached: 400, output: 21 };
-        let reported = match whole_path {
-            "/v1/chat/completions" => ["prompt_tokens", "cached_tokens", "completion_tokens"],
-            "/v1/responses" => ["input_tokens", "cached_tokens", "output_tokens"],
-            "/v1/messages" => ["input_tokens", "cache_read_input_tokens", "output_tokens"],
-            _ => ["promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount"],
+        let (dialect, reported) = match whole_path {
+            "/v1/chat/completions" => (Dialect::Chat, ["prompt_tokens", "cached_tokens", "completion_tokens"]),
+            "/v1/responses" => (Dialect::Responses, ["input_tokens", "cached_tokens", "output_tokens"]),
+            "/v1/messages" => (Dialect::Messages, ["input_tokens", "cache_read_input_tokens", "output_tokens"]),
+            _ => (Dialect::Gemini, ["promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount"]),
         };
         let told = if whole_path == "/v1/messages" { plain.input - 400 - 5 } else { plain.input };
         let of = |name: &str| of_whole[name];
+        let requests = server.requests();
+        assert_eq!((requests[0].dialect, !requests[0].tools.is_empty()), (dialect, true), "{whole_path}");
         assert_eq!(reported.map(of), [told, plain.cached, plain.output], "{whole_path}");
     }
 }

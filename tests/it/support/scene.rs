@@ -222,6 +222,11 @@ impl Session {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// How it ended; `None` where it still runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> ExitStatus {
         let mut status = None;

@@ -45,7 +45,8 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    fn plus(self, more: Self) -> Self {
+    /// The sum.
+    pub(crate) fn plus(self, more: Self) -> Self {
         Self { input: self.input + more.input, cached: self.cached + more.cached, output: self.output + more.output }
     }
 }
