@@ -212,8 +212,6 @@ fn usages(value: &Value, found: &mut BTreeMap<String, u64>) {
                     }
                     _ => usages(value, found),
                 }
-                    _ => usages(value, found),
-                }
             }
         }
         Value::Array(values) => values.iter().for_each(|value| usages(value, found)),
