@@ -165,17 +165,13 @@ impl<'a> Bench<'a> {
     fn counted(&self) -> Counted {
         let complete: Vec<_> =
             self.server.requests().into_iter().filter(|request| request.outcome == Outcome::Complete).collect();
-        // A request beyond the end of the script is none of the task: the agent suggests what to ask next.
-        let over = complete.iter().filter_map(|request| request.step).max();
         let last = complete.iter().rposition(|request| request.step.is_some());
-        let counts = |index: usize, step: Option<usize>| match self.agent.account {
+        let counts = |index: usize, beyond: bool| match self.agent.account {
             Account::Everything => true,
-            Account::TheTask => {
-                step.is_some() && (step != over || complete.iter().filter(|it| it.step == over).count() == 1)
-            }
+            Account::TheTurn => !beyond,
             Account::LastCall => Some(index) == last,
         };
-        let mine = complete.iter().enumerate().filter(|(index, request)| counts(*index, request.step));
+        let mine = complete.iter().enumerate().filter(|(index, request)| counts(*index, request.beyond));
         mine.fold(Counted::default(), |sum, (_, request)| sum.plus(request.counted))
     }
 }

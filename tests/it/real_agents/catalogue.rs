@@ -15,8 +15,8 @@ const MODEL: &str = "scripted-model";
 pub(crate) enum Account {
     /// Every request to its model.
     Everything,
-    /// What it does for the task; titles and suggestions are not in it.
-    TheTask,
+    /// Everything until the end of the turn, but not what it asks afterwards: what the user may want next.
+    TheTurn,
     /// Its last request alone.
     LastCall,
 }
@@ -65,7 +65,7 @@ pub(crate) const AGENTS: &[Agent] = &[
         package: ("claude-acp", "@agentclientprotocol/claude-agent-acp"),
         program: "node_modules/.bin/claude-agent-acp",
         arguments: &[],
-        account: Account::TheTask,
+        account: Account::TheTurn,
         settings: claude,
     },
     Agent {
@@ -195,10 +195,12 @@ fn claude(site: &Site<'_>) -> Vec<(&'static str, String)> {
     all
 }
 
+/// Its adapter looks for plugins on the network before it reads `CODEX_CONFIG`: only this file keeps it from that.
 fn codex(site: &Site<'_>) -> Vec<(&'static str, String)> {
     let config = format!(
         "model = \"gpt-5-codex\"\nmodel_provider = \"local\"\n[model_providers.local]\nname = \"local\"\n\
-         base_url = \"{}/v1\"\nenv_key = \"CODEX_LOCAL_KEY\"\nwire_api = \"responses\"\nrequires_openai_auth = false\n",
+         base_url = \"{}/v1\"\nenv_key = \"CODEX_LOCAL_KEY\"\nwire_api = \"responses\"\nrequires_openai_auth = false\n\
+         [features]\nplugins = false\napps = false\n",
         site.url
     );
     write(site.home.join("codex/config.toml"), &config);

@@ -114,7 +114,7 @@ fn outside_of_the_write_set(bench: &Bench<'_>) -> String {
 fn red_gate(bench: &Bench<'_>) -> String {
     // Only who is told what the gate printed can mend it: the second script stands in the gate's words.
     let mended = bench.scene.mark("mended.json");
-    std::fs::write(&mended, json!([write("one.txt", "right\n"), {"text": "Mended"}]).to_string()).unwrap();
+    std::fs::write(&mended, json!([finish("right"), {"text": "Mended"}]).to_string()).unwrap();
     let gate = format!("grep -q right one.txt || {{ echo '<<script @{}>>'; exit 1; }}\n", mended.display());
     bench.scene.repo.write("gate.sh", &gate);
     bench.scene.repo.write("one.txt", "right, at first\n");
@@ -149,8 +149,9 @@ fn cancel_in_a_shell(bench: &Bench<'_>) -> String {
     format!("{:.1} s", start.elapsed().as_secs_f32())
 }
 
-fn finish(script_end: &str) -> Value {
-    json!({"shell": format!("echo {script_end} > one.txt")})
+/// A step that writes the slice's file, whether it is there or not: some agents' own tools want to read it first.
+fn finish(word: &str) -> Value {
+    json!({"shell": format!("echo {word} > one.txt")})
 }
 
 fn agent_killed(bench: &Bench<'_>) -> String {

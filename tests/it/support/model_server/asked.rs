@@ -29,8 +29,8 @@ pub(super) struct Asked {
 
 /// What answers it.
 pub(super) enum Next {
-    /// A step of the script with its number, and what tells the script from others.
-    Step(Box<Step>, usize, String),
+    /// A step of the script with its number, and what tells the script from others; `None` behind the last one.
+    Step(Option<Box<Step>>, usize, String),
     /// It offers no tools: a title, a classification.
     Aside,
     /// There is no script, or it cannot be read.
@@ -145,8 +145,8 @@ impl Asked {
         let number = self.said[at..].iter().filter(|(speaker, _)| *speaker == Speaker::Assistant).count();
         match script {
             Ok(Script { mut steps, source }) => {
-                let step = if number < steps.len() { steps.swap_remove(number) } else { Step::default() };
-                Next::Step(Box::new(step), number, source)
+                let step = (number < steps.len()).then(|| Box::new(steps.swap_remove(number)));
+                Next::Step(step, number, source)
             }
             Err(problem) => Next::Lost(format!("a script cannot be read: {problem}")),
         }

@@ -75,6 +75,8 @@ pub(crate) struct Request {
     pub(crate) model: String,
     /// The step of the script that answers it; `None` for one without tools, which is not the agent's work.
     pub(crate) step: Option<usize>,
+    /// Whether it comes after the last step of the script.
+    pub(crate) beyond: bool,
     /// The tools that it offers, sorted.
     pub(crate) tools: Vec<String>,
     /// All of it.
@@ -103,6 +105,13 @@ impl Shared {
 
     fn complain(&self, what: String) {
         self.complaints.lock().unwrap().push(what);
+    }
+
+    /// Keeps a request and returns its place.
+    fn log(&self, request: Request) -> usize {
+        let mut log = self.log.lock().unwrap();
+        log.push(request);
+        log.len() - 1
     }
 
     fn settle(&self, index: usize, outcome: Outcome, counted: Counted) {

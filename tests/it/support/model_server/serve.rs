@@ -86,41 +86,52 @@ fn answer(client: &mut Client<'_>, request: &HttpRequest, dialect: Dialect) -> i
     };
     let (stream, model) = dialect::manner(dialect, &request.path, &body);
     let asked = Asked::read(dialect, &body);
-    let (step, number, source) = chosen(&asked, client.shared);
+    let chosen = chosen(&asked, client.shared);
     let n = client.shared.next.fetch_add(1, Ordering::Relaxed) + 1;
-    let tools: Vec<_> = asked.tools.keys().cloned().collect();
-    let entry = Request {
+    let index = client.shared.log(Request {
         dialect,
         model: model.clone(),
-        step: number,
-        tools,
+        step: chosen.number,
+        beyond: chosen.beyond,
+        tools: asked.tools.keys().cloned().collect(),
         body,
         outcome: Outcome::Open,
         counted: Counted::default(),
-    };
-    let index = {
-        let mut log = client.shared.log.lock().unwrap();
-        log.push(entry);
-        log.len() - 1
-    };
-    let reply = reply(n, model, &step, &asked);
-    let (outcome, sent) = send(client, dialect, &step, &Answer { reply: &reply, stream, source: &source });
+    });
+    let reply = reply(n, model, &chosen.step, &asked);
+    let (outcome, sent) = send(client, dialect, &chosen, &Answer { reply: &reply, stream });
     let counted = if outcome == Outcome::Complete { reply.counted } else { Counted::default() };
     client.shared.settle(index, outcome, counted);
     sent
 }
 
-/// What answers the request: the step, its number, and its script.
-fn chosen(asked: &Asked, shared: &Shared) -> (Step, Option<usize>, String) {
+/// What answers a request.
+#[derive(Default)]
+struct Chosen {
+    step: Step,
+    number: Option<usize>,
+    /// The script is over.
+    beyond: bool,
+    /// The script.
+    source: String,
+}
+
+impl Chosen {
+    fn saying(text: &str) -> Self {
+        Self { step: Step { text: Some(text.to_owned()), ..Step::default() }, ..Self::default() }
+    }
+}
+
+fn chosen(asked: &Asked, shared: &Shared) -> Chosen {
     match asked.next() {
-        Next::Step(step, number, source) => (*step, Some(number), source),
-        Next::Aside => {
-            let text = if asked.wants_json { dialect::JUDGEMENT } else { ASIDE };
-            (Step { text: Some(text.to_owned()), ..Step::default() }, None, String::new())
+        Next::Step(Some(step), number, source) => {
+            Chosen { step: *step, number: Some(number), source, ..Chosen::default() }
         }
+        Next::Step(None, number, source) => Chosen { number: Some(number), beyond: true, source, ..Chosen::default() },
+        Next::Aside => Chosen::saying(if asked.wants_json { dialect::JUDGEMENT } else { ASIDE }),
         Next::Lost(problem) => {
             shared.complain(problem.clone());
-            (Step { text: Some(problem), ..Step::default() }, None, String::new())
+            Chosen::saying(&problem)
         }
     }
 }
@@ -140,13 +151,18 @@ fn reply(n: u64, model: String, step: &Step, asked: &Asked) -> Reply {
 struct Answer<'a> {
     reply: &'a Reply,
     stream: bool,
-    source: &'a str,
 }
 
 /// Sends the answer, and says what came of it.
-fn send(client: &mut Client<'_>, dialect: Dialect, step: &Step, answer: &Answer<'_>) -> (Outcome, io::Result<bool>) {
+fn send(
+    client: &mut Client<'_>,
+    dialect: Dialect,
+    chosen: &Chosen,
+    answer: &Answer<'_>,
+) -> (Outcome, io::Result<bool>) {
+    let step = &chosen.step;
     if let Some(trouble) = &step.error
-        && refuses(client.shared, trouble, answer.source)
+        && refuses(client.shared, trouble, &chosen.source)
     {
         return (Outcome::Refused(trouble.status), refuse(client, dialect, trouble));
     }
