@@ -11,14 +11,7 @@ pub(super) enum Line {
     Init {
         session: String,
     },
-    /// A message of the model's, or a part of one; `error` where the program itself speaks in its place.
-    Said {
-        id: String,
-        model: String,
-        usage: Value,
-        blocks: Vec<Block>,
-        error: Option<String>,
-    },
+    Said(Said),
     /// An answer of the model begins; what its input costs is known.
     Begun {
         id: String,
@@ -56,6 +49,17 @@ pub(super) enum Line {
     },
     Result(Outcome),
     Other,
+}
+
+/// A message of the model's, or a part of one.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) id: String,
+    pub(super) model: String,
+    pub(super) usage: Value,
+    pub(super) blocks: Vec<Block>,
+    /// The kind of an error, where the program itself speaks in the model's place.
+    pub(super) error: Option<String>,
 }
 
 #[derive(Debug)]
@@ -148,13 +152,13 @@ impl Line {
 fn said(value: &Value) -> Line {
     let message = &value["message"];
     let blocks = message["content"].as_array().into_iter().flatten().filter_map(block).collect();
-    Line::Said {
+    Line::Said(Said {
         id: text(&message["id"]),
         model: text(&message["model"]),
         usage: message["usage"].clone(),
         blocks,
         error: value["error"].as_str().map(str::to_owned),
-    }
+    })
 }
 
 fn block(block: &Value) -> Option<Block> {

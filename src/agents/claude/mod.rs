@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub use self::command::{Session, command_line};
 use self::ending::{ending, is_limit};
-use self::line::{Block, Control, Line, Outcome, Retry};
+use self::line::{Block, Control, Line, Outcome, Retry, Said};
 use self::spending::Spending;
 use super::heard::{Heard, Ruling};
 use crate::domain::agent::{AgentEnd, AgentEvent};
@@ -92,7 +92,7 @@ impl Claude {
     pub fn hear(&mut self, line: &[u8], now: Timestamp) -> Vec<Heard> {
         match Line::read(line) {
             Line::Init { session } => self.session_is(session),
-            Line::Said { id, model, usage, blocks, error } => self.said(id, model, &usage, blocks, error),
+            Line::Said(said) => self.said(said),
             Line::Begun { id, model, usage } => self.spending.begun(id, model, &usage).into_iter().collect(),
             Line::Counted { id, usage } => self.spending.counted(&id, &usage).into_iter().collect(),
             Line::Results(calls) => calls.iter().filter_map(|call| self.finished(call)).collect(),
@@ -120,24 +120,14 @@ impl Claude {
         vec![Heard::Session(session)]
     }
 
-    fn said(
-        &mut self,
-        id: String,
-        model: String,
-        usage: &Value,
-        blocks: Vec<Block>,
-        error: Option<String>,
-    ) -> Vec<Heard> {
-        let mut heard = Vec::new();
-        match error {
-            // It speaks for itself here: nothing was used, and the result says it again.
-            Some(error) => {
-                self.error = Some(error);
-                return heard;
-            }
-            None => heard.extend(self.spending.said(id, model, usage)),
+    fn said(&mut self, said: Said) -> Vec<Heard> {
+        if let Some(error) = said.error {
+            // The program speaks for itself: nothing was used, and the result says it again.
+            self.error = Some(error);
+            return Vec::new();
         }
-        for block in blocks {
+        let mut heard: Vec<_> = self.spending.said(said.id, said.model, &said.usage).into_iter().collect();
+        for block in said.blocks {
             match block {
                 Block::Text(text) => heard.push(message_of(&text)),
                 Block::Call { id, tool, input } => {
