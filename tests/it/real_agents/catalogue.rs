@@ -17,6 +17,8 @@ pub(crate) enum Account {
     Everything,
     /// Everything until the end of the turn, but not what it asks afterwards: what the user may want next.
     TheTurn,
+    /// Every request, but not which part of the input came from a cache.
+    WithoutCache,
     /// Its last request alone.
     LastCall,
 }
@@ -115,7 +117,7 @@ pub(crate) const AGENTS: &[Agent] = &[
         package: ("gemini", "@google/gemini-cli"),
         program: "node_modules/.bin/gemini",
         arguments: &["--acp"],
-        account: Account::Everything,
+        account: Account::WithoutCache,
         settings: gemini,
     },
     Agent {
