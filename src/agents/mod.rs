@@ -4,10 +4,13 @@
 //! edits are captured and checked by others.
 
 mod acp;
+pub mod claude;
 mod cmd;
+pub mod codex;
 mod conversation;
 mod conversing;
 pub mod environment;
+pub mod heard;
 pub mod host;
 pub mod jsonrpc;
 pub mod name;

@@ -4,6 +4,7 @@
 
 mod agents;
 mod agents_acp;
+mod agents_lines;
 mod agents_peer;
 mod agents_prompt;
 mod agents_replay;
@@ -27,9 +28,11 @@ mod graph;
 mod journal;
 mod journal_failures;
 mod kept;
+mod model_server;
 mod plan_file;
 mod planner;
 mod process;
+mod real_agents;
 mod review;
 mod run_agents;
 mod run_bad_input;

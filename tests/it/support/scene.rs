@@ -227,6 +227,11 @@ impl Session {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// How it ended; `None` where it still runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> ExitStatus {
         let mut status = None;

@@ -1,0 +1,206 @@
+//! One agent, one model server, one repository: what a scenario works with, and what must be left of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::catalogue::{Account, Agent, Site};
+use crate::support::model_server::{Counted, ModelServer, Outcome};
+use crate::support::scene::{GATE, Scene, Session};
+
+/// The longest that any scenario takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A place to try an agent in.
+pub(crate) struct Bench<'a> {
+    pub(crate) agent: &'a Agent,
+    pub(crate) scene: Scene,
+    pub(crate) server: ModelServer,
+    settings: Vec<(String, String)>,
+}
+
+/// How a run of `omk` ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) took: Duration,
+    /// The last document that it printed.
+    pub(crate) said: Value,
+    pub(crate) errors: String,
+}
+
+impl Ended {
+    /// Everything that helps to see why.
+    pub(crate) fn why(&self) -> String {
+        format!("exit {:?} after {:.1?}: {}\n{}", self.code, self.took, self.said, self.errors)
+    }
+}
+
+/// A slice that an agent works on by a script.
+pub(crate) fn slice(id: &str, writes: &[&str], script: &Value) -> String {
+    format!(
+        "[[slices]]\nid = \"{id}\"\ntitle = \"Slice {id}\"\nwrites = {}\n\
+         description = '''Do what the script says: <<script {script}>>'''\n",
+        json!(writes)
+    )
+}
+
+/// A step that writes a file of the worktree.
+pub(crate) fn write(path: &str, content: &str) -> Value {
+    json!({"write": {"path": format!("{{cwd}}/{path}"), "content": content}})
+}
+
+impl<'a> Bench<'a> {
+    /// A new one. `configuration` goes into the file before the agent's table.
+    pub(crate) fn new(agent: &'a Agent, cache: &Path, configuration: &str) -> Self {
+        let (scene, server) = (Scene::new(), ModelServer::start());
+        let home = scene.place.path("home");
+        fs::create_dir(&home).unwrap();
+        let settings = agent.settings(&Site { url: &server.url(), home: &home }, cache);
+        let bench = Self { agent, scene, server, settings };
+        let command = agent.command(cache).expect("it is installed");
+        let mut text = format!(
+            "{configuration}\n[agents.{}]\nlike = \"{}\"\ncommand = {}\n",
+            agent.name,
+            agent.like,
+            json!(command)
+        );
+        if let Some(protocol) = agent.protocol {
+            text += &format!("protocol = \"{protocol}\"\n");
+        }
+        text += &format!("[agents.{}.env]\n", agent.name);
+        for (name, value) in &bench.settings {
+            text += &format!("{name} = {}\n", json!(value));
+        }
+        fs::write(bench.scene.place.path("config.toml"), text).unwrap();
+        bench
+    }
+
+    /// Starts to work on a plan, and goes on.
+    pub(crate) fn start(&self, slices: &str) -> Session {
+        let plan = self.scene.plan(&(slices.to_owned() + GATE));
+        let words = ["goal", "run", "Do it", "--until-ready", "--json", "--agent", self.agent.name, "--plan", &plan];
+        self.session(&words)
+    }
+
+    fn session(&self, words: &[&str]) -> Session {
+        let mut command = self.scene.command(words);
+        command.env("OMK_CONFIG", self.scene.place.path("config.toml"));
+        Session::start(command, self.scene.place.path("session"))
+    }
+
+    /// Works on a plan to its end.
+    pub(crate) fn run(&self, slices: &str) -> Ended {
+        let start = Instant::now();
+        end_of(&mut self.start(slices), start)
+    }
+
+    /// Goes on with the goal to its end.
+    pub(crate) fn resume(&self) -> Ended {
+        let start = Instant::now();
+        end_of(&mut self.session(&["goal", "resume", "--json"]), start)
+    }
+
+    /// A verb about the goal, to its end.
+    pub(crate) fn verb(&self, verb: &str) -> Ended {
+        let start = Instant::now();
+        let mut command = self.scene.command(&["goal", verb, "--json"]);
+        command.env("OMK_CONFIG", self.scene.place.path("config.toml"));
+        end_of(&mut Session::start(command, self.scene.place.path(verb)), start)
+    }
+
+    /// Waits until a file is in a slice's worktree, whichever attempt it is.
+    pub(crate) fn see_in_worktree(&self, session: &mut Session, file: &str) {
+        let start = Instant::now();
+        while !self.worktrees().iter().any(|worktree| worktree.join(file).exists()) {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {file}");
+            assert!(session.ended().is_none(), "omk ended early: {}\n{}", session.stdout(), session.stderr());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn worktrees(&self) -> Vec<PathBuf> {
+        let Ok(goals) = fs::read_dir(self.scene.place.state().join("goals")) else { return Vec::new() };
+        let goals = goals.filter_map(|goal| Some(goal.ok()?.path().join("worktrees")));
+        goals.filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(|it| Some(it.ok()?.path())).collect()
+    }
+
+    /// The processes of agents, the topmost of each tree: those that know the goal, below one that does not.
+    pub(crate) fn agents(&self) -> Vec<u32> {
+        let all = processes(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let marked = environment.split(|byte| *byte == 0).any(|one| one.starts_with(b"OMK_ATTEMPT="));
+            marked && holds(&environment, self.scene.place.path("").as_os_str().as_encoded_bytes())
+        });
+        let top = |pid: &u32| parent(*pid).is_none_or(|parent| !all.contains(&parent));
+        all.iter().copied().filter(top).collect()
+    }
+
+    /// What is left of this bench among the processes of the machine, as `pid command line`.
+    pub(crate) fn leftovers(&self) -> Vec<(u32, String)> {
+        let place = self.scene.place.path("").canonicalize().unwrap();
+        let name = place.as_os_str().as_encoded_bytes();
+        let ours = processes(|pid| {
+            let at = format!("/proc/{pid}");
+            let inside = fs::read_link(format!("{at}/cwd")).is_ok_and(|cwd| cwd.starts_with(&place));
+            let says = |file: &str| holds(&fs::read(format!("{at}/{file}")).unwrap_or_default(), name);
+            inside || says("cmdline") || says("environ")
+        });
+        let line = |pid: u32| {
+            String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).replace('\0', " ")
+        };
+        ours.into_iter().map(|pid| (pid, line(pid))).collect()
+    }
+
+    /// What `omk` says that was used, and what the server counted for it.
+    pub(crate) fn usage(&self) -> (Counted, Counted) {
+        let show = self.verb("show").said;
+        let number = |name: &str| show["budget"]["usage"][name].as_u64().unwrap_or_default();
+        let said =
+            Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") };
+        (said, self.counted())
+    }
+
+    fn counted(&self) -> Counted {
+        let complete: Vec<_> =
+            self.server.requests().into_iter().filter(|request| request.outcome == Outcome::Complete).collect();
+        let last = complete.iter().rposition(|request| request.step.is_some());
+        let counts = |index: usize, beyond: bool| match self.agent.account {
+            Account::Everything | Account::WithoutCache => true,
+            Account::TheTurn => !beyond,
+            Account::LastCall => Some(index) == last,
+        };
+        let mine = complete.iter().enumerate().filter(|(index, request)| counts(*index, request.beyond));
+        let sum = mine.fold(Counted::default(), |sum, (_, request)| sum.plus(request.counted));
+        if self.agent.account == Account::WithoutCache { Counted { cached: 0, ..sum } } else { sum }
+    }
+}
+
+/// Waits for the end of a run that began at `start`.
+pub(crate) fn end_of(session: &mut Session, start: Instant) -> Ended {
+    while session.ended().is_none() {
+        if start.elapsed() > PATIENCE {
+            panic!("omk did not end within {PATIENCE:?}\n{}\n{}", session.stdout(), session.stderr());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (took, out) = (start.elapsed(), session.stdout());
+    let last = out.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
+    let said = serde_json::from_str(last).unwrap_or_else(|_| Value::String(out.clone()));
+    Ended { code: session.ended().and_then(|status| status.code()), took, said, errors: session.stderr() }
+}
+
+fn processes(is: impl Fn(u32) -> bool) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|pid| *pid != std::process::id() && is(*pid)).collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}

@@ -1,0 +1,238 @@
+//! The real agents: where they are installed, and how each is pointed to a model server on loopback.
+//!
+//! Everything here was seen to work with the versions that `tests/real_agents/install.sh` pins.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// The name of the model for agents that do not care.
+const MODEL: &str = "scripted-model";
+
+/// What an agent's own account of its usage covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// Every request to its model.
+    Everything,
+    /// Everything until the end of the turn, but not what it asks afterwards: what the user may want next.
+    TheTurn,
+    /// Every request, but not which part of the input came from a cache.
+    WithoutCache,
+    /// Its last request alone.
+    LastCall,
+}
+
+/// Where one run of an agent takes place.
+pub(crate) struct Site<'a> {
+    /// The model server.
+    pub(crate) url: &'a str,
+    /// A home of its own.
+    pub(crate) home: &'a Path,
+}
+
+/// An agent as it is tested.
+pub(crate) struct Agent {
+    /// Its name in the table and for `--agent`.
+    pub(crate) name: &'static str,
+    /// The built-in profile that it is like.
+    pub(crate) like: &'static str,
+    /// Its protocol, where it is not the profile's.
+    pub(crate) protocol: Option<&'static str>,
+    /// Its directory in the cache, and its package there.
+    package: (&'static str, &'static str),
+    /// Its program in that directory.
+    program: &'static str,
+    arguments: &'static [&'static str],
+    pub(crate) account: Account,
+    settings: fn(&Site<'_>) -> Vec<(&'static str, String)>,
+}
+
+/// All of them.
+pub(crate) const AGENTS: &[Agent] = &[
+    Agent {
+        name: "kimi",
+        like: "kimi",
+        protocol: None,
+        package: ("kimi", "@moonshot-ai/kimi-code"),
+        program: "node_modules/.bin/kimi",
+        arguments: &["acp"],
+        account: Account::Everything,
+        settings: kimi,
+    },
+    Agent {
+        name: "claude",
+        like: "claude",
+        protocol: None,
+        package: ("claude-acp", "@agentclientprotocol/claude-agent-acp"),
+        program: "node_modules/.bin/claude-agent-acp",
+        arguments: &[],
+        account: Account::TheTurn,
+        settings: claude,
+    },
+    Agent {
+        name: "claude-code",
+        like: "claude",
+        protocol: Some("claude-stream-json"),
+        package: ("claude", "@anthropic-ai/claude-code"),
+        program: "node_modules/.bin/claude",
+        arguments: &[],
+        account: Account::Everything,
+        settings: claude,
+    },
+    Agent {
+        name: "codex",
+        like: "codex",
+        protocol: None,
+        package: ("codex-acp", "@agentclientprotocol/codex-acp"),
+        program: "node_modules/.bin/codex-acp",
+        arguments: &[],
+        account: Account::Everything,
+        settings: codex,
+    },
+    Agent {
+        name: "codex-exec",
+        like: "codex",
+        protocol: Some("codex-exec"),
+        package: ("codex", "@openai/codex"),
+        program: "node_modules/.bin/codex",
+        arguments: &[],
+        account: Account::Everything,
+        settings: codex,
+    },
+    Agent {
+        name: "opencode",
+        like: "opencode",
+        protocol: None,
+        package: ("opencode", "opencode-ai"),
+        program: "node_modules/.bin/opencode",
+        arguments: &["acp"],
+        account: Account::LastCall,
+        settings: opencode,
+    },
+    Agent {
+        name: "gemini",
+        like: "gemini",
+        protocol: None,
+        package: ("gemini", "@google/gemini-cli"),
+        program: "node_modules/.bin/gemini",
+        arguments: &["--acp"],
+        account: Account::WithoutCache,
+        settings: gemini,
+    },
+    Agent {
+        name: "kimi-wire",
+        like: "kimi",
+        protocol: Some("kimi-wire"),
+        package: ("kimi-cli", "kimi-cli"),
+        program: "bin/kimi",
+        arguments: &["--wire"],
+        account: Account::Everything,
+        settings: kimi_wire,
+    },
+];
+
+impl Agent {
+    /// Its program and arguments; `None` where it is not installed in the cache.
+    pub(crate) fn command(&self, cache: &Path) -> Option<Vec<String>> {
+        let program = cache.join(self.package.0).join(self.program);
+        let words =
+            std::iter::once(program.to_str()?.to_owned()).chain(self.arguments.iter().map(|it| (*it).to_owned()));
+        program.exists().then(|| words.collect())
+    }
+
+    /// Its version, as its package says.
+    pub(crate) fn version(&self, cache: &Path) -> String {
+        let place = cache.join(self.package.0);
+        let manifest = fs::read_to_string(place.join("node_modules").join(self.package.1).join("package.json"));
+        let manifest: Option<Value> = manifest.ok().and_then(|text| serde_json::from_str(&text).ok());
+        let version = manifest.and_then(|manifest| manifest["version"].as_str().map(str::to_owned));
+        version.or_else(|| fs::read_to_string(place.join("VERSION")).ok()).unwrap_or_else(|| "?".to_owned())
+    }
+
+    /// The variables that it gets; writes the files that it reads.
+    pub(crate) fn settings(&self, site: &Site<'_>, cache: &Path) -> Vec<(String, String)> {
+        let mut path = vec![cache.join("node24/node_modules/node/bin")];
+        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let path = std::env::join_paths(path).unwrap().into_string().unwrap();
+        let home = site.home.to_str().unwrap().to_owned();
+        let all = (self.settings)(site).into_iter().chain([("PATH", path), ("HOME", home)]);
+        all.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+fn fixed(pairs: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+}
+
+fn below(site: &Site<'_>, name: &str) -> String {
+    site.home.join(name).to_str().unwrap().to_owned()
+}
+
+fn write(path: PathBuf, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn kimi(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let mut all =
+        fixed(&[("KIMI_MODEL_NAME", MODEL), ("KIMI_MODEL_API_KEY", "sk-test"), ("KIMI_MODEL_CAPABILITIES", "")]);
+    all.push(("KIMI_MODEL_BASE_URL", format!("{}/v1", site.url)));
+    all.push(("KIMI_CODE_HOME", below(site, "kimi")));
+    all
+}
+
+fn kimi_wire(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let mut all =
+        fixed(&[("KIMI_MODEL_NAME", MODEL), ("KIMI_API_KEY", "sk-test"), ("KIMI_MODEL_MAX_CONTEXT_SIZE", "200000")]);
+    all.push(("KIMI_BASE_URL", format!("{}/v1", site.url)));
+    all.push(("KIMI_SHARE_DIR", below(site, "kimi-cli")));
+    all
+}
+
+fn claude(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let mut all = fixed(&[("ANTHROPIC_API_KEY", "sk-test"), ("ANTHROPIC_MODEL", "claude-sonnet-4-5")]);
+    all.push(("ANTHROPIC_BASE_URL", site.url.to_owned()));
+    all.push(("CLAUDE_CONFIG_DIR", below(site, "claude")));
+    all
+}
+
+/// Its adapter looks for plugins on the network before it reads `CODEX_CONFIG`: only this file keeps it from that.
+fn codex(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let config = format!(
+        "model = \"gpt-5-codex\"\nmodel_provider = \"local\"\n[model_providers.local]\nname = \"local\"\n\
+         base_url = \"{}/v1\"\nenv_key = \"CODEX_LOCAL_KEY\"\nwire_api = \"responses\"\nrequires_openai_auth = false\n\
+         [features]\nplugins = false\napps = false\n",
+        site.url
+    );
+    write(site.home.join("codex/config.toml"), &config);
+    vec![("CODEX_HOME", below(site, "codex")), ("CODEX_LOCAL_KEY", "sk-test".to_owned())]
+}
+
+fn opencode(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let model = format!("local/{MODEL}");
+    let limits =
+        json!({"limit": {"context": 200_000, "output": 8_000}, "cost": {"input": 1, "output": 2, "cache_read": 0.1}});
+    let provider = json!({
+        "npm": "@ai-sdk/openai-compatible",
+        "options": {"baseURL": format!("{}/v1", site.url), "apiKey": "sk-test"},
+        "models": {MODEL: limits},
+    });
+    let config = json!({
+        "model": model, "small_model": model, "enabled_providers": ["local"], "autoupdate": false,
+        "share": "disabled", "provider": {"local": provider},
+    });
+    vec![("OPENCODE_CONFIG_CONTENT", config.to_string())]
+}
+
+fn gemini(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let settings = json!({
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "privacy": {"usageStatisticsEnabled": false},
+        "general": {"enableAutoUpdate": false},
+    });
+    write(site.home.join(".gemini/settings.json"), &settings.to_string());
+    let mut all = fixed(&[("GEMINI_API_KEY", "sk-test"), ("GEMINI_MODEL", "gemini-2.5-pro")]);
+    all.push(("GOOGLE_GEMINI_BASE_URL", site.url.to_owned()));
+    all
+}

@@ -1,0 +1,231 @@
+//! What every agent must get through. A scenario panics where it fails, and returns what is worth a note.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Ended, slice, write};
+use super::catalogue::Agent;
+
+/// A scenario: its heading in the table, and how it goes.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// What stands in the configuration for it.
+    configuration: &'static str,
+    go: fn(&Bench<'_>) -> String,
+}
+
+impl Scenario {
+    /// Goes through it with an agent; `Err` is what went wrong.
+    pub(crate) fn try_with(&self, agent: &Agent, cache: &Path) -> Result<String, String> {
+        let bench = Bench::new(agent, cache, self.configuration);
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let note = (self.go)(&bench);
+            assert_eq!(bench.server.complaints(), Vec::<String>::new(), "what nobody should have asked the server");
+            note
+        }));
+        let left = swept(&bench);
+        let note = told.map_err(|cause| words(&*cause))?;
+        if left.is_empty() { Ok(note) } else { Err(format!("processes were left: {left:?}")) }
+    }
+}
+
+/// Names what is still there a while after the end, and ends it.
+fn swept(bench: &Bench<'_>) -> Vec<(u32, String)> {
+    let start = Instant::now();
+    let mut left = bench.leftovers();
+    while !left.is_empty() && start.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(50));
+        left = bench.leftovers();
+    }
+    for (pid, _) in &left {
+        kill(*pid);
+    }
+    left
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _gone_already = kill_process(pid, Signal::KILL);
+    }
+}
+
+fn words(cause: &(dyn std::any::Any + Send)) -> String {
+    let text = cause.downcast_ref::<String>().cloned();
+    text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "?".to_owned())
+}
+
+/// All of them, the quick ones first.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "two slices", configuration: "", go: two_slices },
+    Scenario { name: "usage", configuration: "", go: usage },
+    Scenario { name: "outside", configuration: "retries = 1", go: outside_of_the_write_set },
+    Scenario { name: "red gate", configuration: "", go: red_gate },
+    Scenario { name: "cancel", configuration: "", go: cancel_in_a_shell },
+    Scenario { name: "agent killed", configuration: "", go: agent_killed },
+    Scenario { name: "omk killed", configuration: "", go: omk_killed },
+    Scenario { name: "429 twice", configuration: "", go: limited_twice },
+    Scenario { name: "401", configuration: "retries = 1", go: unauthorized },
+    Scenario { name: "500", configuration: "retries = 1\nattempt_timeout = \"100s\"", go: server_error },
+    Scenario { name: "cut", configuration: "retries = 1\nattempt_timeout = \"60s\"", go: cut },
+    Scenario { name: "hang", configuration: "retries = 1\nstall = \"5s\"\nattempt_timeout = \"60s\"", go: hang },
+];
+
+fn assert_ready(ended: &Ended) {
+    assert_eq!(ended.code, Some(0), "{}", ended.why());
+}
+
+fn two_slices(bench: &Bench<'_>) -> String {
+    let one = json!([write("one.txt", "one\n"), {"shell": "wc -c one.txt > count.txt"}, {"text": "All done"}]);
+    let two = json!([{"shell": "echo two > two.txt"}, {"text": "All done"}]);
+    let ended = bench.run(&(slice("one", &["one.txt", "count.txt"], &one) + &slice("two", &["two.txt"], &two)));
+    assert_ready(&ended);
+    let files = ["one.txt", "count.txt", "two.txt"].map(|file| bench.scene.integrated(file));
+    assert_eq!(files, ["one", "4 one.txt", "two"]);
+    format!("{:.1} s", ended.took.as_secs_f32())
+}
+
+fn usage(bench: &Bench<'_>) -> String {
+    let script = json!([write("one.txt", "one\n"), {"read": "{cwd}/one.txt"}, {"text": "All done"}]);
+    assert_ready(&bench.run(&slice("one", &["one.txt"], &script)));
+    let (said, counted) = bench.usage();
+    assert_eq!(said, counted, "what omk says was used, and what the server counted");
+    let all = bench.server.counted().values().fold(0, |sum, one| sum + one.input + one.output);
+    let told = said.input + said.output;
+    if told == all { "all".to_owned() } else { format!("{told} of {all}") }
+}
+
+fn outside_of_the_write_set(bench: &Bench<'_>) -> String {
+    let script = json!([write("elsewhere.txt", "x\n"), write("one.txt", "one\n"), {"text": "All done"}]);
+    let ended = bench.run(&slice("one", &["one.txt"], &script));
+    let refused = bench.server.was_told("write set");
+    if ended.code == Some(0) {
+        let id = bench.scene.id();
+        let files = bench.scene.repo.git(&["ls-tree", "-r", "--name-only", &format!("omk/{id}/integration")]);
+        assert!(!files.contains("elsewhere.txt") && files.contains("one.txt"), "{files}");
+        return if refused { "refused, with the reason" } else { "refused" }.to_owned();
+    }
+    assert!(ended.code == Some(5) && ended.said.to_string().contains("elsewhere.txt"), "{}", ended.why());
+    "caught".to_owned()
+}
+
+fn red_gate(bench: &Bench<'_>) -> String {
+    // Only who is told what the gate printed can mend it: the second script stands in the gate's words.
+    let mended = bench.scene.mark("mended.json");
+    std::fs::write(&mended, json!([finish("right"), {"text": "Mended"}]).to_string()).unwrap();
+    let gate = format!("grep -q right one.txt || {{ echo '<<script @{}>>'; exit 1; }}\n", mended.display());
+    bench.scene.repo.write("gate.sh", &gate);
+    bench.scene.repo.write("one.txt", "right, at first\n");
+    bench.scene.repo.commit_all("a gate that looks");
+    let script = json!([{"shell": "echo wrong > one.txt"}, {"text": "All done"}]);
+    let ended = bench.run(&slice("one", &["one.txt"], &script));
+    assert_ready(&ended);
+    assert_eq!(bench.scene.integrated("one.txt"), "right");
+    let attempts = bench.scene.records_of("attempt_offered").len();
+    assert_eq!(attempts, 2, "{}", ended.why());
+    "second attempt".to_owned()
+}
+
+/// A command that says that it runs, and goes on for ever unless a mark is there.
+fn endless(bench: &Bench<'_>) -> Value {
+    let mark = bench.scene.mark("go-on");
+    let wait = "python3 -c 'import time; time.sleep(600)'";
+    json!({"shell": format!("touch running; test -e {} || {wait}", mark.display())})
+}
+
+fn cancel_in_a_shell(bench: &Bench<'_>) -> String {
+    let script = json!([endless(bench), {"text": "never"}]);
+    let mut session = bench.start(&slice("one", &["one.txt", "running"], &script));
+    bench.see_in_worktree(&mut session, "running");
+    let start = Instant::now();
+    let cancelled = bench.verb("cancel");
+    assert_eq!(cancelled.code, Some(0), "{}", cancelled.why());
+    while !bench.agents().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(15), "still there: {:?}", bench.leftovers());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    format!("{:.1} s", start.elapsed().as_secs_f32())
+}
+
+/// A step that writes the slice's file, whether it is there or not: some agents' own tools want to read it first.
+fn finish(word: &str) -> Value {
+    json!({"shell": format!("echo {word} > one.txt")})
+}
+
+fn agent_killed(bench: &Bench<'_>) -> String {
+    let script = json!([endless(bench), finish("one"), {"text": "All done"}]);
+    let start = Instant::now();
+    let mut session = bench.start(&slice("one", &["one.txt", "running"], &script));
+    bench.see_in_worktree(&mut session, "running");
+    bench.scene.make("go-on");
+    let agents = bench.agents();
+    assert!(!agents.is_empty(), "the agent's process is not found");
+    agents.into_iter().for_each(kill);
+    let ended = super::bench::end_of(&mut session, start);
+    assert_ready(&ended);
+    assert_eq!(bench.scene.integrated("one.txt"), "one");
+    taken_up(bench)
+}
+
+fn omk_killed(bench: &Bench<'_>) -> String {
+    let script = json!([endless(bench), finish("one"), {"text": "All done"}]);
+    let mut session = bench.start(&slice("one", &["one.txt", "running"], &script));
+    bench.see_in_worktree(&mut session, "running");
+    session.signal(Signal::KILL);
+    session.end();
+    let start = Instant::now();
+    while !bench.agents().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(15), "still there: {:?}", bench.leftovers());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let gone = start.elapsed();
+    bench.scene.make("go-on");
+    let ended = bench.resume();
+    assert_ready(&ended);
+    assert_eq!(bench.scene.integrated("one.txt"), "one");
+    format!("gone in {:.1} s, {}", gone.as_secs_f32(), taken_up(bench))
+}
+
+/// Whether the same conversation went on: its first step was asked for once.
+fn taken_up(bench: &Bench<'_>) -> String {
+    let first = bench.server.requests().iter().filter(|request| request.step == Some(0)).count();
+    if first == 1 { "same session" } else { "new session" }.to_owned()
+}
+
+fn limited_twice(bench: &Bench<'_>) -> String {
+    let limited = json!({"error": {"status": 429, "times": 2, "retry_after": 1}, "shell": "echo one > one.txt"});
+    let ended = bench.run(&slice("one", &["one.txt"], &json!([limited, {"text": "All done"}])));
+    assert_ready(&ended);
+    let attempts = bench.scene.records_of("attempt_offered").len();
+    format!("{:.1} s, {attempts} attempt(s)", ended.took.as_secs_f32())
+}
+
+/// Whatever the agent makes of it, nothing is ready, and there is a reason.
+fn not_ready(bench: &Bench<'_>, step: Value) -> String {
+    let ended = bench.run(&slice("one", &["one.txt"], &json!([step, {"text": "All done"}])));
+    assert!(matches!(ended.code, Some(3..=7)), "{}", ended.why());
+    assert_eq!(bench.scene.branches(), ["main"], "{}", ended.why());
+    let status = ended.said["status"].as_str().unwrap_or("?").to_owned();
+    assert!(ended.said["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{}", ended.why());
+    format!("{status}, {:.0} s", ended.took.as_secs_f32())
+}
+
+fn unauthorized(bench: &Bench<'_>) -> String {
+    let told = not_ready(bench, json!({"error": {"status": 401}}));
+    assert!(told.starts_with("blocked_on_external"), "{told}");
+    told
+}
+
+fn server_error(bench: &Bench<'_>) -> String {
+    not_ready(bench, json!({"error": {"status": 500}}))
+}
+
+fn cut(bench: &Bench<'_>) -> String {
+    not_ready(bench, json!({"drop": true, "text": "never"}))
+}
+
+fn hang(bench: &Bench<'_>) -> String {
+    not_ready(bench, json!({"hang": 600, "text": "never"}))
+}
