@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use omk::domain::ids::GoalId;
 use omk::store::layout::StateDir;
@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::omk::Ran;
-use crate::support::scene::{GATE, Scene, Session, processes_at, slice, until};
+use crate::support::scene::{GATE, Killed, Scene, Session, processes_at, slice, until};
 
 /// A goal whose slice `slow` waits for the mark `go`, and the process that runs it.
 fn running(more: &str) -> (Scene, Session) {
@@ -142,16 +142,17 @@ fn the_process_that_hangs() {
     }
 }
 
-fn hang_on(scene: &Scene) -> Child {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn hang_on(scene: &Scene) -> Killed {
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "run_control::the_process_that_hangs", "--nocapture"])
         .env(HANGS_ON, scene.goal())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut child = Killed(child);
     let mut said = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stderr.take().unwrap()), &mut said).unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.0.stderr.take().unwrap()), &mut said).unwrap();
     assert_eq!(said, "hangs\n");
     child
 }
@@ -165,9 +166,9 @@ fn a_process_that_answers_nobody_is_ended_and_the_goal_is_paused() {
     let mut hung = hang_on(&scene);
     assert_eq!(scene.json("status")["process"]["health"], "silent");
     let document = settled(&scene.omk(&["goal", "pause", "--json"]), "paused");
-    let said = format!("paused by the operator; process {} did not answer and was ended", hung.id());
+    let said = format!("paused by the operator; process {} did not answer and was ended", hung.0.id());
     assert_eq!(document["reason"], json!(said));
-    assert_eq!(hung.wait().unwrap().code(), None);
+    assert_eq!(hung.0.wait().unwrap().code(), None);
     assert_resumes(&scene);
 }
 

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::ptr::{null, null_mut};
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::scene::{GATE, Scene, Session, processes_at, slice, until};
+use crate::support::scene::{GATE, Killed, Scene, Session, processes_at, slice, until};
 
 /// A scene with a plan whose slice waits for the mark `go`; the command that runs it.
 fn waiting() -> (Scene, Vec<String>) {
@@ -32,10 +32,10 @@ fn through(command: &Command, program: &str, words: &[&str]) -> Command {
     other
 }
 
-fn wait(child: &mut Child) -> Option<i32> {
+fn wait(child: &mut Killed) -> Option<i32> {
     let mut status = None;
     until("omk ends", || {
-        status = child.try_wait().unwrap();
+        status = child.0.try_wait().unwrap();
         status.is_some()
     });
     status.unwrap().code()
@@ -57,9 +57,9 @@ fn a_reader_that_closes_stdout_pauses_the_run_which_says_on_stderr_how_it_goes_o
         let (scene, words) = waiting();
         let errors = scene.place.path("errors");
         let mut command = command(&scene, &words, more);
-        let mut child = command.stdout(Stdio::piped()).stderr(File::create(&errors).unwrap()).spawn().unwrap();
+        let mut child = Killed(command.stdout(Stdio::piped()).stderr(File::create(&errors).unwrap()).spawn().unwrap());
         scene.see("on");
-        drop(child.stdout.take());
+        drop(child.0.stdout.take());
         assert_eq!(wait(&mut child), Some(141), "{}", text(&errors));
         assert_paused(&scene);
         assert!(text(&errors).contains(&format!("omk goal resume {}", scene.id())), "{}", text(&errors));
@@ -71,9 +71,9 @@ fn a_reader_that_closes_stderr_pauses_the_run_which_says_on_stdout_how_it_goes_o
     let (scene, words) = waiting();
     let out = scene.place.path("out");
     let mut command = command(&scene, &words, &[]);
-    let mut child = command.stderr(Stdio::piped()).stdout(File::create(&out).unwrap()).spawn().unwrap();
+    let mut child = Killed(command.stderr(Stdio::piped()).stdout(File::create(&out).unwrap()).spawn().unwrap());
     scene.see("on");
-    drop(child.stderr.take());
+    drop(child.0.stderr.take());
     assert_eq!(wait(&mut child), Some(141), "{}", text(&out));
     assert_paused(&scene);
     assert!(text(&out).contains(&format!("omk goal resume {}", scene.id())), "{}", text(&out));
@@ -84,10 +84,11 @@ fn a_reader_that_closes_stderr_pauses_the_run_which_says_on_stdout_how_it_goes_o
 #[test]
 fn an_interrupt_that_takes_the_reader_with_it_is_one_stop() {
     let (scene, words) = waiting();
-    let mut child = command(&scene, &words, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = command(&scene, &words, &[]);
+    let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     scene.see("on");
-    drop((child.stdout.take(), child.stderr.take()));
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::INT).unwrap();
+    drop((child.0.stdout.take(), child.0.stderr.take()));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child.0), Signal::INT).unwrap();
     assert!(matches!(wait(&mut child), Some(130 | 141)));
     assert_paused(&scene);
 }
@@ -134,7 +135,7 @@ fn a_terminal_that_closes_pauses_the_run() {
     let (shown, used) = terminal();
     let mut inside = through(&command(&scene, &words, &[]), "setsid", &["--ctty", "--wait"]);
     inside.env("TERM", "xterm").stdin(used.try_clone().unwrap()).stdout(used.try_clone().unwrap());
-    let mut child = inside.stderr(used).spawn().unwrap();
+    let mut child = Killed(inside.stderr(used).spawn().unwrap());
     drop(inside);
     scene.see("on");
     drop(shown);

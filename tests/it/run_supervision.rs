@@ -83,7 +83,7 @@ fn an_agent_that_is_stopped_loses_its_lease_and_the_next_attempt_does_the_work()
         "[ $OMK_ATTEMPT = 1 ] && { echo $$ > $M/stopped; kill -STOP $$; }; echo $OMK_ATTEMPT > one.txt\n",
     );
     let stops = stops.replace("cmd:", "cmd:exec ");
-    assert_ready(&bench.run(&["one"], &stops, &[("OMK_LEASE", "1s")]));
+    assert_ready(&bench.run(&["one"], &stops, &[("OMK_LEASE", "1s"), ("OMK_ATTEMPT_TIMEOUT", "20s")]));
     let scene = &bench.0;
     assert!(is_gone(&scene.mark("stopped")), "the stopped agent is still there");
     assert_eq!(outcomes(scene), [json!("expired"), json!("passed")]);
