@@ -78,5 +78,5 @@ pub(super) async fn talk<T>(
         }
     };
     let (driven, outcome, (), ()) = tokio::join!(driving, speaking, serve(&peer, inbox, dialect), writing);
-    Ok((driven?, outcome))
+    Ok((driven, outcome))
 }

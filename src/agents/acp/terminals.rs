@@ -225,8 +225,7 @@ async fn see_out(running: Running, terminal: Arc<Terminal>, limits: Limits, scen
         Heard::Vitals(_) => {}
     };
     let driven = drive(running, limits, &terminal.stop, &mut sink).await;
-    let exit = driven.map_or(Exit::Signal(9), |driven| driven.ended.exit);
-    terminal.exit.send_replace(Some(exit));
+    terminal.exit.send_replace(Some(driven.ended.exit));
 }
 
 fn exit_status(exit: Exit) -> Value {
