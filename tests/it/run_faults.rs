@@ -62,13 +62,18 @@ fn a_goal_goes_on_after_omk_and_all_its_keepers_were_killed_at_once() {
 }
 
 #[test]
-fn an_agent_that_outlived_its_keeper_is_found_and_killed_and_said() {
-    let (scene, session) = running();
+fn a_daemon_that_outlived_its_keeper_is_found_and_killed_and_said() {
+    let scene = Scene::new();
+    // The agent itself dies with its keeper.
+    let slow = format!("setsid sleep 1000 & {}; echo slow > slow.txt", scene.wait_for("on", "go"));
+    let session = scene.start_plan(&plan_with(&slow), &[]);
+    scene.see("on");
     kill_with_keepers(session);
     fs::remove_file(scene.mark("on")).unwrap();
     let mut resumed = scene.start(&["goal", "resume"]);
     scene.see("on");
-    assert!(!leftovers(&scene)["processes"].as_array().unwrap().is_empty());
+    let killed = leftovers(&scene)["processes"].as_array().cloned().unwrap_or_default();
+    assert!(killed.iter().any(|one| one.as_str().unwrap().ends_with(" sleep")), "{killed:?}");
     scene.make("go");
     assert_eq!(resumed.code(), Some(0), "{}", resumed.stderr());
     assert_whole(&scene);
