@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::agents::settings::AgentSettings;
 use crate::app::error::AppError;
 use crate::domain::budget::{Limits, Price, Spender};
 use crate::domain::goal::Settings;
@@ -32,6 +33,8 @@ pub struct Config {
     pub role_limits: BTreeMap<Spender, Limits>,
     /// What models cost, by name.
     pub prices: Vec<Price>,
+    /// Whom there is to do the work, what they may run, how they are asked.
+    pub agents: AgentSettings,
 }
 
 /// The environment that the program was started with.

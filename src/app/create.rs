@@ -7,8 +7,8 @@ use crate::adapters::git::inspect::inspect;
 use crate::adapters::git::look::Look;
 use crate::adapters::sandbox;
 use crate::agents::environment::AgentEnvironment;
-use crate::agents::host::probe_here;
-use crate::agents::name::parse_agent;
+use crate::agents::host::probe_among;
+use crate::agents::name::parse_agent_among;
 use crate::app::Omk;
 use crate::app::clock::now;
 use crate::app::error::AppError;
@@ -145,7 +145,8 @@ impl Omk {
                 Some(slice) => Err(blocked_on_agent(format!("slice `{slice}` has no `run`, and no agent is named"))),
             };
         };
-        let spoken = parse_agent(name).map_err(|error| usage(error.to_string(), &[]))?;
+        let spoken =
+            parse_agent_among(name, &self.config.agents.profiles).map_err(|error| usage(error.to_string(), &[]))?;
         let agent = spoken.anchored(&self.place.cwd);
         if agent == SCRIPT {
             return match needs.first() {
@@ -157,7 +158,8 @@ impl Omk {
         }
         let environment = AgentEnvironment::pick(self.variables.clone(), &[]);
         // As it was typed: the anchored command may be quoted, and then only a shell could tell what it runs.
-        probe_here(&spoken.to_string(), &self.place.cwd, &environment).map_err(blocked_on_agent)?;
+        let profiles = &self.config.agents.profiles;
+        probe_among(&spoken.to_string(), &self.place.cwd, &environment, profiles).map_err(blocked_on_agent)?;
         Ok(Some(agent))
     }
 

@@ -107,6 +107,7 @@ impl TakenUp<'_> {
             omk: omk.omk.clone(),
             cwd: omk.place.cwd.clone(),
             variables: omk.variables.clone(),
+            agents: omk.config.agents.clone(),
             observer,
         };
         let outcome = run(order);

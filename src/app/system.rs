@@ -54,6 +54,8 @@ pub(super) struct Order {
     pub(super) cwd: PathBuf,
     /// The environment of the command.
     pub(super) variables: BTreeMap<OsString, OsString>,
+    /// What the user configured of agents.
+    pub(super) agents: AgentSettings,
     /// Gets every durable record, in order.
     pub(super) observer: mpsc::UnboundedSender<Event>,
 }
@@ -96,7 +98,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let mut signals = Signals::install().context("failed to listen for signals")?;
-    let Order { dir, opened, drive, before, omk, cwd, variables, observer } = order;
+    let Order { dir, opened, drive, before, omk, cwd, variables, agents, observer } = order;
     let Opened { journal, events, torn } = opened;
     let server = ControlServer::bind(journal.lock())?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
@@ -104,7 +106,7 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     taking.record(torn.map(|torn| Fact::TailCut { bytes: torn.bytes }), ActorName::Journal).await?;
     let charter = taking.state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
     let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
-    let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, journal, first_gate };
+    let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, agents, journal, first_gate };
     let effects = match taking.recover(&parts, before).await? {
         Ok(workspace) => parts.effects(workspace).map_err(|problem| Halt::passing(&charter, &format!("{problem:#}"))),
         Err(halt) => Err(halt),
@@ -199,6 +201,7 @@ struct Parts {
     omk: PathBuf,
     cwd: PathBuf,
     variables: BTreeMap<OsString, OsString>,
+    agents: AgentSettings,
     journal: Arc<dyn Journal>,
     first_gate: u64,
 }
@@ -229,7 +232,7 @@ impl Parts {
             tasks: self.dir.path().join("tasks"),
             environment: AgentEnvironment::pick(self.variables.clone(), &[]),
             clock: Arc::new(SystemClock),
-            settings: AgentSettings::default(),
+            settings: self.agents.clone(),
         });
         Ok(Effects {
             clock: Arc::new(SystemClock),

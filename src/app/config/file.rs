@@ -3,11 +3,15 @@
 //! Knows every field; one that is unknown, or cannot be what it says, refuses the file whole.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::spending::{BudgetEntry, PriceEntry, prices, role_limits};
 use super::{Config, durations, millis};
+use crate::agents::policy::CommandRules;
+use crate::agents::profile::Profiles;
+use crate::agents::settings::AgentSettings;
 use crate::domain::goal::Settings;
 use crate::domain::ids::GateName;
 use crate::domain::task::{GateCommand, GateKind, GateSpec};
@@ -37,6 +41,14 @@ struct ConfigFile {
     budget: BudgetEntry,
     #[serde(default)]
     prices: BTreeMap<String, PriceEntry>,
+    /// Profiles of agents; their fields are those of `AgentProfile`.
+    #[serde(default)]
+    agents: BTreeMap<String, serde_json::Value>,
+    /// What agents may run.
+    #[serde(default)]
+    commands: CommandRules,
+    /// A template of prompts, an absolute path.
+    prompt: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,7 +75,22 @@ pub(super) fn read(text: &str) -> Result<Config, String> {
         max_agents: file.max_agents,
         role_limits: role_limits(file.budget)?,
         prices: prices(file.prices)?,
+        agents: AgentSettings { profiles: profiles(file.agents)?, rules: file.commands, template: file.prompt },
     })
+}
+
+/// The built-in profiles and the user's. One may be like another that stands later in the file.
+fn profiles(entries: BTreeMap<String, serde_json::Value>) -> Result<Profiles, String> {
+    let mut profiles = Profiles::default();
+    let names: Vec<_> = entries.keys().cloned().collect();
+    let like = |entry: &serde_json::Value| entry.get("like").and_then(|like| like.as_str()).map(str::to_owned);
+    let (own, built_in): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .partition(|(name, entry)| like(entry).is_some_and(|like| like != *name && names.contains(&like)));
+    for (name, entry) in built_in.into_iter().chain(own) {
+        profiles.configure(&name, entry).map_err(|problem| problem.to_string())?;
+    }
+    Ok(profiles)
 }
 
 fn settings(file: &ConfigFile) -> Result<Settings, String> {
