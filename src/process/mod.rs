@@ -16,6 +16,7 @@ pub mod drive;
 pub mod error;
 pub mod keeper;
 mod keeper_channel;
+pub mod orphans;
 pub mod output;
 pub mod program;
 pub mod running;
