@@ -16,10 +16,7 @@ export OMK GIT_CONFIG_GLOBAL=/dev/null
 run_in() {
     local place=$1
     shift
-    # In a shell of its own, whose word on a killed child nobody needs.
-    (
-        "$@" "$OMK" goal run "Do it" --until-ready -C "$place/user" --plan "$place/plan.toml" --state-dir "$place/state" >"$place/out" 2>&1
-    ) 2>/dev/null
+    "$@" "$OMK" goal run "Do it" --until-ready -C "$place/user" --plan "$place/plan.toml" --state-dir "$place/state" >"$place/out" 2>&1
 }
 
 set_scene "$room/whole" 0
@@ -28,6 +25,8 @@ tree=$(git -C "$room/whole/user" rev-parse "omk/$(goal_of "$room/whole")/integra
 printf 'undisturbed: %s records, tree %s\n\n' "$(wc -l <"$(journal_of "$room/whole")")" "${tree:0:12}"
 printf '%-28s %6s %8s %8s %8s\n' calls points same unborn wrong
 
+# The shell's word on every child that was killed.
+exec 2>/dev/null
 bad=0
 for calls in "${@:-fdatasync fsync rename,renameat,renameat2}"; do
     for call in $calls; do

@@ -16,7 +16,7 @@ use crate::messages::goal::{
     BaseMeasured, Begin, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, PlanMade, ProveTip,
     StopRun, TipProven,
 };
-use crate::messages::journal::{Committed, Outbox, Released};
+use crate::messages::journal::{Committed, JournalDistressed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, RunOver, StopEffects};
 use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
 use crate::messages::{Undelivered, tell};
@@ -229,6 +229,14 @@ impl Handler<Exhausted> for ControllerActor {
     fn handle(&mut self, exhausted: Exhausted, ctx: &mut Context<Self>) {
         let decided = self.controller.exhausted(exhausted.budget, exhausted.account);
         self.decide(decided, exhausted.cause, ctx);
+    }
+}
+
+impl Handler<JournalDistressed> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, distress: JournalDistressed, ctx: &mut Context<Self>) {
+        let decided = self.controller.distressed(distress.detail);
+        self.decide(decided, None, ctx);
     }
 }
 

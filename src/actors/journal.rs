@@ -13,7 +13,7 @@ use crate::actors::exit_guard::ExitGuard;
 use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::domain::order::JournalFailure;
-use crate::messages::journal::{Append, Committed, JournalFailed, ReadAll};
+use crate::messages::journal::{Append, Committed, JournalDistressed, JournalFailed, ReadAll};
 use crate::messages::tell;
 use crate::ports::{Clock, Journal};
 
@@ -23,16 +23,26 @@ struct Waiter {
     reply_to: Recipient<Committed>,
 }
 
+/// Who is told when little or nothing more can be written.
+pub struct Superiors {
+    /// The supervisor, of the end.
+    pub failed: Recipient<JournalFailed>,
+    /// The supervisor, of the warning before it.
+    pub distressed: Recipient<JournalDistressed>,
+}
+
 /// The actor.
 pub struct JournalActor {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     /// Gets every durable record, in order.
     observer: UnboundedSender<Event>,
-    supervisor: Recipient<JournalFailed>,
+    supervisor: Superiors,
     waiting: VecDeque<Append>,
     readers: Vec<oneshot::Sender<Vec<Event>>>,
     writing: bool,
+    /// Whether the supervisor was told that little more can be written.
+    distressed: bool,
     failed: bool,
     _guard: ExitGuard,
 }
@@ -43,11 +53,12 @@ impl JournalActor {
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
         observer: UnboundedSender<Event>,
-        supervisor: Recipient<JournalFailed>,
+        supervisor: Superiors,
         guard: ExitGuard,
     ) -> Self {
         let (waiting, readers) = (VecDeque::new(), Vec::new());
-        Self { journal, clock, observer, supervisor, waiting, readers, writing: false, failed: false, _guard: guard }
+        let (writing, distressed, failed) = (false, false, false);
+        Self { journal, clock, observer, supervisor, waiting, readers, writing, distressed, failed, _guard: guard }
     }
 
     /// Writes all that waits as one group.
@@ -78,9 +89,20 @@ impl JournalActor {
                     // The observer may be gone: nobody has to watch.
                     let _ = self.observer.send(event);
                 }
+                self.warn();
                 self.flush(ctx);
             }
             Err(failure) => self.fail(&failure),
+        }
+    }
+
+    /// Says once that little more can be written.
+    fn warn(&mut self) {
+        let Some(detail) = self.journal.distress().filter(|_| !self.distressed) else { return };
+        self.distressed = true;
+        tracing::error!(%detail, "the journal is in distress");
+        if let Err(error) = tell(&self.supervisor.distressed, JournalDistressed { detail }) {
+            tracing::error!(%error, "nobody to tell of the journal's distress");
         }
     }
 
@@ -88,7 +110,7 @@ impl JournalActor {
         self.failed = true;
         self.waiting.clear();
         tracing::error!(error = %failure, "the journal failed");
-        if let Err(error) = tell(&self.supervisor, JournalFailed { detail: failure.to_string() }) {
+        if let Err(error) = tell(&self.supervisor.failed, JournalFailed { detail: failure.to_string() }) {
             tracing::error!(%error, "nobody to tell of the journal's failure");
         }
     }

@@ -5,6 +5,7 @@
 //! told to whoever waits for them. Invariants: no state survives a restart but the journal's; the journal actor
 //! outlives every generation, and its failure ends the run.
 
+mod operator;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::budget::BudgetActor;
 use crate::actors::controller::ControllerActor;
 use crate::actors::exit_guard::ExitGuard;
-use crate::actors::journal::JournalActor;
+use crate::actors::journal::{JournalActor, Superiors};
 use crate::actors::reviewer::ReviewerActor;
 use crate::actors::scheduler::SchedulerActor;
 use crate::actors::seat::seat;
@@ -32,11 +33,10 @@ use crate::domain::ids::AttemptRef;
 use crate::domain::review::Role;
 use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
-use crate::messages::journal::{Committed, JournalFailed, Outbox, ReadAll};
+use crate::messages::journal::{Committed, JournalDistressed, JournalFailed, Outbox, ReadAll};
 use crate::messages::lifecycle::{
     Child, ChildExited, Defect, Exit, RunOver, Sighted, StartWorker, StopEffects, StopWorker, WorkerGone,
 };
-use crate::messages::operator::Look;
 use crate::messages::review::StartReviewers;
 use crate::messages::tell;
 use crate::ports::Effects;
@@ -90,6 +90,8 @@ pub struct Supervisor {
     reviewers: BTreeMap<u64, (StartReviewers, Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
+    /// Said to every generation: the disk does not get better while the run goes on.
+    distress: Option<JournalDistressed>,
     /// Who ended where it should not have, and how: the next generation is built once every worker is gone.
     broken: Option<(ActorName, String)>,
     /// The restarts so far, as the journal has them.
@@ -102,7 +104,7 @@ enum Intent {
     /// The next generation, over this state.
     Build(Box<GoalState>),
     /// A review is begun anew.
-    Review(StartReviewers, Role),
+    Review(Box<StartReviewers>, Role),
     /// The run ends: something ended too often.
     End(RunOver),
 }
@@ -127,6 +129,7 @@ impl Supervisor {
             reviewers: BTreeMap::new(),
             reviewers_started: 0,
             stop_wanted: None,
+            distress: None,
             broken: None,
             restarts: RestartHistory::default(),
             outbox: None,
@@ -195,6 +198,10 @@ impl Supervisor {
             .and_then(|()| tell(&generation.budget.clone().recipient(), Begin))
             .and_then(|()| match self.stop_wanted.clone() {
                 Some(stop) => tell(&generation.controller.clone().recipient(), stop),
+                None => Ok(()),
+            })
+            .and_then(|()| match self.distress.clone() {
+                Some(distress) => tell(&generation.controller.clone().recipient(), distress),
                 None => Ok(()),
             });
         if let Err(error) = begun {
@@ -299,7 +306,7 @@ impl Supervisor {
             RestartDecision::Restart => {
                 let restarted = Fact::ActorRestarted { child, cause: cause.to_owned() };
                 self.restarts.apply(&restarted, self.effects.clock.now());
-                self.commit(Decided::new(vec![restarted], vec![Intent::Review(order, role)]), ctx);
+                self.commit(Decided::new(vec![restarted], vec![Intent::Review(Box::new(order), role)]), ctx);
             }
             RestartDecision::Escalate => self.restart(child, cause, ctx),
         }
@@ -343,7 +350,7 @@ impl Actor for Supervisor {
             Arc::clone(&self.effects.journal),
             Arc::clone(&self.effects.clock),
             self.observer.clone(),
-            ctx.address().recipient(),
+            Superiors { failed: ctx.address().recipient(), distressed: ctx.address().recipient() },
             self.guard(Child::Coordinator(ActorName::Journal), ctx),
         );
         let seat = seat();
@@ -387,14 +394,6 @@ impl Handler<Sighted> for Supervisor {
         if self.attempts.contains_key(&sighting.attempt) {
             self.sightings.insert(sighting.attempt.clone(), sighting);
         }
-    }
-}
-
-impl Handler<Look> for Supervisor {
-    type Result = ();
-    fn handle(&mut self, look: Look, _ctx: &mut Context<Self>) {
-        // Whoever asked may have gone away again.
-        drop(look.reply_to.send(self.sightings.values().cloned().collect()));
     }
 }
 
@@ -451,7 +450,7 @@ impl Handler<Committed> for Supervisor {
         for intent in outbox.acknowledge(committed).intents {
             match intent {
                 Intent::Build(state) => self.build(*state, ctx),
-                Intent::Review(order, role) => self.start_reviewer(order, role, ctx),
+                Intent::Review(order, role) => self.start_reviewer(*order, role, ctx),
                 Intent::End(over) => self.finish(over, ctx),
             }
         }
@@ -465,13 +464,13 @@ impl Handler<JournalFailed> for Supervisor {
     }
 }
 
-impl Handler<StopRun> for Supervisor {
+impl Handler<JournalDistressed> for Supervisor {
     type Result = ();
-    fn handle(&mut self, stop: StopRun, _ctx: &mut Context<Self>) {
-        self.stop_wanted = Some(stop.clone());
+    fn handle(&mut self, distress: JournalDistressed, _ctx: &mut Context<Self>) {
+        self.distress = Some(distress.clone());
         let Some(generation) = &self.generation else { return };
-        if let Err(error) = tell(&generation.controller.clone().recipient(), stop) {
-            tracing::warn!(%error, "the controller is being rebuilt; it will hear of the stop then");
+        if let Err(error) = tell(&generation.controller.clone().recipient(), distress) {
+            tracing::warn!(%error, "the controller is being rebuilt; it will hear of the distress then");
         }
     }
 }

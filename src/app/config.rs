@@ -9,7 +9,6 @@ mod variables;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::app::error::AppError;
 use crate::domain::budget::{Limits, Price, Spender};
@@ -100,9 +99,4 @@ fn durations(settings: &mut Settings) -> [(&'static str, u64, &mut u64); 7] {
         ("gate_timeout", 1, &mut settings.gate_timeout_ms),
         ("backoff", 1, &mut settings.backoff_ms),
     ]
-}
-
-/// How long a command waits for the process that runs a goal to come to rest.
-pub fn patience(settings: &Settings) -> Duration {
-    Duration::from_millis(settings.grace_ms) + Duration::from_secs(20)
 }

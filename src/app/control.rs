@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use crate::app::Omk;
-use crate::app::config::patience;
 use crate::app::create::{block_on, infra, usage};
 use crate::app::error::AppError;
-use crate::app::request::RetryRequest;
+use crate::app::live::Asked;
+use crate::app::request::{RetryRequest, TakenBy};
 use crate::app::system::record;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest, Stop};
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{GoalStatus, Verb};
 use crate::domain::ids::{GoalId, SliceId};
+use crate::domain::supervision::Leftovers;
 use crate::domain::view::{Liveness, Settled};
 use crate::ports::Journal;
-use crate::store::control::ask;
-use crate::store::error::StoreError;
+use crate::process::sweep::kill_leftovers;
 use crate::store::journal::{FileJournal, Opened};
-use crate::store::lock::{GoalLock, Occupation, occupation, this_process};
+use crate::store::lock::{GoalLock, this_process};
 use crate::workflow::slices::Stage;
 use crate::workflow::state::GoalState;
 
@@ -40,54 +40,52 @@ impl Held {
 impl Omk {
     /// Pauses or cancels a goal: through the process that runs it, or on its journal where none does.
     pub fn stop(&self, id: &GoalId, stop: Stop) -> Result<Settled, AppError> {
-        let verb = match stop {
-            Stop::Pause => Verb::Pause,
-            Stop::Cancel => Verb::Cancel,
-        };
-        match self.liveness(id)? {
-            Liveness::Held { .. } => self.stop_running(id, stop),
-            Liveness::NoProcess => self.stop_resting(id, stop, verb),
+        if self.liveness(id)? == Liveness::NoProcess {
+            return self.stop_resting(id, stop, "");
+        }
+        match self.ask_to_stop(id, stop)? {
+            // It was about to come to rest otherwise when it was told; a pause is content with any rest.
+            Asked::Obeyed if stop == Stop::Cancel && !self.settled(id)?.status.is_final() => self.stop(id, stop),
+            Asked::Obeyed => self.settled(id),
+            Asked::Gone => self.stop_left(id, stop, ""),
+            Asked::Deaf(why) => {
+                let ended = self.end_holder(id, why)?;
+                self.stop_left(id, stop, &ended)
+            }
         }
     }
 
-    fn stop_running(&self, id: &GoalId, stop: Stop) -> Result<Settled, AppError> {
-        let by = format!("omk goal, pid {}", std::process::id());
-        let request = match stop {
-            Stop::Pause => ControlRequest::Pause { by },
-            Stop::Cancel => ControlRequest::Cancel { by },
-        };
-        match ask(&self.state.goal(id), &request, patience(&self.config.settings)) {
-            Ok(
-                ControlReply::Settled { .. }
-                | ControlReply::Pong { .. }
-                | ControlReply::Done
-                | ControlReply::Limits { .. }
-                | ControlReply::Seen { .. },
-            ) => self.settled(id),
-            Ok(ControlReply::Refused { reason }) => Err(infra(format!("the run refused: {reason}"))),
-            // It ended between our look and our question.
-            Err(StoreError::NotRunning { .. } | StoreError::Protocol { .. }) => self.settled(id),
-            Err(error) => Err(error.into()),
+    /// Stops a goal whose process has just ended, where that left anything to stop.
+    fn stop_left(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
+        let mut settled = self.settled(id)?;
+        if !settled.status.allows(verb_of(stop)) {
+            // It had come to rest already, or its work was no matter of the status: a look at a `ready` goal, say.
+            settled.reason = with_ending(&settled.reason, ended);
+            return Ok(settled);
         }
+        self.stop_resting(id, stop, ended)
     }
 
-    fn stop_resting(&self, id: &GoalId, stop: Stop, verb: Verb) -> Result<Settled, AppError> {
-        let mut held = self.hold(id, verb)?;
+    /// Stops a goal on its journal, and ends what still runs of it. `ended` says of which process it was taken, where it was.
+    fn stop_resting(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
+        let mut held = self.hold(id, verb_of(stop))?;
         let status = held.state.goal.status.unwrap_or(GoalStatus::Planned);
         let settled = match stop {
             Stop::Pause if status == GoalStatus::Paused => return self.settled(id),
             Stop::Pause => Fact::GoalSettled {
                 status: GoalStatus::Paused,
-                reason: "paused by the operator".to_owned(),
+                reason: with_ending("paused by the operator", ended),
                 next: vec![format!("omk goal resume {id}")],
             },
             Stop::Cancel => Fact::GoalSettled {
                 status: GoalStatus::Cancelled,
-                reason: "cancelled by the operator".to_owned(),
+                reason: with_ending("cancelled by the operator", ended),
                 next: vec![format!("omk goal show {id}")],
             },
         };
-        held.record(vec![settled], ActorName::Operator)?;
+        let left = Leftovers { processes: kill_leftovers(id.as_str()), ..Leftovers::default() };
+        let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
+        held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         drop(held);
         self.refresh(id);
         self.settled(id)
@@ -112,7 +110,7 @@ impl Omk {
 
     /// The same, with the journal still closed to others and the torn tail not yet said.
     pub(super) fn open_journal(&self, id: &GoalId, verb: Verb) -> Result<(Opened, GoalState), AppError> {
-        let lock = GoalLock::acquire(self.state.goal(id), &this_process())?;
+        let lock = GoalLock::acquire(self.state.goal(id), &this_process()).map_err(|error| self.locked(id, error))?;
         let opened = FileJournal::open(lock)?;
         let state = GoalState::replay(&opened.events);
         let status = state.goal.status.unwrap_or(GoalStatus::Planned);
@@ -131,8 +129,14 @@ impl Omk {
         Err(usage(format!("goal {id} is {status} and cannot be taken up by `{}`", verb.as_str()), &[&help]))
     }
 
-    /// Gives a slice attempts again (then `drive` goes on).
-    pub fn retry(&self, id: &GoalId, request: RetryRequest) -> Result<(), AppError> {
+    /// Gives a slice attempts again: in the process that runs the goal, or on its journal (then `drive` goes on).
+    pub fn retry(&self, id: &GoalId, request: RetryRequest) -> Result<TakenBy, AppError> {
+        let RetryRequest { slice, fresh, hint } = request.clone();
+        match self.ask_run(id, &ControlRequest::Retry { slice, fresh, hint })? {
+            Some(ControlReply::Done) => return Ok(TakenBy::Run),
+            Some(reply) => return Err(unforeseen(&reply)),
+            None => {}
+        }
         let mut held = self.hold(id, Verb::Retry)?;
         let RetryRequest { slice, fresh, hint } = request;
         let Some(record) = held.state.slices.slice(&slice) else {
@@ -146,11 +150,17 @@ impl Omk {
             return Err(usage(format!("slice `{slice}` is integrated already"), &[]));
         }
         held.record(vec![Fact::SliceReopened { slice, fresh, hint }], ActorName::Operator)?;
-        Ok(())
+        Ok(TakenBy::Journal)
     }
 
-    /// Answers a question; `id` is the goal of the question.
-    pub fn answer(&self, id: &GoalId, question: &str, answer: &str) -> Result<(), AppError> {
+    /// Answers a question: in the process that runs the goal, or on its journal. `id` is the goal of the question.
+    pub fn answer(&self, id: &GoalId, question: &str, answer: &str) -> Result<TakenBy, AppError> {
+        let request = ControlRequest::Answer { question: question.to_owned(), answer: answer.to_owned() };
+        match self.ask_run(id, &request)? {
+            Some(ControlReply::Done) => return Ok(TakenBy::Run),
+            Some(reply) => return Err(unforeseen(&reply)),
+            None => {}
+        }
         let mut held = self.hold(id, Verb::Resume)?;
         let asks = |stage: &Stage| matches!(stage, Stage::Asking { question: asked, .. } if asked == question);
         if !held.state.slices.iter().any(|record| asks(&record.stage)) {
@@ -161,25 +171,22 @@ impl Omk {
         held.record(vec![answered], ActorName::Operator)?;
         drop(held);
         self.refresh(id);
-        Ok(())
+        Ok(TakenBy::Journal)
     }
 
-    /// Adds to what may be spent, and returns the new limits.
+    /// Adds to what may be spent, in the process that runs the goal or on its journal; returns the new limits.
     pub fn add_budget(&self, id: &GoalId, more: Limits) -> Result<Limits, AppError> {
+        match self.ask_run(id, &ControlRequest::AddBudget { more })? {
+            Some(ControlReply::Limits { limits }) => return Ok(limits),
+            Some(reply) => return Err(unforeseen(&reply)),
+            None => {}
+        }
         let mut held = self.hold(id, Verb::Resume)?;
         let limits = held.state.budget.limits.extended_by(&more);
         held.record(vec![Fact::LimitsSet { limits, account: Account::Goal }], ActorName::Operator)?;
         drop(held);
         self.refresh(id);
         Ok(limits)
-    }
-
-    /// What is seen of the process that runs a goal.
-    pub fn liveness(&self, id: &GoalId) -> Result<Liveness, AppError> {
-        Ok(match occupation(&self.state.goal(id))? {
-            Occupation::Free => Liveness::NoProcess,
-            Occupation::Held(holder) => Liveness::Held { holder: holder.unwrap_or_else(unknown_holder) },
-        })
     }
 
     /// Every goal of the state directory that says `running` and has no process, oldest first.
@@ -189,8 +196,21 @@ impl Omk {
     }
 }
 
-fn unknown_holder() -> crate::domain::control::Holder {
-    crate::domain::control::Holder { pid: 0, host: String::new(), boot_id: String::new(), version: String::new() }
+fn verb_of(stop: Stop) -> Verb {
+    match stop {
+        Stop::Pause => Verb::Pause,
+        Stop::Cancel => Verb::Cancel,
+    }
+}
+
+/// A reason, and which process had to be ended for it.
+fn with_ending(reason: &str, ended: &str) -> String {
+    if ended.is_empty() { reason.to_owned() } else { format!("{reason}; {ended}") }
+}
+
+/// An answer that no request of that kind has.
+fn unforeseen(reply: &ControlReply) -> AppError {
+    infra(format!("the process that runs the goal answered something else: {reply:?}"))
 }
 
 /// The facts by which `resume` takes up what an earlier run gave up: all of it, or what was given up for a budget that

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use crate::app::EventSink;
 use crate::app::Omk;
 use crate::app::control::reopened;
-use crate::app::create::infra;
+use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
 use crate::app::projection::Projector;
 use crate::app::system::{Order, run};
@@ -63,7 +63,7 @@ impl Omk {
     fn wait_for_holder(&self, id: &GoalId, pid: u32) -> Result<u32, AppError> {
         use crate::domain::view::Liveness;
         for _ in 0..500 {
-            if let Liveness::Held { holder } = self.liveness(id)?
+            if let Liveness::Held { holder, .. } = self.liveness(id)?
                 && holder.pid == pid
             {
                 return Ok(pid);
@@ -83,7 +83,11 @@ impl Omk {
 impl TakenUp<'_> {
     /// The goal as it stands.
     pub fn view(&self) -> Result<GoalView, AppError> {
-        goal_view(&self.state).ok_or_else(|| infra(format!("goal {} has no record", self.id)))
+        let unborn = || {
+            let message = format!("goal {} was never recorded: its creation was cut short", self.id);
+            usage(message, &[&format!("its directory can be removed: {}", self.omk.goal_dir(&self.id).display())])
+        };
+        goal_view(&self.state).ok_or_else(unborn)
     }
 
     /// Drives the goal in this process, blocking, until it settles. SIGINT, SIGTERM and SIGHUP pause it.

@@ -15,12 +15,17 @@ mod control;
 mod create;
 mod drive;
 mod garbage;
+mod live;
 mod plan;
 mod projection;
 mod read;
+mod readers;
 mod recovery;
+mod serve;
 mod shutdown;
 mod system;
+mod watchdog;
+mod why;
 
 use std::path::PathBuf;
 

@@ -62,6 +62,15 @@ pub struct RetryRequest {
     pub hint: Option<String>,
 }
 
+/// Who took what the operator said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenBy {
+    /// The process that runs the goal, which goes on with it.
+    Run,
+    /// The goal's journal: no process runs it.
+    Journal,
+}
+
 /// Which change to show.
 #[derive(Clone, Debug)]
 pub struct DiffRequest {

@@ -1,6 +1,12 @@
-//! Signals that stop a run: the first asks for a pause, the second ends it at once.
+//! What stops a run from outside: signals, and readers that go away. The first asks for a pause, a second signal ends
+//! the run at once.
+//!
+//! A reader that went away and a hang-up never count as a second signal: Ctrl-C takes the reader of our pipe with it,
+//! and a terminal that closes says so several times.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::readers::Readers;
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,33 +17,68 @@ pub(super) enum Stopped {
     Again(i32),
 }
 
-/// SIGINT, SIGTERM and SIGHUP of this process.
+/// SIGINT, SIGTERM and SIGHUP of this process, and the end of whoever reads what it prints, which counts as SIGPIPE.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
-    seen: bool,
+    /// `None` where whoever started us has SIGHUP ignored (`nohup`).
+    hangup: Option<Signal>,
+    readers: Readers,
+    /// Whether a signal came already.
+    signalled: bool,
+    /// Whether anything came already.
+    stopped: bool,
 }
 
 impl Signals {
     /// Takes the signals over from their default actions. Has to be called within a tokio runtime.
     pub(super) fn install() -> std::io::Result<Self> {
+        let hangup = if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            seen: false,
+            hangup,
+            readers: Readers::watch()?,
+            signalled: false,
+            stopped: false,
         })
     }
 
     /// The next one.
     pub(super) async fn next(&mut self) -> Stopped {
-        let number = tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.hangup.recv() => SignalKind::hangup(),
-        };
-        let number = number.as_raw_value();
-        if std::mem::replace(&mut self.seen, true) { Stopped::Again(number) } else { Stopped::First(number) }
+        loop {
+            let kind = tokio::select! {
+                _ = self.interrupt.recv() => SignalKind::interrupt(),
+                _ = self.terminate.recv() => SignalKind::terminate(),
+                () = hung_up(&mut self.hangup) => SignalKind::hangup(),
+                () = self.readers.gone() => SignalKind::pipe(),
+            };
+            let soft = kind == SignalKind::pipe() || kind == SignalKind::hangup();
+            let (signalled, stopped) = (self.signalled, self.stopped);
+            self.signalled |= kind != SignalKind::pipe();
+            self.stopped = true;
+            match (stopped && soft, signalled) {
+                (true, _) => {}
+                (false, true) => return Stopped::Again(kind.as_raw_value()),
+                (false, false) => return Stopped::First(kind.as_raw_value()),
+            }
+        }
     }
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP was ignored when this process was started.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 != 0)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, System};
 use anyhow::Context as _;
+use tokio::signal::unix::SignalKind;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::actors::supervisor::{Run, Supervisor};
@@ -17,8 +18,10 @@ use crate::adapters::git::workspace::GitWorkspace;
 use crate::agents::environment::AgentEnvironment;
 use crate::agents::host::{AgentHost, AgentSetup};
 use crate::app::recovery::{self, Halt};
+use crate::app::serve::{Reply, serve};
 use crate::app::shutdown::{Signals, Stopped};
-use crate::domain::control::{ControlReply, ControlRequest, Stop};
+use crate::app::watchdog::Watchdog;
+use crate::domain::control::{ControlReply, Stop};
 use crate::domain::event::{ActorName, Draft, Event, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
 use crate::domain::ids::TreeId;
@@ -113,6 +116,7 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let Taking { state, observer, .. } = taking;
     let (over, ended) = oneshot::channel();
     let holder = this_process();
+    let _watchdog = Watchdog::start(&charter.id, charter.settings.lease_ms).context("failed to watch the run")?;
     let supervisor = Supervisor::new(Run { charter, drive, holder, state, effects, observer, over }).start();
     let (asks, asked) = mpsc::channel(16);
     let serving = tokio::task::spawn_local(server.serve(asks));
@@ -244,26 +248,26 @@ async fn wait(
     mut asked: mpsc::Receiver<Ask>,
     signals: &mut Signals,
 ) -> anyhow::Result<Outcome> {
-    let mut waiting = Vec::new();
+    let mut waiting: Vec<Reply> = Vec::new();
     let mut signal = None;
     loop {
         tokio::select! {
             over = &mut ended => {
                 let over = over.context("the supervisor ended without a word")?;
                 for reply in waiting {
-                    let _: Result<(), ControlReply> =
-                        oneshot::Sender::send(reply, ControlReply::Settled { status: over.status.to_string() });
+                    // Whoever asked may have gone away again.
+                    drop(reply.send(ControlReply::Settled { status: over.status.to_string() }));
                 }
                 // Lets the answers reach the socket before the run takes it away.
                 tokio::task::yield_now().await;
                 tokio::time::sleep(std::time::Duration::from_millis(u64::from(asked.is_empty()))).await;
                 return Ok(Outcome { over, signal });
             }
-            Some((request, reply)) = asked.recv() => answer(supervisor, request, reply, &mut waiting),
+            Some((request, reply)) = asked.recv() => serve(supervisor, request, reply, &mut waiting),
             stopped = signals.next() => match stopped {
                 Stopped::First(number) => {
                     signal = Some(number);
-                    let by = format!("signal {number}");
+                    let by = stopped_by(number);
                     supervisor.try_send(StopRun { stop: Stop::Pause, by }).context("failed to pause")?;
                 }
                 Stopped::Again(number) => return Ok(killed(number)),
@@ -272,31 +276,12 @@ async fn wait(
     }
 }
 
-fn answer(
-    supervisor: &Addr<Supervisor>,
-    request: ControlRequest,
-    reply: oneshot::Sender<ControlReply>,
-    waiting: &mut Vec<oneshot::Sender<ControlReply>>,
-) {
-    let (stop, by) = match request {
-        ControlRequest::Ping => {
-            // Whoever asked may have gone away again.
-            drop(reply.send(ControlReply::Pong { pid: std::process::id() }));
-            return;
-        }
-        ControlRequest::Pause { by } => (Stop::Pause, by),
-        ControlRequest::Cancel { by } => (Stop::Cancel, by),
-        ControlRequest::Answer { .. }
-        | ControlRequest::Retry { .. }
-        | ControlRequest::AddBudget { .. }
-        | ControlRequest::Look => {
-            drop(reply.send(ControlReply::Refused { reason: "this run does not take it".to_owned() }));
-            return;
-        }
-    };
-    match supervisor.try_send(StopRun { stop, by }) {
-        Ok(()) => waiting.push(reply),
-        Err(error) => drop(reply.send(ControlReply::Refused { reason: error.to_string() })),
+/// Who stopped the run, for the journal.
+fn stopped_by(signal: i32) -> String {
+    if signal == SignalKind::pipe().as_raw_value() {
+        "the reader of its output, which went away".to_owned()
+    } else {
+        format!("signal {signal}")
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
+use crate::cli::goal::stop;
 use crate::cli::output::{safe, style, words};
 use crate::cli::progress::Progress;
 use crate::cli::summary;
@@ -54,17 +55,26 @@ pub fn conclude(context: &Context, settled: &Settled) -> Result<u8, Failure> {
     {
         context.output.note(&format!("{} {}\n", style::paint(style::WARN, "note:"), safe::line(&moved)));
     }
+    match show_end(context, settled, exit) {
+        // The signal says why nobody reads: a pipe or a terminal that closed. Somebody may still hear this.
+        Err(Failure::Output(_)) if settled.signal.is_some() => {
+            context.output.complain(&stop::text(settled, &context.commands(&settled.next)));
+            Ok(exit)
+        }
+        shown => shown.map(|()| exit),
+    }
+}
+
+fn show_end(context: &Context, settled: &Settled, exit: u8) -> Result<(), Failure> {
     if context.output.json {
-        context.output.document(&SettledDocument::of(settled, exit))?;
-        return Ok(exit);
+        return context.output.document(&SettledDocument::of(settled, exit));
     }
     let view = context.omk.view(&settled.id, None)?;
     let proof = context.omk.proof(&settled.id).ok();
     let directory = context.omk.goal_dir(&settled.id);
     let next = context.commands(&settled.next);
     let end = summary::End { settled, view: &view, proof: proof.as_ref(), directory: &directory, next: &next };
-    context.output.result(&end.text())?;
-    Ok(exit)
+    context.output.result(&end.text())
 }
 
 /// The exit code of a command that drove a goal: of its status, or 128 and the signal that ended it.

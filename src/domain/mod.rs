@@ -21,3 +21,4 @@ pub mod supervision;
 pub mod task;
 pub mod view;
 pub mod vitals;
+pub mod why;

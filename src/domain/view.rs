@@ -233,7 +233,23 @@ pub enum Liveness {
     Held {
         /// Which.
         holder: Holder,
+        /// How it looks from outside.
+        #[serde(default)]
+        health: Health,
     },
+}
+
+/// How the process that runs a goal looks from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It is there.
+    #[default]
+    Well,
+    /// It is stopped (SIGSTOP, Ctrl-Z, a debugger) and answers nobody until it is continued.
+    Stopped,
+    /// It was asked and gave no answer.
+    Silent,
 }
 
 /// A line of `goal list`.

@@ -46,6 +46,14 @@ pub struct JournalFailed {
     pub detail: String,
 }
 
+/// Journal -> supervisor -> controller: little more can be written. The run should end while its end still can be.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct JournalDistressed {
+    /// Why, one sentence.
+    pub detail: String,
+}
+
 /// Holds an actor's intents back until the facts that they follow from are durable.
 ///
 /// The journal acknowledges one actor's appends in the order in which they were sent, so a queue is enough.

@@ -37,11 +37,11 @@ impl Group {
         Self { dir }
     }
 
-    /// Makes a new group for a tree of this process, where the system allows it.
-    pub(super) fn make() -> Option<Self> {
+    /// Makes a new group for a tree that this process starts for `owner`, where the system allows it.
+    pub(super) fn make(owner: &str) -> Option<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let dir = place()?.join(format!("{PREFIX}{}.{number}", std::process::id()));
+        let dir = place()?.join(format!("{PREFIX}{}.{number}.{owner}", std::process::id()));
         fs::create_dir(&dir).ok()?;
         Some(Self { dir })
     }
@@ -207,7 +207,8 @@ impl<'a> Mount<'a> {
     /// The directory of a path of this hierarchy; `None` where it is mounted nowhere that we see.
     fn below(&self, path: &str) -> Option<PathBuf> {
         let inside = Path::new(path).strip_prefix(self.root).ok()?;
-        Some(Path::new(self.point).join(inside))
+        let point = Path::new(self.point);
+        Some(if inside.as_os_str().is_empty() { point.to_owned() } else { point.join(inside) })
     }
 }
 

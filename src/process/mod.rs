@@ -14,6 +14,7 @@ pub mod detached;
 pub mod direct;
 pub mod drive;
 pub mod error;
+pub mod holder;
 pub mod keeper;
 mod keeper_channel;
 pub mod orphans;

@@ -101,7 +101,8 @@ impl Launcher {
         let marker = marker(&self.owner, child_number());
         program.env.push((MARKER.into(), marker.clone().into()));
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        Running::begin(keeper, ours, streams, Launch { program, lease_ms, marker, group: Group::make() }).await
+        Running::begin(keeper, ours, streams, Launch { program, lease_ms, marker, group: Group::make(&self.owner) })
+            .await
     }
 
     async fn spawn(&self, channel: OwnedFd) -> Result<Child, ProcessError> {

@@ -59,7 +59,7 @@ pub fn kill_leftovers(owner: &str) -> Vec<String> {
     let mut killed = BTreeMap::new();
     let prefix = format!("{owner}:");
     kill_all(&|process| bears(process.pid, &|value| value.starts_with(&prefix)), &mut killed);
-    for group in abandoned_groups() {
+    for group in abandoned_groups(owner) {
         remember(&mut killed, &group.members());
         group.kill();
         let _left_for_the_next_time = group.remove();
@@ -67,13 +67,16 @@ pub fn kill_leftovers(owner: &str) -> Vec<String> {
     killed.into_values().collect()
 }
 
-/// Groups whose `omk` is gone.
-fn abandoned_groups() -> Vec<Group> {
+/// Groups of `owner` whose `omk` is gone. Those of others are theirs to find.
+fn abandoned_groups(owner: &str) -> Vec<Group> {
     let Some(entries) = place().and_then(|place| std::fs::read_dir(place).ok()) else { return Vec::new() };
     let abandoned = entries.flatten().filter(|entry| {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('.').next()?.parse::<u32>().ok());
-        owner.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+        // `omk.<pid>.<number>.<owner>`
+        let parts = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).map(|name| name.splitn(3, '.'));
+        let parts = parts.map(Iterator::collect::<Vec<_>>);
+        let Some([pid, _, whose]) = parts.as_deref() else { return false };
+        *whose == owner && !std::path::Path::new("/proc").join(pid).exists()
     });
     abandoned.map(|entry| Group::at(entry.path())).filter(|group| !group.is_foreign()).collect()
 }

@@ -32,6 +32,9 @@ use crate::store::writer::{Append, Medium, Writer};
 /// The space kept for writing the end of a run on a full disk, in bytes.
 const BALLAST: u64 = 256 * 1024;
 
+/// What of it the file system may need itself, in bytes.
+const SLACK: u64 = 8 * 1024;
+
 /// A journal that was there already.
 #[derive(Debug)]
 pub struct Opened {
@@ -198,7 +201,13 @@ impl Medium for FileMedium {
     }
 
     fn cut_back(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)
+        self.file.set_len(length)?;
+        if self.disk_full.load(Ordering::Acquire) {
+            // What the ballast left free is the journal's, or an agent's log would take it. Best effort: without, the
+            // run may end without its last words.
+            let _ = rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::KEEP_SIZE, length, BALLAST - SLACK);
+        }
+        Ok(())
     }
 
     fn free_ballast(&mut self) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! Owns the rules for prefixes, codes and `latest`. Never guesses: what names several goals names none.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
 use crate::domain::ids::GoalId;
 use crate::store::error::StoreError;
 use crate::store::layout::{GoalDir, StateDir};
@@ -25,8 +28,20 @@ impl StateDir {
         if text == "latest" && ids.is_empty() {
             return Err(StoreError::NoGoals { state: self.path().to_owned() });
         }
+        if text == "latest"
+            && let Some(newest) = ids.iter().find(|id| is_recorded(&self.goal(id)))
+        {
+            return Ok(self.goal(newest));
+        }
         choose(&ids, text).map(|id| self.goal(&id))
     }
+}
+
+/// Whether a goal has a record. One whose creation was cut short has none, and nobody means it.
+fn is_recorded(dir: &GoalDir) -> bool {
+    let mut first = Vec::new();
+    let read = File::open(dir.events()).and_then(|journal| BufReader::new(journal).read_until(b'\n', &mut first));
+    read.is_ok() && first.ends_with(b"\n")
 }
 
 /// The one of `ids` (newest first) that `text` means.

@@ -279,7 +279,9 @@ impl Ledger {
 
     /// What is to be said now: notices at two thirds, and limits that are used up. Each is said once.
     pub fn check(&self) -> Vec<Fact> {
-        let limited = self.standings.keys().filter(|account| !account.is_goal());
+        let limited =
+            |(account, standing): &(&Account, &Standing)| !account.is_goal() && !standing.limits.is_unlimited();
+        let limited = self.standings.iter().filter(limited).map(|(account, _)| account);
         std::iter::once(&Account::Goal).chain(limited).flat_map(|account| self.check_account(account)).collect()
     }
 

@@ -78,6 +78,8 @@ pub struct Controller {
     /// Who has not reported on the whole change in this run. An earlier run's reports on the same tree do not count.
     awaited: Vec<Role>,
     exhausted: Option<(BudgetKind, Account)>,
+    /// Why the journal takes little more.
+    distress: Option<String>,
     over: bool,
 }
 
@@ -106,6 +108,7 @@ impl Controller {
             proof: None,
             awaited: Vec::new(),
             exhausted: None,
+            distress: None,
             over: false,
         }
     }
@@ -274,18 +277,22 @@ impl Controller {
         Ruling::new(GoalStatus::Planned, reason, vec![self.command("execute"), self.command("resume")])
     }
 
-    /// The status of a run that was told to stop, or ran out of budget.
+    /// The status of a run that was told to stop, or ran out of disk or budget.
     fn stopping(&self) -> Option<Ruling> {
-        match (self.record.stop, &self.exhausted) {
-            (Some(Stop::Cancel), _) => {
-                Some(Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")]))
-            }
-            (Some(Stop::Pause), _) => {
-                Some(Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]))
-            }
-            (None, Some((budget, account))) => Some(self.over_budget(*budget, account)),
-            (None, None) => None,
+        if let Some(stop) = self.record.stop {
+            return Some(match stop {
+                Stop::Cancel => {
+                    Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")])
+                }
+                Stop::Pause => Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]),
+            });
         }
+        if let Some(detail) = &self.distress {
+            let reason = format!("{detail}; all that was journalled is safe: make room, then resume");
+            return Some(Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")]));
+        }
+        let (budget, account) = self.exhausted.as_ref()?;
+        Some(self.over_budget(*budget, account))
     }
 
     fn over_budget(&self, budget: BudgetKind, account: &Account) -> Ruling {
@@ -452,6 +459,15 @@ impl Controller {
         }
         self.exhausted = Some((budget, account));
         Decided::intent(Intent::Halt("budget".to_owned()))
+    }
+
+    /// The journal takes little more: everything stops while the end of the run can still be written.
+    pub fn distressed(&mut self, detail: String) -> Decided<Intent> {
+        if self.over || self.distress.is_some() {
+            return Decided::default();
+        }
+        self.distress = Some(detail);
+        Decided::intent(Intent::Halt("disk".to_owned()))
     }
 
     /// Takes the slices as they were folded from the journal, for drives in which the scheduler does not run.

@@ -42,6 +42,11 @@ impl Leases {
 
     /// Takes out the attempts whose lease has run out.
     pub fn take_over(&mut self, now: Moment) -> Vec<AttemptRef> {
-        self.until.extract_if(.., |_, until| *until <= now).map(|(attempt, _)| attempt).collect()
+        let over = self.until.iter().filter(|(_, until)| **until <= now);
+        let over: Vec<_> = over.map(|(attempt, _)| attempt.clone()).collect();
+        for attempt in &over {
+            self.until.remove(attempt);
+        }
+        over
     }
 }

@@ -30,4 +30,5 @@ pub mod state;
 pub mod verdict;
 pub mod view;
 pub mod vigil;
+pub mod why;
 pub mod worker;

@@ -8,7 +8,7 @@ use omk::agents::environment::AgentEnvironment;
 use omk::agents::host::{AgentHost, AgentSetup};
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
-use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
+use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, Timestamp};
 use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
 use omk::ports::Agents;
 use tokio::sync::mpsc::unbounded_channel;
@@ -158,6 +158,23 @@ async fn a_command_that_asks_and_ends_waits_for_a_person() {
     let script = r#"echo '{"type":"ask","text":"which one?"}'; echo '{"type":"done"}'"#;
     let (report, _) = Bench::new().command(script).await;
     assert_eq!(report.end, AgentEnd::Finished, "whoever is done has no question left");
+}
+
+#[tokio::test]
+async fn a_command_whose_last_word_is_its_providers_limit_ends_limited_whatever_its_status() {
+    let bench = Bench::new();
+    let limited = r#"echo '{"type":"limited","provider":"kimi","until":"2030-01-01T00:00:00Z","detail":"429"}'"#;
+    let until = Some(Timestamp(1_893_456_000_000));
+    let end = AgentEnd::Limited { provider: Some("kimi".into()), until, detail: "429".into() };
+    for after in ["exit 75", "exit 0", r#"echo '{"type":"usage","input_tokens":1}'; echo bye; exit 1"#] {
+        let (report, _) = bench.command(&format!("{limited}; {after}")).await;
+        assert_eq!(report.end, end, "{after}");
+    }
+    let (report, _) = bench.command(&format!("{limited}; echo '{{\"type\":\"done\"}}'")).await;
+    assert_eq!(report.end, AgentEnd::Finished, "whoever goes on was not stopped by it");
+    let (report, _) =
+        bench.command(&format!("{limited}; echo '{{\"type\":\"message\",\"text\":\"on\"}}'; exit 3")).await;
+    assert!(matches!(report.end, AgentEnd::Failed { .. }), "{:?}", report.end);
 }
 
 #[tokio::test]

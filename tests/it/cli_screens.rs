@@ -25,7 +25,8 @@ use omk::domain::ids::{Attempt, Batch, GateName, GoalId};
 use omk::domain::review::{Review, Role, Severity, Subject};
 use omk::domain::task::{AcceptedPlan, AttemptOutcome, Feedback, FeedbackKind, Serialised};
 use omk::domain::view::{
-    CheckedClaim, GarbageOfGoal, GarbageReport, GoalSummary, GoalView, Liveness, ProofCheck, ScopedGate, Settled,
+    CheckedClaim, GarbageOfGoal, GarbageReport, GoalSummary, GoalView, Health, Liveness, ProofCheck, ScopedGate,
+    Settled,
 };
 
 use crate::support::views::{
@@ -329,7 +330,7 @@ fn a_run_ended_by_a_signal_exits_with_128_and_the_signal() {
 #[test]
 fn the_status_says_why_each_slice_waits_and_what_comes_next() {
     let view = running_goal();
-    let process = Liveness::Held { holder: holder() };
+    let process = Liveness::Held { holder: holder(), health: Health::Well };
     let seen = Seen { view: &view, process: &process, typist: &typist(), next: &view.next, now: minutes(42) };
     insta::assert_snapshot!(plain(&seen.text(Glyphs::UNICODE)));
 }

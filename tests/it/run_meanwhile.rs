@@ -192,21 +192,6 @@ fn a_second_signal_kills_at_once_and_the_goal_can_be_resumed() {
 }
 
 #[test]
-fn a_reader_that_closes_the_pipe_ends_a_command_and_not_the_goal() {
-    let scene = Scene::new();
-    let wait = scene.wait_for("on", "go");
-    let plan = scene.plan(&(slice("one", "writes = [\"one.txt\"]", &format!("{wait}; echo 1 > one.txt")) + GATE));
-    let mut command = scene.command(&["goal", "run", "Do it", "--until-ready", "--json", "--plan", &plan]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    scene.see("on");
-    drop(child.stdout.take());
-    scene.make("go");
-    let status = child.wait().unwrap();
-    assert!(matches!(status.code(), Some(0 | 141)), "{status}");
-    assert_eq!(scene.json("status")["status"], "ready");
-}
-
-#[test]
 fn a_detached_run_goes_on_by_itself() {
     let scene = Scene::new();
     let wait = scene.wait_for("on", "go");

@@ -26,7 +26,9 @@ impl WorkerActor {
     pub(super) fn renew_later(&self, ctx: &mut Context<Self>) {
         let period = Duration::from_millis((self.around.charter.settings.lease_ms / 3).max(10));
         ctx.run_later(period, |actor, ctx| {
-            if !actor.heartbeat.beat() {
+            // What is being killed on our own word gives no signs any more; the kill has its own bound.
+            let lives = actor.heartbeat.beat() || actor.agent_stop.is_cancelled();
+            if !lives {
                 return actor.renew_later(ctx);
             }
             let renewal = actor.around.plane.renew(actor.attempt.clone());

@@ -3,10 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::request::TakenBy;
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, misuse};
 use crate::domain::ids::GoalId;
-use crate::domain::view::Liveness;
 
 /// `omk goal answer`.
 #[derive(Debug, Args)]
@@ -36,14 +36,31 @@ struct AnswerDocument<'a> {
     next: Option<String>,
 }
 
-/// Runs the verb.
+/// `omk goal approve` and `deny`.
+#[derive(Debug, Args)]
+pub struct VerdictArgs {
+    /// The question as it is shown: `a1`, or `<goal>.a1`
+    #[arg(value_name = "ASK")]
+    pub ask: String,
+    /// Words beside the answer
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+}
+
+impl VerdictArgs {
+    /// The answer that it is short for.
+    pub fn into_answer(self, yes: bool) -> AnswerArgs {
+        AnswerArgs { ask: self.ask, yes, no: !yes, text: self.text }
+    }
+}
+
+/// Runs the verb. A goal that a process runs goes on there with the answer.
 pub fn run(context: &Context, args: &AnswerArgs) -> Result<u8, Failure> {
     let (id, question) = locate(context, &args.ask)?;
     let answer = words(args);
-    context.omk.answer(&id, &question, &answer)?;
-    let next = match context.omk.liveness(&id)? {
-        Liveness::NoProcess => Some(context.command(&format!("omk goal resume {id}"))),
-        Liveness::Held { .. } => None,
+    let next = match context.omk.answer(&id, &question, &answer)? {
+        TakenBy::Journal => Some(context.command(&format!("omk goal resume {id}"))),
+        TakenBy::Run => None,
     };
     if context.output.json {
         let (schema, question, answer) = ("omk.answer/v1", question.as_str(), answer.as_str());

@@ -12,6 +12,7 @@ use crate::cli::goal::run::{parse_duration, parse_usd};
 use crate::cli::output::units;
 use crate::domain::budget::{Account, Limits, Spender};
 use crate::domain::ids::{GoalId, SliceId};
+use crate::domain::view::Liveness;
 
 /// `omk goal budget-add`.
 #[derive(Debug, Args)]
@@ -57,7 +58,10 @@ pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
         Account::Goal => context.omk.add_budget(&id, more)?,
         Account::Slice(_) | Account::Role(_) => context.omk.add_budget_to(&id, &account, more)?,
     };
-    let next = context.command(&format!("omk goal resume {id}"));
+    let next = match context.omk.liveness(&id)? {
+        Liveness::NoProcess => context.command(&format!("omk goal resume {id}")),
+        Liveness::Held { .. } => context.command(&format!("omk goal status {id}")),
+    };
     if context.output.json {
         let account = Some(&account).filter(|account| !account.is_goal());
         context.output.document(&BudgetDocument { schema: "omk.budget-add/v1", id: &id, account, limits, next })?;

@@ -17,6 +17,7 @@ pub mod run;
 pub mod show;
 pub mod status;
 pub mod stop;
+pub mod why;
 
 use clap::Subcommand;
 
@@ -43,6 +44,8 @@ pub enum Verb {
     List(list::ListArgs),
     /// Show where a goal stands, what it waits for, and the next step
     Status(status::StatusArgs),
+    /// Show why a goal or a slice does not move, what happens next, and which command helps
+    Why(why::WhyArgs),
     /// Show the full state of a goal
     Show(show::ShowArgs),
     /// Show the proof of a goal, or check it again
@@ -63,6 +66,10 @@ pub enum Verb {
     Retry(retry::RetryArgs),
     /// Answer a question that a slice waits on
     Answer(answer::AnswerArgs),
+    /// Answer a question with yes
+    Approve(answer::VerdictArgs),
+    /// Answer a question with no
+    Deny(answer::VerdictArgs),
     /// Show what a goal may spend and has spent, per slice and role
     Budget(budget::BudgetArgs),
     /// Add to what a goal may spend
@@ -81,6 +88,7 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Review(goal) => pass::run(context, &goal, Drive::Review),
         Verb::List(args) => list::run(context, &args),
         Verb::Status(args) => status::run(context, &args),
+        Verb::Why(args) => why::run(context, &args),
         Verb::Show(args) => show::run(context, &args),
         Verb::Proof(args) => proof::run(context, &args),
         Verb::Replay(args) => replay::run(context, &args),
@@ -91,6 +99,8 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Cancel(goal) => stop::run(context, &goal, Stop::Cancel),
         Verb::Retry(args) => retry::run(context, &args),
         Verb::Answer(args) => answer::run(context, &args),
+        Verb::Approve(args) => answer::run(context, &args.into_answer(true)),
+        Verb::Deny(args) => answer::run(context, &args.into_answer(false)),
         Verb::Budget(args) => budget::run(context, &args),
         Verb::BudgetAdd(args) => budget_add::run(context, &args),
         Verb::Gc(args) => gc::run(context, &args),

@@ -1,15 +1,15 @@
 //! `omk goal retry`: gives a slice attempts again, and goes on with the goal.
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::app::request::RetryRequest;
+use crate::app::request::{RetryRequest, TakenBy};
 use crate::cli::args::GoalArg;
 use crate::cli::context::Context;
 use crate::cli::drive;
 use crate::cli::error::{Failure, misuse};
 use crate::domain::goal::Drive;
-use crate::domain::ids::SliceId;
-use crate::domain::view::Liveness;
+use crate::domain::ids::{GoalId, SliceId};
 
 /// `omk goal retry`.
 #[derive(Debug, Args)]
@@ -28,18 +28,34 @@ pub struct RetryArgs {
     pub hint: Option<String>,
 }
 
+/// A retry that the process took which runs the goal.
+#[derive(Debug, Serialize)]
+struct RetryDocument<'a> {
+    schema: &'static str,
+    id: &'a GoalId,
+    slice: &'a SliceId,
+}
+
 /// Runs the verb. A goal that a process runs goes on there; any other one goes on here.
 pub fn run(context: &Context, args: &RetryArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let slice = slice_id(&args.slice)?;
-    context.omk.retry(&id, RetryRequest { slice, fresh: args.fresh, hint: args.hint.clone() })?;
-    match context.omk.liveness(&id)? {
-        Liveness::NoProcess => drive::drive_and_conclude(context, &id, Drive::UntilReady, &[]),
-        Liveness::Held { holder } => {
-            context.output.note(&format!("{id} goes on in process {}\n", holder.pid));
-            Ok(0)
-        }
+    let request = RetryRequest { slice: slice.clone(), fresh: args.fresh, hint: args.hint.clone() };
+    match context.omk.retry(&id, request)? {
+        TakenBy::Journal => drive::drive_and_conclude(context, &id, Drive::UntilReady, &[]),
+        TakenBy::Run => taken(context, &id, &slice),
     }
+}
+
+/// The slice gets its attempts where the goal runs.
+fn taken(context: &Context, id: &GoalId, slice: &SliceId) -> Result<u8, Failure> {
+    if context.output.json {
+        context.output.document(&RetryDocument { schema: "omk.retry/v1", id, slice })?;
+    } else {
+        let follow = context.command(&format!("omk goal logs {id} --follow"));
+        context.output.result(&format!("{slice} of {id} gets another attempt; the run goes on\nnext: {follow}\n"))?;
+    }
+    Ok(0)
 }
 
 /// A slice's name as it was typed.

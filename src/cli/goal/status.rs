@@ -12,7 +12,7 @@ use crate::cli::output::{safe, units, words};
 use crate::domain::goal::{GoalStatus, Phase, SandboxLevel};
 use crate::domain::ids::{Attempt, GoalId, SliceId, Timestamp};
 use crate::domain::task::WaitingFor;
-use crate::domain::view::{BudgetView, GoalView, Liveness, QuestionView, SliceState, SliceView};
+use crate::domain::view::{BudgetView, GoalView, Health, Liveness, QuestionView, SliceState, SliceView};
 
 /// `omk goal status`.
 #[derive(Debug, Args)]
@@ -94,7 +94,7 @@ impl<'a> SliceDocument<'a> {
 pub fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let view = context.omk.view(&id, None)?;
-    let process = context.omk.liveness(&id)?;
+    let process = context.omk.liveness_asked(&id)?;
     if context.output.json {
         context.output.document(&StatusDocument::of(&view, &process))?;
     } else {
@@ -130,6 +130,7 @@ impl Seen<'_> {
         let view = self.view;
         let mut lines = vec![line("goal", &self.head())];
         lines.extend(Some(line("reason", &safe::line(&view.reason))).filter(|_| !view.reason.is_empty()));
+        lines.extend(self.deaf());
         lines.extend(self.gates());
         if !view.slices.is_empty() {
             lines.push(line("slices", &counts(&view.slices)));
@@ -153,12 +154,25 @@ impl Seen<'_> {
         let status = style::paint(words::status_style(view.status), &status);
         let age = units::age(self.now.since(view.charter.created));
         match self.process {
-            Liveness::Held { holder } => {
-                let place = format!("process {} on host {}", holder.pid, safe::line(&holder.host));
+            Liveness::Held { holder, health } => {
+                let place =
+                    format!("process {} on host {}{}", holder.pid, safe::line(&holder.host), words::health(*health));
                 format!("{}   {status}, {}   {age} old   ({place})", view.id, view.phase.as_str())
             }
             Liveness::NoProcess => format!("{}   {status}   {age} old", view.id),
         }
+    }
+
+    /// What helps where the process that runs the goal cannot hear.
+    fn deaf(&self) -> Option<String> {
+        let Liveness::Held { holder, health } = self.process else { return None };
+        let go_on = match health {
+            Health::Well => return None,
+            Health::Stopped => format!("it goes on after: kill -CONT {}; ", holder.pid),
+            Health::Silent => String::new(),
+        };
+        let pause = self.typist.command("omk goal pause {id}");
+        Some(line("look", &format!("{go_on}end it and keep the goal: {}", safe::line(&pause))))
     }
 
     fn gates(&self) -> Option<String> {

@@ -88,6 +88,7 @@ pub fn counted(count: usize, noun: &str) -> String {
         "entry" => "entries",
         "branch" => "branches",
         "retry" => "retries",
+        "further process" => "further processes",
         _ => return format!("{count} {noun}{}", if count == 1 { "" } else { "s" }),
     };
     format!("{count} {}", if count == 1 { noun } else { plural })

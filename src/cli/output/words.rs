@@ -9,7 +9,7 @@ use crate::domain::goal::{GoalStatus, SandboxLevel};
 use crate::domain::ids::Timestamp;
 use crate::domain::review::{Finding, Review, Verdict};
 use crate::domain::task::WaitingFor;
-use crate::domain::view::SliceState;
+use crate::domain::view::{Health, SliceState};
 
 /// How a gate ended.
 pub fn outcome(outcome: &GateOutcome) -> String {
@@ -69,6 +69,15 @@ pub fn status_style(status: GoalStatus) -> Style {
 /// A status, with what is known of a goal that says `running` and has no process.
 pub fn status(status: GoalStatus, orphaned: bool) -> String {
     if orphaned { format!("{status} (orphaned)") } else { status.to_string() }
+}
+
+/// How the process that runs a goal looks, behind its name; empty where nothing is wrong.
+pub fn health(health: Health) -> &'static str {
+    match health {
+        Health::Well => "",
+        Health::Stopped => ", stopped",
+        Health::Silent => ", gives no answer",
+    }
 }
 
 /// The mark and the colour of a slice's state.

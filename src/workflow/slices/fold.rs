@@ -135,16 +135,13 @@ impl SliceTable {
         change: impl FnOnce(&mut SliceRecord),
     ) {
         let Some(attempt) = attempt else { return };
-        self.change(attempt, |record| {
-            // What comes after the attempt is over no longer counts.
-            if !record.is_running() {
-                return;
-            }
-            change(record);
-            if let Stage::Running { step, .. } = &mut record.stage {
-                *step = now_doing;
-            }
-        });
+        // What comes after the attempt is over no longer counts.
+        let counts = |record: &&mut SliceRecord| record.epoch == attempt.epoch && record.is_running();
+        let Some(record) = self.record(&attempt.slice).filter(counts) else { return };
+        change(record);
+        if let Stage::Running { step, .. } = &mut record.stage {
+            *step = now_doing;
+        }
     }
 
     fn gated(&mut self, scope: &GateScope, result: &GateResult) {
@@ -152,8 +149,7 @@ impl SliceTable {
             GateScope::Attempt { slice, attempt } => (slice, *attempt),
             GateScope::Base | GateScope::Batch { .. } | GateScope::Tip => return,
         };
-        let counts = |record: &&mut SliceRecord| record.attempt == attempt && record.is_running();
-        if let Some(record) = self.record(slice).filter(counts) {
+        if let Some(record) = self.record(slice).filter(|it| it.attempt == attempt && it.is_running()) {
             record.gate_results.retain(|known| known.gate != result.gate);
             record.gate_results.push(result.clone());
         }

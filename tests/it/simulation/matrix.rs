@@ -13,8 +13,10 @@ use super::invariants::check;
 use super::tests::{count, settle};
 use super::{Act, Behaviour, Ended, Scenario, World, run, run_with};
 
-/// Attempts of a slice before it is given up: the first and two retries.
-const ATTEMPTS: usize = 3;
+/// Attempts that fail before a slice is given up: the first and two retries.
+const FAILURES: usize = 3;
+/// Attempts that a clock ends before a slice is kept from its agent.
+const STALE: usize = 2;
 /// Restarts within the period before the run ends.
 const INTENSITY: u32 = 3;
 
@@ -29,41 +31,58 @@ fn integrations(world: &World) -> usize {
     count(world, |fact| matches!(fact, Fact::SliceIntegrated { .. }))
 }
 
-/// What a worker's program may come to short of success, by the row of the matrix.
-const PROGRAMS: [(&str, Behaviour); 6] = [
-    ("exit 0, nothing done", Behaviour::Lie),
-    ("exit 1", Behaviour::Fail),
-    ("signal", Behaviour::Crash),
-    ("stopped", Behaviour::Frozen),
-    ("hang", Behaviour::Quiet),
-    ("hang, busy", Behaviour::Hang),
+/// What a worker's program may come to short of success, by the row of the matrix; how often in all.
+const PROGRAMS: [(&str, Behaviour, usize); 6] = [
+    ("exit 0, nothing done", Behaviour::Lie, FAILURES),
+    ("exit 1", Behaviour::Fail, FAILURES),
+    ("signal", Behaviour::Crash, FAILURES),
+    ("stopped", Behaviour::Frozen, STALE),
+    ("hang", Behaviour::Quiet, STALE),
+    ("hang, busy", Behaviour::Hang, STALE),
 ];
+
+fn offers(world: &World, slice: &str) -> usize {
+    count(world, |fact| matches!(fact, Fact::AttemptOffered { attempt, .. } if attempt.slice.as_str() == slice))
+}
 
 #[test]
 fn a_program_that_ends_badly_within_the_retries_is_tried_again() {
-    for (row, behaviour) in PROGRAMS {
-        let scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]);
-        let world = World::new(scenario.with("a", &[behaviour, behaviour, Behaviour::Succeed]));
+    for (row, behaviour, most) in PROGRAMS {
+        let mut behaviours = vec![behaviour; most - 1];
+        behaviours.push(Behaviour::Succeed);
+        let world = World::new(Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &behaviours));
         let over = settle(&world, Drive::UntilReady);
         assert_eq!(over.status, GoalStatus::Ready, "{row}: {over:?}");
-        assert_eq!(integrations(&world), 2, "{row}");
-        assert_eq!(restarts(&world), 0, "{row}");
+        assert_eq!((integrations(&world), offers(&world, "a"), restarts(&world)), (2, most, 0), "{row}");
     }
 }
 
 #[test]
 fn a_program_that_ends_badly_beyond_the_retries_costs_its_slice_and_what_needs_it_and_nothing_else() {
-    for (row, behaviour) in PROGRAMS {
+    for (row, behaviour, most) in PROGRAMS {
         let scenario = Scenario::of(&[("a", &[]), ("b", &["a"]), ("c", &[])]).with("a", &[behaviour]);
         let world = World::new(scenario);
         let over = settle(&world, Drive::UntilReady);
         assert_eq!(over.status, GoalStatus::NotReady, "{row}: {over:?}");
         assert!(over.reason.contains("slice `a` was given up"), "{row}: {}", over.reason);
-        let offered = |slice: &'static str| move |fact: &Fact| matches!(fact, Fact::AttemptOffered { attempt, .. } if attempt.slice.as_str() == slice);
-        assert_eq!(count(&world, offered("a")), ATTEMPTS, "{row}");
-        assert_eq!(count(&world, offered("b")), 0, "{row}");
-        assert_eq!(integrations(&world), 1, "{row}");
+        assert_eq!((offers(&world, "a"), offers(&world, "b"), integrations(&world)), (most, 0, 1), "{row}");
+        let quarantined = count(&world, |fact| matches!(fact, Fact::WorkerQuarantined(_)));
+        assert_eq!(quarantined, usize::from(most == STALE), "{row}");
     }
+}
+
+#[test]
+fn a_slice_that_is_kept_from_its_agent_goes_to_the_one_that_stands_in() {
+    let behaviours = [Behaviour::Quiet, Behaviour::Frozen, Behaviour::Succeed];
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &behaviours);
+    scenario.stand_ins = vec!["cmd:other".to_owned()];
+    let world = World::new(scenario);
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+    let agents = world.events().into_iter().filter_map(|event| match event.fact {
+        Fact::AttemptOffered { attempt, agent, .. } if attempt.slice.as_str() == "a" => Some(agent),
+        _ => None,
+    });
+    assert_eq!(agents.collect::<Vec<_>>(), ["cmd:sim", "cmd:sim", "cmd:other"]);
 }
 
 /// A life in which calls of one actor panic.
@@ -89,8 +108,8 @@ fn workers_that_panic_for_ever_cost_their_slices() {
     let world = lone();
     world.plan(panicking("actors::worker", 0, u32::MAX));
     let over = settle(&world, Drive::UntilReady);
-    assert!(over.reason.contains("3 attempts failed, the last: its worker panicked"), "{}", over.reason);
-    assert_eq!(over.status, GoalStatus::NotReady);
+    assert!(over.reason.contains("its worker panicked"), "{}", over.reason);
+    assert_eq!((over.status, integrations(&world)), (GoalStatus::NotReady, 0));
 }
 
 /// The coordinators that call a port, and so can be made to panic in a call of it.

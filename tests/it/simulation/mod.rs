@@ -23,11 +23,14 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, System};
 use omk::actors::supervisor::{Run, Supervisor};
+use omk::domain::budget::Limits;
 use omk::domain::control::{Holder, Stop};
 use omk::domain::event::Event;
 use omk::domain::goal::Drive;
 use omk::messages::goal::StopRun;
 use omk::messages::lifecycle::{ChildExited, Defect, RunOver};
+use omk::messages::operator::{AddBudget, AnswerQuestion, RetrySlice};
+use omk::workflow::slices::Stage;
 use omk::workflow::state::GoalState;
 use tokio::sync::{mpsc, oneshot};
 
@@ -50,6 +53,12 @@ pub(crate) enum Ended {
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Stop(Stop),
+    /// The first open question is answered, where there is one.
+    Answer,
+    /// The first slice that was given up gets attempts again, where there is one.
+    Retry,
+    /// So many tokens more.
+    AddTokens(u64),
     /// What an exit guard says of an actor.
     Exit(ChildExited),
     /// What an actor says of itself.
@@ -84,7 +93,7 @@ async fn drive_once(world: Arc<World>, drive: Drive, acts: Vec<(usize, Act)>) ->
         over,
     };
     let supervisor = Supervisor::new(run).start();
-    actix::spawn(play(supervisor, observed, acts));
+    actix::spawn(play(Arc::clone(&world), supervisor, observed, acts));
     let ended = tokio::select! {
         over = ended => Ended::Settled(over.expect("the supervisor says how the run ended")),
         _ = died => Ended::Died,
@@ -96,21 +105,48 @@ async fn drive_once(world: Arc<World>, drive: Drive, acts: Vec<(usize, Act)>) ->
     ended
 }
 
-async fn play(supervisor: Addr<Supervisor>, mut observed: mpsc::UnboundedReceiver<Event>, acts: Vec<(usize, Act)>) {
+async fn play(
+    world: Arc<World>,
+    supervisor: Addr<Supervisor>,
+    mut observed: mpsc::UnboundedReceiver<Event>,
+    acts: Vec<(usize, Act)>,
+) {
     let mut acts = std::collections::VecDeque::from(acts);
     while let Some(event) = observed.recv().await {
         while acts.front().is_some_and(|(at, _)| event.seq.0 as usize >= *at) {
             if let Some((_, act)) = acts.pop_front() {
-                say(&supervisor, act);
+                say(&world, &supervisor, act);
             }
         }
     }
 }
 
-fn say(supervisor: &Addr<Supervisor>, act: Act) {
-    match act {
-        Act::Stop(stop) => supervisor.try_send(StopRun { stop, by: "test".into() }).unwrap(),
-        Act::Exit(exited) => supervisor.try_send(exited).unwrap(),
-        Act::Defect(defect) => supervisor.try_send(defect).unwrap(),
+/// What is said is answered to nobody: the journal shows what came of it.
+fn say(world: &World, supervisor: &Addr<Supervisor>, act: Act) {
+    let slices = world.folded().slices;
+    let asked = slices.iter().find_map(|record| match &record.stage {
+        Stage::Asking { question, .. } => Some(question.clone()),
+        _ => None,
+    });
+    let given_up = slices.iter().find(|record| matches!(record.stage, Stage::GivenUp { .. }));
+    match (act, asked, given_up) {
+        (Act::Stop(stop), ..) => supervisor.try_send(StopRun { stop, by: "test".into() }).unwrap(),
+        (Act::Exit(exited), ..) => supervisor.try_send(exited).unwrap(),
+        (Act::Defect(defect), ..) => supervisor.try_send(defect).unwrap(),
+        (Act::Answer, Some(question), _) => {
+            let (reply_to, _) = oneshot::channel();
+            supervisor.try_send(AnswerQuestion { question, answer: "left".into(), reply_to }).unwrap();
+        }
+        (Act::Retry, _, Some(record)) => {
+            let (reply_to, _) = oneshot::channel();
+            let slice = record.spec.id.clone();
+            supervisor.try_send(RetrySlice { slice, fresh: false, hint: None, reply_to }).unwrap();
+        }
+        (Act::AddTokens(tokens), ..) => {
+            let (reply_to, _) = oneshot::channel();
+            let more = Limits { tokens: Some(tokens), ..Limits::default() };
+            supervisor.try_send(AddBudget { more, reply_to }).unwrap();
+        }
+        (Act::Answer | Act::Retry, ..) => {}
     }
 }

@@ -8,9 +8,6 @@ use omk::domain::task::{GateCommand, GateKind, GateSpec, Risk, SliceSpec};
 
 use super::clocks::{DAY, Move};
 
-/// Whether leases and budgets are measured by the steady clock.
-pub(crate) const CLOCKS_MOVE: bool = false;
-
 /// What one attempt of an agent does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
@@ -180,10 +177,10 @@ impl Dice {
     fn moves(&mut self) -> Vec<(u64, Move)> {
         let at = self.roll(120_000);
         match self.roll(8) {
-            0 if CLOCKS_MOVE => vec![(at, Move::Set(DAY))],
-            1 if CLOCKS_MOVE => vec![(at, Move::Set(-DAY))],
-            2 if CLOCKS_MOVE => vec![(at, Move::Sleep(self.roll(DAY as u64)))],
-            3 if CLOCKS_MOVE => vec![(at, Move::Sleep(3_600_000)), (at + 60_000, Move::Set(-DAY))],
+            0 => vec![(at, Move::Set(DAY))],
+            1 => vec![(at, Move::Set(-DAY))],
+            2 => vec![(at, Move::Sleep(self.roll(DAY as u64)))],
+            3 => vec![(at, Move::Sleep(3_600_000)), (at + 60_000, Move::Set(-DAY))],
             _ => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use omk::domain::budget::{Account, Limits};
+use omk::domain::budget::Limits;
 use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
@@ -107,7 +107,10 @@ impl Campaign {
     fn acts(&mut self) -> Vec<(usize, Act)> {
         let dice = &mut self.dice;
         let at = self.world.records() + 1 + dice.roll(80) as usize;
-        match dice.roll(8) {
+        match dice.roll(12) {
+            4 => [at, at + 15, at + 40].map(|at| (at, Act::Answer)).to_vec(),
+            5 => [at, at + 15, at + 40].map(|at| (at, Act::Retry)).to_vec(),
+            6 => vec![(at, Act::AddTokens(2 * TURN))],
             0 | 1 => vec![(at, Act::Stop(Stop::Pause))],
             2 if dice.roll(3) == 0 => vec![(at, Act::Stop(Stop::Cancel))],
             3 => {
@@ -155,7 +158,7 @@ impl Campaign {
     fn add_budget(&self, tokens: u64) {
         let more = Limits { tokens: Some(tokens), time_ms: None, usd_micros: None };
         let limits = self.state().budget.limits.extended_by(&more);
-        self.world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
+        self.world.say(vec![Fact::LimitsSet { limits, account: Default::default() }]);
     }
 
     /// Nothing goes wrong any more: the goal has to converge.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use omk::domain::budget::{Account, Limits};
 use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
@@ -12,7 +13,6 @@ use omk::workflow::state::GoalState;
 
 use super::clocks::{DAY, Move};
 use super::invariants::check;
-use super::scenario::CLOCKS_MOVE;
 use super::{Act, Behaviour, Ended, Scenario, World, run, run_with};
 
 pub(crate) fn settle(world: &Arc<World>, drive: Drive) -> RunOver {
@@ -216,9 +216,6 @@ fn verifying_a_ready_goal_changes_nothing_but_the_evidence() {
 
 #[test]
 fn a_clock_that_jumps_and_a_machine_that_sleeps_end_no_attempt_and_spend_no_time() {
-    if !CLOCKS_MOVE {
-        return;
-    }
     for at in [500, 12_000, 25_000] {
         for what in [Move::Set(DAY), Move::Set(-DAY), Move::Sleep(DAY as u64)] {
             let mut scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &[Behaviour::Spend(30)]);
@@ -256,4 +253,42 @@ fn an_agent_that_comes_late_holds_its_permit_until_it_is_gone() {
     // That nothing is offered while its process lives is checked at every record.
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
     assert_eq!(world.most_working(), 1);
+}
+
+#[test]
+fn a_provider_that_refuses_uses_up_no_attempt_and_the_run_goes_on_by_itself() {
+    for (stated, least_ms) in [(Some(600_000), 600_000), (None, 30_000)] {
+        let refusals = vec![Behaviour::Limited(stated); 5];
+        let behaviours = [refusals.as_slice(), &[Behaviour::Succeed]].concat();
+        let world = World::new(Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &behaviours));
+        let over = settle(&world, Drive::UntilReady);
+        assert_eq!(over.status, GoalStatus::Ready, "{stated:?}: {over:?}\n{}", world.narrative());
+        assert!(count(&world, |fact| matches!(fact, Fact::BreakerOpened(_))) > 0, "{stated:?}");
+        assert!(world.lock().clocks.steady_ms() >= least_ms, "{stated:?}");
+    }
+}
+
+#[test]
+fn a_spent_budget_of_tokens_stops_the_agents_and_more_of_it_goes_on() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Spend(20)]);
+    scenario.token_limit = Some(10_500);
+    let world = World::new(scenario);
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!(over.status, GoalStatus::NeedsMoreBudget, "{over:?}");
+    let limits = Limits { tokens: Some(60_000), ..Limits::default() };
+    world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+}
+
+#[test]
+fn a_question_is_answered_while_another_slice_goes_on() {
+    let scenario = Scenario::of(&[("a", &[]), ("b", &[]), ("c", &["b"])])
+        .with("a", &[Behaviour::Ask, Behaviour::Succeed])
+        .with("b", &[Behaviour::Spend(60)]);
+    let world = World::new(scenario);
+    let acts = (8..60).map(|at| (at, Act::Answer)).collect();
+    let Ended::Settled(over) = run_with(&world, Drive::UntilReady, acts) else { panic!("died") };
+    check(&world);
+    assert_eq!(over.status, GoalStatus::Ready, "{over:?}");
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::QuestionAnswered { .. })), 1);
 }

@@ -243,6 +243,16 @@ impl Session {
     }
 }
 
+/// A process of a test, killed at the end where it still runs.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _it_ended_already = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         let _it_ended_already = self.child.kill();

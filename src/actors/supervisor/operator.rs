@@ -1,0 +1,73 @@
+//! What the operator says to a run under way, on its way to whoever decides it.
+//!
+//! Forwards, and refuses while there is nobody to forward to: between two generations of coordinators. A stop is kept
+//! and said to every generation.
+
+use actix::{Actor, Addr, Context, Handler, Message};
+
+use crate::actors::supervisor::Supervisor;
+use crate::messages::goal::StopRun;
+use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice};
+use crate::messages::tell;
+
+/// Said while the coordinators are being rebuilt.
+const REBUILDING: &str = "the run is being rebuilt after a fault; try again in a moment";
+
+/// Puts a message into a coordinator's mailbox; gives it back where that cannot take it.
+fn forward<A, M>(to: Option<&Addr<A>>, message: M) -> Result<(), M>
+where
+    A: Actor<Context = Context<A>> + Handler<M>,
+    M: Message<Result = ()> + Send + 'static,
+{
+    match to {
+        Some(address) => address.try_send(message).map_err(actix::prelude::SendError::into_inner),
+        None => Err(message),
+    }
+}
+
+impl Handler<AnswerQuestion> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, answer: AnswerQuestion, _ctx: &mut Context<Self>) {
+        if let Err(answer) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), answer) {
+            // Whoever asked may have gone away again.
+            drop(answer.reply_to.send(Err(REBUILDING.to_owned())));
+        }
+    }
+}
+
+impl Handler<RetrySlice> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, retry: RetrySlice, _ctx: &mut Context<Self>) {
+        if let Err(retry) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), retry) {
+            drop(retry.reply_to.send(Err(REBUILDING.to_owned())));
+        }
+    }
+}
+
+impl Handler<AddBudget> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, add: AddBudget, _ctx: &mut Context<Self>) {
+        if let Err(add) = forward(self.generation.as_ref().map(|generation| &generation.budget), add) {
+            drop(add.reply_to.send(Err(REBUILDING.to_owned())));
+        }
+    }
+}
+
+impl Handler<Look> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, look: Look, _ctx: &mut Context<Self>) {
+        // Whoever asked may have gone away again.
+        drop(look.reply_to.send(self.sightings.values().cloned().collect()));
+    }
+}
+
+impl Handler<StopRun> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, stop: StopRun, _ctx: &mut Context<Self>) {
+        self.stop_wanted = Some(stop.clone());
+        let Some(generation) = &self.generation else { return };
+        if let Err(error) = tell(&generation.controller.clone().recipient(), stop) {
+            tracing::warn!(%error, "the controller is being rebuilt; it will hear of the stop then");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `omk goal why`: why a goal or a slice does not move, what happens next, and which command helps.
+
+use clap::Args;
+
+use crate::app::clock;
+use crate::cli::args::GoalArg;
+use crate::cli::context::{Context, Typist};
+use crate::cli::error::Failure;
+use crate::cli::event;
+use crate::cli::goal::retry::slice_id;
+use crate::cli::narrative::narrate;
+use crate::cli::output::style::{self, Glyphs};
+use crate::cli::output::{safe, units, words};
+use crate::domain::event::Event;
+use crate::domain::ids::Timestamp;
+use crate::domain::view::{Liveness, SliceState};
+use crate::domain::vitals::{ProcessSeen, Sighting};
+use crate::domain::why::{WhySlice, WhyView};
+
+/// How many of a slice's last records are told.
+const TOLD: usize = 3;
+/// How many processes of an attempt are shown.
+const PROCESSES: usize = 8;
+
+/// `omk goal why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// Which goal.
+    #[command(flatten)]
+    pub goal: GoalArg,
+    /// Only this slice
+    #[arg(long, value_name = "SLICE")]
+    pub slice: Option<String>,
+}
+
+/// Runs the verb.
+pub fn run(context: &Context, args: &WhyArgs) -> Result<u8, Failure> {
+    let id = context.goal(&args.goal)?;
+    let slice = args.slice.as_deref().map(slice_id).transpose()?;
+    let why = context.omk.why(&id, slice.as_ref())?;
+    if context.output.json {
+        context.output.document(&why)?;
+        return Ok(0);
+    }
+    let (events, typist) = (context.omk.events(&id)?, context.typist(&id));
+    let screen = Screen { why: &why, events: &events, typist: &typist, now: clock::now() };
+    context.output.result(&screen.text(context.output.glyphs))?;
+    Ok(0)
+}
+
+/// The answer as it is shown at a moment.
+#[derive(Debug)]
+pub struct Screen<'a> {
+    /// The answer.
+    pub why: &'a WhyView,
+    /// The goal's records, for what was last told of each slice.
+    pub events: &'a [Event],
+    /// How this user types commands about it.
+    pub typist: &'a Typist,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl Screen<'_> {
+    /// The answer for people; its lines end with line feeds.
+    pub fn text(&self, glyphs: Glyphs) -> String {
+        let why = self.why;
+        let mut lines = vec![line("goal", &self.head())];
+        lines.extend(Some(line("reason", &safe::line(&why.reason))).filter(|_| !why.reason.is_empty()));
+        lines.extend(why.breakers.iter().map(|breaker| {
+            let until = if breaker.stated { "until" } else { "tried again at" };
+            let text = format!("quota of {} {until} {}: {}", breaker.provider, breaker.until, breaker.detail);
+            line("quota", &safe::line(&text))
+        }));
+        lines.extend(why.quarantined.iter().map(|quarantine| {
+            line("agent", &safe::line(&format!("{} is not used any more: {}", quarantine.agent, quarantine.reason)))
+        }));
+        lines.push(line("next", &safe::line(&why.next)));
+        lines.extend(self.commands("", &why.commands));
+        for slice in &why.slices {
+            lines.push(String::new());
+            lines.extend(self.slice(slice, glyphs));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn head(&self) -> String {
+        let why = self.why;
+        let status =
+            style::paint(words::status_style(why.status), &words::status(why.status, why.orphaned)).to_string();
+        match &why.process {
+            Liveness::Held { holder, health } => {
+                let place = format!("process {} on host {}", holder.pid, safe::line(&holder.host));
+                format!("{}   {status}, {}   ({place}{})", why.id, why.phase.as_str(), words::health(*health))
+            }
+            Liveness::NoProcess => format!("{}   {status}   (no process)", why.id),
+        }
+    }
+
+    fn slice(&self, slice: &WhySlice, glyphs: Glyphs) -> Vec<String> {
+        let (glyph, style) = words::state_mark(slice.state, glyphs);
+        let step = slice.step.as_deref().map(|step| format!(", {}", safe::line(step))).unwrap_or_default();
+        let head = format!(
+            "{} {}   {}{step} for {}   {}",
+            style::paint(style, glyph),
+            slice.id,
+            style::paint(style, words::state(slice.state)),
+            units::duration(self.now.since(slice.since)),
+            tries(slice),
+        );
+        let mut lines = vec![head.trim_end().to_owned()];
+        lines.extend(slice.waiting_for.iter().map(|what| below("waits", &words::waiting(what, Some(self.now)))));
+        lines.extend(slice.seen.iter().flat_map(|seen| self.sighting(slice, seen)));
+        lines.extend(slice.quarantined.iter().map(|quarantine| {
+            let text =
+                format!("{} is kept from it after {} ends: {}", quarantine.agent, quarantine.ends, quarantine.reason);
+            below("kept", &safe::line(&text))
+        }));
+        lines.extend(slice.feedback.iter().map(|feedback| below("told", &safe::line(&feedback.summary))));
+        lines.extend(self.told(slice));
+        lines.push(below("next", &safe::line(&slice.next)));
+        lines.extend(self.commands("  ", &slice.commands));
+        lines
+    }
+
+    /// What was seen of the attempt: how quiet it is, its last sign, its open tool call, its processes.
+    fn sighting(&self, slice: &WhySlice, seen: &Sighting) -> Vec<String> {
+        let why = self.why;
+        let quiet = format!(
+            "{} (a warning after {}, ended after {})",
+            units::duration(seen.quiet_ms),
+            units::duration(why.warning_ms),
+            units::duration(why.stall_ms)
+        );
+        let quiet = if slice.suspicious { style::paint(style::WARN, &quiet).to_string() } else { quiet };
+        let when = if slice.live { "" } else { "   by the journal: the run gives no sign" };
+        let mut lines = vec![below("quiet", &format!("{quiet}{when}"))];
+        lines.extend(Some(below("last", &safe::line(&seen.last_event))).filter(|_| !seen.last_event.is_empty()));
+        lines.extend(seen.tool_call.iter().map(|call| below("tool", &safe::line(call))));
+        let processes = &seen.vitals.processes;
+        lines.extend(processes.iter().take(PROCESSES).map(|process| below("runs", &process_line(process))));
+        let more = processes.len().saturating_sub(PROCESSES);
+        lines.extend((more > 0).then(|| below("", &format!("and {}", units::counted(more, "further process")))));
+        lines
+    }
+
+    /// The last records about a slice.
+    fn told(&self, slice: &WhySlice) -> Vec<String> {
+        let about = self.events.iter().rev().filter(|event| event::slices(event).contains(&&slice.id));
+        let mut lines: Vec<_> = about
+            .filter_map(|event| narrate(event).map(|line| (event.ts, line)))
+            .take(TOLD)
+            .map(|(at, line)| below("event", &format!("{} {:<8} {}", units::clock(at), line.act.plain, line.text)))
+            .collect();
+        lines.reverse();
+        lines
+    }
+
+    fn commands(&self, indent: &str, commands: &[String]) -> Vec<String> {
+        let typed = commands.iter().map(|command| match command.strip_prefix("omk ") {
+            Some(_) => self.typist.command(command),
+            None => command.clone(),
+        });
+        typed.map(|command| format!("{indent}{}", line("try", &safe::line(&command)))).collect()
+    }
+}
+
+fn tries(slice: &WhySlice) -> String {
+    let agent = if slice.agent.is_empty() { String::new() } else { format!("   agent {}", safe::line(&slice.agent)) };
+    match (slice.attempt.0, slice.state) {
+        (0, _) => String::new(),
+        (_, SliceState::Integrated) => agent.trim_start().to_owned(),
+        (attempt, _) => format!("attempt {attempt} of {}{agent}", slice.max_attempts),
+    }
+}
+
+/// `4411 cargo   running   cpu 31s`.
+fn process_line(process: &ProcessSeen) -> String {
+    let state = match process.state {
+        'R' => "running",
+        'S' | 'I' => "sleeping",
+        'D' => "waiting for a disk",
+        'T' | 't' => "stopped",
+        'Z' | 'X' => "ended",
+        _ => "in an unknown state",
+    };
+    format!("{} {}   {state}   cpu {}", process.pid, safe::line(&process.name), units::duration(process.cpu_ms))
+}
+
+fn line(name: &str, text: &str) -> String {
+    format!("{} {text}", style::left(style::DIM, name, 7))
+}
+
+fn below(name: &str, text: &str) -> String {
+    format!("  {}", line(name, text))
+}

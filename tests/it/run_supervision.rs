@@ -1,0 +1,168 @@
+//! Agents that hang, and providers that refuse, under the real program.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::git_repo::write_executable;
+use crate::support::omk::Ran;
+use crate::support::scene::{GATE, Scene, until};
+
+/// A scene with agents that follow scripts; `$M` is where marks are.
+struct Bench(Scene);
+
+impl Bench {
+    fn agent(&self, name: &str, script: &str) -> String {
+        let head = format!("#!/bin/sh\nM={}\n", self.0.place.path("marks").display());
+        write_executable(&self.0.place.path("."), name, &(head + script));
+        format!("cmd:{}", self.0.place.path(name).display())
+    }
+
+    fn plan(&self, slices: &[&str]) -> String {
+        let slice = |id: &&str| format!("[[slices]]\nid = \"{id}\"\ntitle = \"{id}\"\nwrites = [\"{id}.txt\"]\n");
+        self.0.plan(&(slices.iter().map(slice).collect::<String>() + GATE))
+    }
+
+    fn run(&self, slices: &[&str], agent: &str, variables: &[(&str, &str)]) -> Ran {
+        let plan = self.plan(slices);
+        let words = ["goal", "run", "Do it", "--until-ready", "--json", "--plan", &plan, "--agent", agent];
+        let mut command = self.0.command(&words);
+        Ran(command.envs(variables.iter().copied()).output().unwrap())
+    }
+}
+
+fn assert_ready(ran: &Ran) {
+    assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
+}
+
+fn is_gone(pid_file: &Path) -> bool {
+    let pid = std::fs::read_to_string(pid_file).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
+}
+
+fn outcomes(scene: &Scene) -> Vec<Value> {
+    scene.records_of("attempt_finished").iter().map(|it| it["outcome"]["kind"].clone()).collect()
+}
+
+#[test]
+fn an_agent_that_hangs_is_killed_with_all_that_it_started_and_a_stand_in_finishes_its_slice() {
+    let bench = Bench(Scene::new());
+    let hang = bench.agent(
+        "hang.sh",
+        "echo '{\"type\":\"tool\",\"id\":\"1\",\"title\":\"shell: make\"}'\n\
+         setsid sh -c \"echo \\$\\$ > $M/child; exec sleep 1000\" &\n\
+         while :; do sleep 0.01; done\n",
+    );
+    let works = bench.agent("works.sh", "echo 1 > one.txt\n");
+    assert_ready(&bench.run(&["one"], &hang, &[("OMK_STALL", "1s"), ("OMK_RETRIES", "1"), ("OMK_STAND_INS", &works)]));
+    let scene = &bench.0;
+    assert!(is_gone(&scene.mark("child")), "what the agent started lives");
+    assert_eq!(outcomes(scene), [json!("expired"), json!("passed")]);
+    let quiet = scene.records_of("attempt_quiet");
+    assert_eq!((quiet.len(), &quiet[0]["tool_call"]), (1, &json!("shell: make")), "{quiet:?}");
+    let detail = "no message, no output and no change in its worktree for 1s";
+    assert_eq!(scene.records_of("attempt_finished")[0]["outcome"]["detail"], detail);
+    let wanted = json!({"slice": "one", "agent": hang, "ends": 1, "reason": detail, "successor": works});
+    assert_eq!(scene.records_of("worker_quarantined"), [wanted]);
+}
+
+#[test]
+fn an_agent_that_says_nothing_and_changes_its_worktree_is_left_alone() {
+    let bench = Bench(Scene::new());
+    let slow = bench.agent("slow.sh", "for i in 1 2 3 4 5 6 7 8; do echo $i >> one.txt; sleep 0.3; done\n");
+    assert_ready(&bench.run(&["one"], &slow, &[("OMK_STALL", "1s"), ("OMK_RETRIES", "0")]));
+    assert_eq!(outcomes(&bench.0), [json!("passed")]);
+}
+
+#[test]
+fn an_agent_that_is_stopped_loses_its_lease_and_the_next_attempt_does_the_work() {
+    let bench = Bench(Scene::new());
+    let stops = bench.agent(
+        "stops.sh",
+        "[ $OMK_ATTEMPT = 1 ] && { echo $$ > $M/stopped; kill -STOP $$; }; echo $OMK_ATTEMPT > one.txt\n",
+    );
+    let stops = stops.replace("cmd:", "cmd:exec ");
+    assert_ready(&bench.run(&["one"], &stops, &[("OMK_LEASE", "1s"), ("OMK_ATTEMPT_TIMEOUT", "20s")]));
+    let scene = &bench.0;
+    assert!(is_gone(&scene.mark("stopped")), "the stopped agent is still there");
+    assert_eq!(outcomes(scene), [json!("expired"), json!("passed")]);
+    let detail = "its lease ran out: no sign of life for 1s";
+    assert_eq!(scene.records_of("attempt_finished")[0]["outcome"]["detail"], detail);
+    assert_eq!(scene.integrated("one.txt"), "2");
+}
+
+#[test]
+fn an_answer_lets_a_slice_go_on_in_the_run_that_asks() {
+    let bench = Bench(Scene::new());
+    let asks = bench.agent(
+        "asks.sh",
+        "if [ $OMK_SLICE_ID = two ]; then while [ ! -e $M/go ]; do sleep 0.01; done; echo 2 > two.txt; exit; fi\n\
+         if grep -q 'use blue' $OMK_TASK_FILE; then echo blue > one.txt; exit; fi\n\
+         echo '{\"type\":\"ask\",\"text\":\"Which colour?\"}'\n",
+    );
+    let scene = &bench.0;
+    let plan = bench.plan(&["one", "two"]);
+    let mut session = scene.start(&["goal", "run", "Do it", "--until-ready", "--plan", &plan, "--agent", &asks]);
+    let journal = || scene.place.state().join("goals").exists() && scene.goal().join("events.jsonl").exists();
+    until("it asks", || journal() && !scene.records_of("question_asked").is_empty());
+    let wrong = scene.omk(&["goal", "answer", "a7", "--text", "use red"]);
+    assert!(wrong.code() != Some(0) && wrong.stderr().contains("a7"), "{}", wrong.stderr());
+    let answered = scene.omk(&["goal", "answer", "a1", "--text", "use blue"]);
+    assert_eq!(answered.code(), Some(0), "{}", answered.stderr());
+    until("it goes on", || !scene.records_of("slice_integrated").is_empty());
+    scene.make("go");
+    assert_eq!(session.code(), Some(0), "{}", session.stderr());
+    let said: Vec<_> = scene.records().into_iter().filter(|it| it["type"] == "question_answered").collect();
+    assert_eq!((said.len(), &said[0]["actor"]), (1, &json!("operator")));
+    assert_eq!((scene.records_of("run_started").len(), scene.integrated("one.txt")), (1, "blue".to_owned()));
+}
+
+#[test]
+fn at_its_providers_limit_an_agent_parks_uses_up_no_attempt_and_goes_on_by_itself() {
+    let bench = Bench(Scene::new());
+    let agent = bench.agent(
+        "limited.sh",
+        "if [ ! -e $M/refused ]; then touch $M/refused\n\
+         echo \"{\\\"type\\\":\\\"limited\\\",\\\"provider\\\":\\\"kimi\\\",\\\"until\\\":\\\"$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%S.000Z)\\\",\\\"detail\\\":\\\"429\\\"}\"\n\
+         exit 75; fi\n\
+         echo 1 > $OMK_SLICE_ID.txt\n",
+    );
+    assert_ready(&bench.run(
+        &["one", "two"],
+        &agent,
+        &[("OMK_RETRIES", "0"), ("OMK_MAX_AGENTS", "1"), ("OMK_LEASE", "1s")],
+    ));
+    let scene = &bench.0;
+    assert_eq!(outcomes(scene), [json!("limited"), json!("passed"), json!("passed")]);
+    let opened = scene.records_of("breaker_opened");
+    assert_eq!((opened.len(), &opened[0]["provider"], &opened[0]["stated"]), (1, &json!("kimi"), &json!(true)));
+    assert_eq!(scene.records_of("breaker_closed"), [json!({"provider": "kimi"})]);
+}
+
+#[test]
+fn a_run_that_is_not_to_wait_for_a_provider_ends_naming_it_and_can_be_resumed() {
+    let bench = Bench(Scene::new());
+    let agent = bench.agent(
+        "limited.sh",
+        "if [ ! -e $M/open ]; then\n\
+         echo '{\"type\":\"limited\",\"provider\":\"kimi\",\"detail\":\"quota exceeded\"}'; exit 75; fi\n\
+         echo 1 > one.txt\n",
+    );
+    let ran =
+        bench.run(&["one"], &agent, &[("OMK_WAIT_FOR_QUOTA", "false"), ("OMK_BACKOFF", "1s"), ("OMK_RETRIES", "0")]);
+    let settled = ran.json();
+    assert_eq!((ran.code(), &settled["status"]), (Some(4), &json!("blocked_on_external")), "{settled}");
+    let reason = settled["reason"].as_str().unwrap();
+    let until = bench.0.records_of("breaker_opened")[0]["until"].as_str().unwrap().to_owned();
+    assert_eq!(reason, format!("`kimi` takes no requests until {until}: quota exceeded"));
+    bench.0.make("open");
+    let waiting = &bench.0.json("show")["slices"][0]["waiting_for"][0];
+    assert_eq!((&waiting["kind"], &waiting["ref"]), (&json!("quota"), &json!("kimi")), "{waiting}");
+    let mut resumed = bench.0.omk(&["goal", "resume"]);
+    // Before the time has come the run ends as it did; the goal stays resumable.
+    while resumed.code() == Some(4) {
+        resumed = bench.0.omk(&["goal", "resume"]);
+    }
+    assert_ready(&resumed);
+}
