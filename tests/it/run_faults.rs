@@ -63,7 +63,11 @@ fn a_goal_goes_on_after_omk_and_all_its_keepers_were_killed_at_once() {
 
 #[test]
 fn an_agent_that_outlived_its_keeper_is_found_and_killed_and_said() {
-    let (scene, session) = running();
+    let scene = Scene::new();
+    // The program itself dies with its keeper; what it has started does not.
+    let slow = format!("({}) & wait; echo slow > slow.txt", scene.wait_for("on", "go"));
+    let session = scene.start_plan(&plan_with(&slow), &[]);
+    scene.see("on");
     kill_with_keepers(session);
     fs::remove_file(scene.mark("on")).unwrap();
     let mut resumed = scene.start(&["goal", "resume"]);
