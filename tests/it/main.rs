@@ -26,6 +26,7 @@ mod kept;
 mod plan_file;
 mod planner;
 mod process;
+mod process_fates;
 mod review;
 mod run_agents;
 mod run_bad_input;
