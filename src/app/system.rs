@@ -30,6 +30,7 @@ use crate::domain::order::Fault;
 use crate::messages::goal::StopRun;
 use crate::messages::lifecycle::RunOver;
 use crate::ports::{Artifacts, Clock, Effect, Effects, Journal};
+use crate::process::orphans;
 use crate::process::spawn::Launcher;
 use crate::store::artifacts::GoalArtifacts;
 use crate::store::journal::Opened;
@@ -213,6 +214,7 @@ impl Parts {
     }
 
     fn effects(&self, workspace: GitWorkspace) -> anyhow::Result<Effects> {
+        orphans::adopt().context("failed to become the parent of what dead keepers leave")?;
         let launcher = Launcher::start(self.omk.clone(), self.charter.id.as_str())?;
         let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
         let gates = GateRunner::new(GateSetup {

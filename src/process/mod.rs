@@ -17,6 +17,7 @@ pub mod error;
 pub mod holder;
 pub mod keeper;
 mod keeper_channel;
+pub mod orphans;
 pub mod output;
 pub mod program;
 pub mod running;

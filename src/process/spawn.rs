@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use super::contain::Group;
 use super::direct::in_memory;
 use super::error::ProcessError;
+use super::orphans;
 use super::program::Program;
 use super::running::{Keeper, Launch, Running, Streams};
 use super::sweep::{MARKER, marker};
@@ -135,14 +136,15 @@ fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
             Err(mpsc::RecvTimeoutError::Disconnected) if ending.is_empty() => return,
             Err(mpsc::RecvTimeoutError::Disconnected) => std::thread::sleep(REAPS),
         }
-        ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        ending.retain_mut(orphans::still_runs);
     }
 }
 
 fn spawn_keeper(omk: &PathBuf, channel: OwnedFd) -> io::Result<Child> {
     let mut command = Command::new(omk);
     command.arg(KEEPER_VERB).env_clear().current_dir("/");
-    command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null());
+    orphans::as_keeper(|| command.spawn())
 }
 
 fn child_number() -> u64 {

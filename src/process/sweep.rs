@@ -1,8 +1,8 @@
 //! Trees whose keeper is gone: found by what they bear, killed, and seen to be gone.
 //!
 //! A process that was started under a keeper bears a marker in its environment, and where the system gives us control
-//! groups it is in one. Either is enough to find it, whoever its parent is now. Invariant: nothing is killed that bears
-//! neither, but for what descends from a process that does.
+//! groups it is in one; what a keeper of this very process held becomes our child. Each is enough to find it. Invariant:
+//! nothing else is killed, but for what descends from such a process.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::contain::{Group, PREFIX, place};
+use super::orphans::{is_adopted, reap, start_of};
 use super::sanitise::one_line;
-use super::tree::{Process, below, processes};
+use super::tree::{Process, below, process, processes};
 
 /// The variable that every process under a keeper inherits.
 pub(super) const MARKER: &str = "OMK_TREE";
@@ -25,10 +26,13 @@ pub(super) fn marker(owner: &str, number: u64) -> String {
 
 /// Kills what is left of one tree after its keeper `leader` died; says what it was.
 pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<String> {
+    let since = start_of(leader);
     let of_tree = |process: &Process| {
         u32::try_from(process.session).is_ok_and(|session| session == leader)
             || bears(process.pid, &|value| value == marker)
+            || is_adopted(process, since)
     };
+    await_death(leader);
     let mut killed = BTreeMap::new();
     if let Some(group) = group {
         remember(&mut killed, &group.members());
@@ -36,7 +40,17 @@ pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<Str
         let _left_for_the_next_resume = group.remove();
     }
     kill_all(&of_tree, &mut killed);
+    reap(since);
     killed.into_values().collect()
+}
+
+/// Waits until a killed keeper is dead: its channel closes a moment before its children have their new parent.
+fn await_death(keeper: u32) {
+    let deadline = Instant::now() + RESISTS;
+    let lives = || process(keeper.cast_signed()).is_some_and(|keeper| !keeper.zombie());
+    while lives() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_micros(250));
+    }
 }
 
 /// Kills every process that an earlier `omk` started for `owner` and that still runs, and says which, as `pid name`.

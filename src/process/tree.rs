@@ -162,11 +162,13 @@ fn exit_of(status: WaitStatus) -> Option<Exit> {
 /// A line of the process table.
 pub(super) struct Process {
     pub(super) pid: Pid,
-    parent: i32,
+    pub(super) parent: i32,
     pub(super) session: i32,
     state: char,
     /// Processor time in clock ticks.
     ticks: u64,
+    /// When it was started, in clock ticks since the machine was.
+    pub(super) started: u64,
     pub(super) name: String,
 }
 
@@ -200,7 +202,12 @@ pub(super) fn below(roots: impl IntoIterator<Item = i32>, mut rest: Vec<Process>
 pub(super) fn processes() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)).collect()
+    pids.filter_map(process).collect()
+}
+
+/// One process.
+pub(super) fn process(pid: i32) -> Option<Process> {
+    parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// Reads `/proc/<pid>/stat`: `pid (name) state ppid pgrp session …`, where the name may hold anything.
@@ -213,8 +220,9 @@ fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
     let session = fields.nth(1)?.parse().ok()?;
     // Fields 14 and 15 of proc(5), of which the first three and 4 to 6 are behind us.
     let (user, system): (u64, u64) = (fields.nth(7)?.parse().ok()?, fields.next()?.parse().ok()?);
+    let started = fields.nth(6)?.parse().ok()?;
     let name = one_line(stat.get(open + 1..close)?);
-    Some(Process { pid: Pid::from_raw(pid)?, parent, session, state, ticks: user + system, name })
+    Some(Process { pid: Pid::from_raw(pid)?, parent, session, state, ticks: user + system, started, name })
 }
 
 #[cfg(test)]
@@ -223,8 +231,10 @@ mod tests {
 
     #[test]
     fn a_process_name_with_parentheses_and_newlines_is_read() {
-        let process = parse_stat(7, b"7 (a) b\n(c) S 3 5 6 0 -1 4194304 1 2 3 4 30 12 0 0").expect("a line of /proc");
+        let process = parse_stat(7, b"7 (a) b\n(c) S 3 5 6 0 -1 4194304 1 2 3 4 30 12 0 0 20 0 1 0 4711 0")
+            .expect("a line of /proc");
         assert_eq!((process.parent, process.session, process.state, process.ticks), (3, 6, 'S', 42));
+        assert_eq!(process.started, 4711);
         assert_eq!(process.name, "a) b (c");
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;
-use crate::process::{alive, launcher, until};
+use crate::process::{alive, kill_keeper_of, launcher, until};
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -299,4 +299,67 @@ async fn a_line_of_a_hundred_megabytes_and_bytes_that_are_no_text_leave_a_small_
     assert!(log.len() < 3 << 20, "{} bytes", log.len());
     assert!(!log.contains('\u{1b}') && !log.contains('\u{7}'), "{:?}", &log[..60]);
     assert!(log.contains("begins") && log.contains("bytes left out") && log.ends_with("ends\n"), "{:?}", &log[..60]);
+}
+
+#[tokio::test]
+async fn an_agent_whose_keeper_is_killed_has_failed_with_all_that_was_heard_of_it_and_nothing_is_left() {
+    let bench = Bench::new();
+    let command = r#"cmd:echo '{"type":"usage","input_tokens":5}'; setsid sleep 1000 & exec sleep 1001"#;
+    let mut task = bench.task(command, None);
+    task.pulse_ms = 10;
+    let (signs, mut heard) = unbounded_channel();
+    let (report, stray) = tokio::join!(bench.host.run(task, signs, CancellationToken::new()), async {
+        loop {
+            if let AgentSign::Vitals(vitals) = heard.recv().await.expect("a sign") {
+                let names: Vec<_> = vitals.processes.iter().map(|process| process.name.as_str()).collect();
+                if names == ["sleep", "sleep"] {
+                    kill_keeper_of(vitals.processes[0].pid);
+                    break vitals.processes[1].pid;
+                }
+            }
+        }
+    });
+    let AgentEnd::Failed { detail } = &report.end else { panic!("{:?}", report.end) };
+    assert!(detail.starts_with("its keeper died; "), "{detail}");
+    assert_eq!(report.usage.input_tokens, 5);
+    assert!(!alive(stray));
+    assert!(report.survivors.contains(&format!("{stray} sleep")), "{:?}", report.survivors);
+    assert!(bench.log(&report).contains("input_tokens"));
+}
+
+#[tokio::test]
+async fn a_flood_of_words_does_not_drown_what_an_agent_says_that_it_used() {
+    let command = r#"yes '{"type":"message","text":"x"}' | head -20000; echo '{"type":"usage","input_tokens":5}'"#;
+    let (report, events) = Bench::new().command(command).await;
+    assert_eq!((events.len(), report.usage.input_tokens), (10_001, 5));
+    assert!(matches!(events.last(), Some(AgentEvent::Usage { .. })));
+}
+
+#[tokio::test]
+async fn what_lives_of_an_agent_and_that_it_prints_are_told_as_signs() {
+    let bench = Bench::new();
+    let mut task = bench.task("cmd:echo one; read never < fifo", None);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        bench.dir.path().join("worktree/fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .expect("a fifo");
+    (task.pulse_ms, task.grace_ms) = (10, 20);
+    let (signs, mut heard) = unbounded_channel();
+    let stop = CancellationToken::new();
+    let (report, ()) = tokio::join!(bench.host.run(task, signs, stop.clone()), async {
+        let (mut printed, mut lived) = (false, false);
+        while !(printed && lived) {
+            match heard.recv().await.expect("a sign") {
+                AgentSign::Output => printed = true,
+                AgentSign::Vitals(vitals) => lived = vitals.alive && vitals.processes[0].name == "sh",
+                AgentSign::Event(event) => panic!("{event:?}"),
+            }
+        }
+        stop.cancel();
+    });
+    assert_eq!(report.end, AgentEnd::Stopped);
 }

@@ -15,7 +15,7 @@ use omk::ports::{Effect, Gates};
 use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;
-use crate::process::{alive, launcher, until};
+use crate::process::{alive, kill_keeper_of, launcher, until};
 
 /// Every tree has one file, whose content is the tree's name; the tree of zeros cannot be had.
 struct OneFile;
@@ -261,4 +261,22 @@ async fn runs_at_the_same_time_have_a_slot_each() {
     assert_eq!((&one.outcome, &two.outcome), (&GateOutcome::Green, &GateOutcome::Green));
     assert_ne!(bench.kept.text(&one.log), bench.kept.text(&two.log));
     assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree", "warm-test-1/target", "warm-test-1/tree"]);
+}
+
+#[tokio::test]
+async fn a_gate_that_its_keeper_ended_has_no_verdict() {
+    let bench = Bench::new();
+    let mut unasked = order(shell("sleep 1000"));
+    (unasked.lease_ms, unasked.pulse_ms) = (100, 60_000);
+    let fault = bench.runner.run(unasked, unheard(), CancellationToken::new()).await.expect_err("a fault");
+    assert_eq!(fault.detail, "omk stood still for longer than the lease, so its keeper ended it");
+    let orphaned = GateOrder { pulse_ms: 10, ..order(shell("exec sleep 1000")) };
+    let (pulse, mut vitals) = tokio::sync::mpsc::unbounded_channel();
+    let (result, ()) = tokio::join!(bench.runner.run(orphaned, pulse, CancellationToken::new()), async {
+        let seen: omk::domain::vitals::Vitals = vitals.recv().await.expect("an answer");
+        kill_keeper_of(seen.processes[0].pid);
+    });
+    let fault = result.expect_err("a fault");
+    assert!(fault.detail.starts_with("its keeper died; killed "), "{}", fault.detail);
+    assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
 }

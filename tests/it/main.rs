@@ -32,6 +32,7 @@ mod model_server;
 mod plan_file;
 mod planner;
 mod process;
+mod process_fates;
 mod real_agents;
 mod review;
 mod run_agents;

@@ -1,0 +1,159 @@
+//! What becomes of a tree when its keeper is killed, and what a tree can hide in.
+//!
+//! Most of these run in a process of their own: it adopts orphans, counts its control groups, or measures its memory.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use omk::process::drive::{EndedBy, Heard, Limits, drive};
+use omk::process::error::ProcessError;
+use omk::process::orphans;
+use omk::process::output::Bounded;
+use omk::process::program::Exit;
+use omk::process::spawn::Spec;
+use tokio_util::sync::CancellationToken;
+
+use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, until};
+
+/// Runs a test of this file again in a process of its own. Says whether this is that process.
+fn alone(test: &str) -> bool {
+    if std::env::var_os("OMK_TEST_ALONE").is_some() {
+        return true;
+    }
+    let output = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", &format!("process_fates::{test}"), "--nocapture"])
+        .env("OMK_TEST_ALONE", "1")
+        .output()
+        .expect("a start");
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{errors}");
+    errors.lines().filter(|line| line.starts_with("SKIPPED")).for_each(|line| eprintln!("{line}"));
+    false
+}
+
+/// A daemon that has left its session, its variables and, where it may, its control group behind.
+fn stray(dir: &Path) -> String {
+    let leave = "for p in $(find /sys/fs/cgroup -maxdepth 2 -name cgroup.procs -not -path '*omk.*' 2>/dev/null); \
+        do echo 0 > $p; done 2>/dev/null;";
+    let daemon = daemon(dir).replace("setsid sh", "exec env -i PATH=/usr/bin:/bin setsid sh").replace("& wait;", "&");
+    format!("({leave} {daemon}) & exec sleep 1000")
+}
+
+/// The control groups that this process has made.
+fn groups() -> Vec<String> {
+    let name = format!("omk.{}.*", std::process::id());
+    let output = Command::new("find").args(["/sys/fs/cgroup", "-type", "d", "-name", &name]).output().expect("find");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn nothing_that_a_killed_keeper_held_survives_wherever_it_hides() {
+    if !alone("nothing_that_a_killed_keeper_held_survives_wherever_it_hides") {
+        return;
+    }
+    orphans::adopt().expect("a subreaper");
+    let dir = tempfile::tempdir().expect("a directory");
+    let launcher = launcher();
+    let beside = launcher.launch(shell("sleep 1000 & exec sleep 1001")).await.expect("a start");
+    let mut own =
+        Command::new("sleep").arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a start");
+    let mut running = launcher.launch(shell(&stray(dir.path()))).await.expect("a start");
+    let (root, keeper) = (running.pid(), running.keeper_pid());
+    let pid = pid_in(&dir.path().join("pid")).await;
+    let hidden = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("its groups");
+    if hidden.contains("omk.") {
+        eprintln!("SKIPPED: leaving the control group: this user may not");
+    }
+    Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
+    let lost = running.wait().await.expect_err("the keeper is dead");
+    let ProcessError::KeeperLost { killed, .. } = &lost else { panic!("{lost}") };
+    assert!(killed.contains(&format!("{pid} sleep")), "{killed:?}");
+    assert!(!alive(root) && !alive(pid));
+    assert!(!Path::new(&format!("/proc/{pid}")).exists(), "it is reaped");
+    let others = [beside.pid(), beside.keeper_pid(), own.id()].map(alive);
+    own.kill().and_then(|()| own.wait()).expect("an end");
+    assert_eq!(others, [true; 3], "others are left alone");
+}
+
+#[tokio::test]
+async fn a_group_within_the_group_ends_with_it() {
+    if !alone("a_group_within_the_group_ends_with_it") {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("inner");
+    let script = format!(
+        "for d in $(find /sys/fs/cgroup -type d -name 'omk.{}.*'); do \
+         mkdir $d/inner && setsid sh -c \"echo 0 > $d/inner/cgroup.procs; exec sleep 1000\" & \
+         while ! grep -q . $d/inner/cgroup.procs; do :; done; done 2>/dev/null; echo made > {}; exec sleep 1000",
+        std::process::id(),
+        file.display()
+    );
+    let mut running = launcher().launch(shell(&script)).await.expect("a start");
+    until("the inner group is made", || std::fs::read_to_string(&file).is_ok_and(|text| text == "made\n")).await;
+    match groups().iter().any(|group| group.ends_with("/inner")) {
+        true => {}
+        false => eprintln!("SKIPPED: groups within groups: there is no writable control group"),
+    }
+    // With the keeper, so that only the group tells who is in it.
+    Command::new("kill").args(["-KILL", &running.keeper_pid().to_string()]).status().expect("kill");
+    running.wait().await.expect_err("the keeper is dead");
+    until("all groups are removed", || groups().is_empty()).await;
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_a_start_no_group_is_left() {
+    if !alone("whatever_becomes_of_a_start_no_group_is_left") {
+        return;
+    }
+    let launcher = launcher();
+    let missing = Spec { program: program("omk-no-such-program", &[]), ..shell("") };
+    assert!(matches!(launcher.launch(missing).await.err(), Some(ProcessError::Unstartable { .. })));
+    let mut running = launcher.launch(shell("exit 4")).await.expect("a start");
+    assert_eq!(running.wait().await.expect("an end").exit, Exit::Code(4));
+    drop(launcher.launch(shell("sleep 1000")).await.expect("a start"));
+    until("no group is left", || groups().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_keeper_that_does_not_answer_is_asked_once_and_a_stop_still_ends_its_tree() {
+    let running = launcher().launch(shell("sleep 1000")).await.expect("a start");
+    let (root, keeper) = (running.pid(), running.keeper_pid());
+    Command::new("kill").args(["-STOP", &keeper.to_string()]).status().expect("kill");
+    tokio::time::pause();
+    // More questions than a channel holds, were they asked.
+    let limits = Limits { timeout: Duration::from_secs(100_000), pulse: Duration::from_millis(100), ..LONG };
+    let stop = CancellationToken::new();
+    let mut vitals = 0;
+    let mut sink = |heard: Heard<'_>| vitals += usize::from(matches!(heard, Heard::Vitals(_)));
+    let (driven, ()) = tokio::join!(drive(running, limits, &stop, &mut sink), async {
+        tokio::time::sleep(Duration::from_secs(500)).await;
+        stop.cancel();
+    });
+    assert_eq!((driven.by, vitals), (EndedBy::Stop, 0));
+    assert!(!alive(root) && !alive(keeper));
+}
+
+#[tokio::test]
+async fn a_flood_of_output_does_not_grow_this_process() {
+    if !alone("a_flood_of_output_does_not_grow_this_process") {
+        return;
+    }
+    let peak = || {
+        let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak").to_owned();
+        line.split_whitespace().nth(1).expect("a number").parse::<u64>().expect("KiB")
+    };
+    let running = launcher().launch(shell("head -c 200000000 /dev/zero")).await.expect("a start");
+    let before = peak();
+    let mut kept = Bounded::default();
+    let mut sink = |heard: Heard<'_>| match heard {
+        Heard::Bytes(_, bytes) => kept.push(bytes),
+        Heard::Vitals(_) => {}
+    };
+    let driven = drive(running, LONG, &CancellationToken::new(), &mut sink).await;
+    assert_eq!(driven.ended.exit, Exit::Code(0));
+    assert!(kept.finish().len() < 3 << 20);
+    assert!(peak() - before < 16 * 1024, "it grew by {} KiB", peak() - before);
+}
