@@ -62,11 +62,6 @@ impl AgentHost {
 
 /// Whether an agent can be used at all, without starting it: `Err` has the cause in one sentence. A relative command
 /// is looked for at `cwd`.
-pub fn probe_here(agent: &str, cwd: &Path, environment: &AgentEnvironment) -> Result<(), String> {
-    probe_among(agent, cwd, environment, &Profiles::default())
-}
-
-/// [`probe_here`] with the user's own profiles.
 pub fn probe_among(agent: &str, cwd: &Path, env: &AgentEnvironment, profiles: &Profiles) -> Result<(), String> {
     let path = env.value("PATH").map(|path| path.as_os_str());
     match parse_agent_among(agent, profiles) {

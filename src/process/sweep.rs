@@ -35,9 +35,7 @@ pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<Str
     await_death(leader);
     let mut killed = BTreeMap::new();
     if let Some(group) = group {
-        remember(&mut killed, &group.members());
-        group.kill();
-        let _left_for_the_next_resume = group.remove();
+        clear(group, &mut killed);
     }
     kill_all(&of_tree, &mut killed);
     reap(since);
@@ -60,9 +58,7 @@ pub fn kill_leftovers(owner: &str) -> Vec<String> {
     let prefix = format!("{owner}:");
     kill_all(&|process| bears(process.pid, &|value| value.starts_with(&prefix)), &mut killed);
     for group in abandoned_groups(owner) {
-        remember(&mut killed, &group.members());
-        group.kill();
-        let _left_for_the_next_time = group.remove();
+        clear(&group, &mut killed);
     }
     killed.into_values().collect()
 }
@@ -79,6 +75,13 @@ fn abandoned_groups(owner: &str) -> Vec<Group> {
         *whose == owner && !std::path::Path::new("/proc").join(pid).exists()
     });
     abandoned.map(|entry| Group::at(entry.path())).filter(|group| !group.is_foreign()).collect()
+}
+
+/// Kills what is in a group, and removes it.
+fn clear(group: &Group, killed: &mut BTreeMap<i32, String>) {
+    remember(killed, &group.members());
+    group.kill();
+    let _left_for_the_next_resume = group.remove();
 }
 
 fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String>) {
