@@ -14,7 +14,7 @@ use omk::process::program::Exit;
 use omk::process::spawn::Spec;
 use tokio_util::sync::CancellationToken;
 
-use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, until};
+use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, tells_of, until};
 
 /// Runs a test of this file again in a process of its own. Says whether this is that process.
 fn alone(test: &str) -> bool {
@@ -68,7 +68,7 @@ async fn nothing_that_a_killed_keeper_held_survives_wherever_it_hides() {
     Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
     let lost = running.wait().await.expect_err("the keeper is dead");
     let ProcessError::KeeperLost { killed, .. } = &lost else { panic!("{lost}") };
-    assert!(killed.contains(&format!("{pid} sleep")), "{killed:?}");
+    assert!(tells_of(killed, pid), "{killed:?}");
     assert!(!alive(root) && !alive(pid));
     assert!(!Path::new(&format!("/proc/{pid}")).exists(), "it is reaped");
     let others = [beside.pid(), beside.keeper_pid(), own.id()].map(alive);
