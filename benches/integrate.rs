@@ -62,7 +62,8 @@ impl Bench {
     }
 
     fn prepare(&self, name: &str) -> std::path::PathBuf {
-        let order = WorktreeOrder { attempt: attempt(name), start: self.facts.base.clone(), content: None };
+        let order =
+            WorktreeOrder { attempt: attempt(name), start: self.facts.base.clone(), content: None, place: None };
         self.runtime.block_on(self.workspace.prepare(order)).unwrap()
     }
 

@@ -61,13 +61,23 @@ pub trait Agents: Send + Sync {
     /// Whether the agent can be used at all, without spending anything: `Err` has the cause in one sentence.
     fn probe(&self, agent: &str) -> Effect<Result<(), String>>;
     /// Works on a task to its end. `signs` gets what the agent lets us see, as it comes, and what its keeper says of
-    /// its processes every `pulse_ms` of the task; a closed receiver is no error. When `stop` is cancelled its processes are killed before the future resolves: no process of the agent
-    /// is left when it does, however it ended.
-    fn run(&self, task: AgentTask, signs: AgentSigns, stop: CancellationToken) -> Effect<AgentReport>;
+    /// its processes every `pulse_ms` of the task; a closed receiver is no error. `hints` is what the operator says
+    /// meanwhile; its end is no error. When `stop` is cancelled its processes are killed before the future resolves: no
+    /// process of the agent is left when it does, however it ended.
+    fn run(
+        &self,
+        task: AgentTask,
+        signs: AgentSigns,
+        hints: AgentHints,
+        stop: CancellationToken,
+    ) -> Effect<AgentReport>;
 }
 
 /// Where an agent's signs go.
 pub type AgentSigns = tokio::sync::mpsc::UnboundedSender<AgentSign>;
+
+/// What the operator says to an agent at work.
+pub type AgentHints = tokio::sync::mpsc::UnboundedReceiver<String>;
 
 /// Where it goes what a keeper says of a gate's processes.
 pub type Pulse = tokio::sync::mpsc::UnboundedSender<Vitals>;

@@ -150,6 +150,7 @@ impl WorkerActor {
             attempt: self.attempt.clone(),
             start: assignment.start.clone(),
             content: assignment.content.clone(),
+            place: None,
         };
         let prepared = self.around.effects.workspace.prepare(order);
         ctx.spawn(prepared.into_actor(self).map(|prepared, actor, ctx| match prepared {
@@ -201,7 +202,8 @@ impl WorkerActor {
         };
         let (events, received) = mpsc::unbounded_channel();
         self.watch(received, ctx);
-        let report = self.around.effects.agents.run(task, events, self.agent_stop.clone());
+        let (_nobody_speaks, hints) = mpsc::unbounded_channel();
+        let report = self.around.effects.agents.run(task, events, hints, self.agent_stop.clone());
         ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
             actor.unwatch();
             let (attempt, role) = (actor.attempt.clone(), Spender::Executor);

@@ -118,6 +118,7 @@ impl Conversation {
             // Whoever is done no longer waits for an answer.
             AgentEvent::Done { .. } => (self.question, self.refusal) = (None, None),
             AgentEvent::Usage { usage, id, .. } => self.usage.take(id.as_deref(), usage),
+            AgentEvent::Session { .. } => {}
             // Whoever goes on was not stopped by it.
             AgentEvent::Message { .. } | AgentEvent::Propose { .. } | AgentEvent::Tool { .. } => self.refusal = None,
             AgentEvent::Limited { provider, until, detail } => {
@@ -128,6 +129,7 @@ impl Conversation {
             AgentEvent::Usage { .. } => &mut self.metered,
             AgentEvent::Message { .. }
             | AgentEvent::Propose { .. }
+            | AgentEvent::Session { .. }
             | AgentEvent::Tool { .. }
             | AgentEvent::Ask { .. }
             | AgentEvent::Done { .. }
@@ -206,6 +208,7 @@ fn event(line: &[u8]) -> Option<AgentEvent> {
         AgentEvent::Ask { text } => AgentEvent::Ask { text: clean(text) },
         AgentEvent::Done { summary } => AgentEvent::Done { summary: clean(summary) },
         AgentEvent::Usage { usage, id, model } => AgentEvent::Usage { usage, id, model: model.map(clean) },
+        AgentEvent::Session { id } => AgentEvent::Session { id: clean(id) },
         AgentEvent::Tool { id, title, done } => AgentEvent::Tool { id, title: clean(title), done },
         AgentEvent::Limited { provider, until, detail } => {
             AgentEvent::Limited { provider: provider.map(clean), until, detail: clean(detail) }

@@ -12,19 +12,22 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::acp::{self, Done, Errand};
+use super::acp;
 use super::cmd;
 use super::environment::AgentEnvironment;
+use super::errand::{Done, Ears, Errand, Opening, Resumption};
 use super::host::{AgentHost, AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Protocol};
-use super::prompt::prompt;
+use super::prompt::{PromptError, prompt, resumed_prompt};
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
-use crate::ports::{AgentSigns, Effect};
+use crate::ports::Effect;
 use crate::process::drive::Limits;
+use crate::process::error::ProcessError;
+use crate::process::spawn::Launcher;
 
 /// How long a mere handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -49,13 +52,13 @@ pub(super) async fn run(
     setup: &AgentSetup,
     profile: AgentProfile,
     task: &AgentTask,
-    events: AgentSigns,
+    ears: Ears,
     stop: &CancellationToken,
 ) -> AgentReport {
     let started = Instant::now();
     let done = match errand(setup, profile, task).await {
         Ok(_) if stop.is_cancelled() => Err(AgentEnd::Stopped),
-        Ok(errand) => acp::run(errand, &setup.launcher, events, stop).await.map_err(end_of),
+        Ok(errand) => speak(errand, &setup.launcher, ears, stop).await.map_err(end_of),
         Err(end) => Err(end),
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -67,6 +70,21 @@ pub(super) async fn run(
             AgentReport { end, duration_ms, usage, log, survivors }
         }
         Err(end) => AgentReport { end, duration_ms, usage: Usage::default(), log: None, survivors: Vec::new() },
+    }
+}
+
+/// Speaks the dialect of the errand's agent.
+async fn speak(
+    errand: Errand,
+    launcher: &Launcher,
+    ears: Ears,
+    stop: &CancellationToken,
+) -> Result<Done, ProcessError> {
+    match errand.profile.protocol {
+        Protocol::Acp => acp::run(errand, launcher, ears, stop).await,
+        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire | Protocol::Cmd => {
+            unreachable!("`profile_of` lets no other protocol through")
+        }
     }
 }
 
@@ -84,19 +102,19 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
     let (asked, template) = (task.clone(), setup.settings.template.clone());
     let made = tokio::task::spawn_blocking(move || {
         let worktree = asked.worktree.canonicalize().unwrap_or_else(|_| asked.worktree.clone());
-        (prompt(&asked, template.as_deref()), worktree)
+        (opening(&asked, template.as_deref()), worktree)
     });
     let failed = |detail: String| AgentEnd::Failed { detail };
-    let (text, worktree) = made.await.map_err(|error| failed(format!("its prompt cannot be made: {error}")))?;
+    let (opening, worktree) = made.await.map_err(|error| failed(format!("its prompt cannot be made: {error}")))?;
     // The template is the user's: no attempt can do better.
-    let text = text.map_err(|error| AgentEnd::Unavailable { detail: format!("failed to {error}") })?;
+    let opening = opening.map_err(|error| AgentEnd::Unavailable { detail: format!("failed to {error}") })?;
     let ours = [
         ("OMK_GOAL_ID", task.goal.as_str().to_owned()),
         ("OMK_SLICE_ID", task.assignment.spec.id.as_str().to_owned()),
         ("OMK_ATTEMPT", task.assignment.attempt.to_string()),
     ];
     Ok(Errand {
-        prompt: Some(text),
+        opening: Some(opening),
         access: task.assignment.spec.access.clone(),
         rules: setup.settings.rules.clone(),
         feedback: task.assignment.feedback.clone(),
@@ -110,6 +128,15 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
     })
 }
 
+/// What is said first. Reads files: blocks.
+fn opening(task: &AgentTask, template: Option<&Path>) -> Result<Opening, PromptError> {
+    let resumption = task.assignment.session.as_ref().map(|session| {
+        let prompt = resumed_prompt(task, session)?;
+        Ok(Resumption { session: session.id.clone(), prompt, used: session.used })
+    });
+    Ok(Opening { prompt: prompt(task, template)?, resumption: resumption.transpose()? })
+}
+
 /// An errand that only opens a session.
 fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(&str, String)]) -> Errand {
     let clock = Arc::clone(&setup.clock);
@@ -117,7 +144,7 @@ fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(
     Errand {
         home: home(&setup.environment, &profile),
         env,
-        prompt: None,
+        opening: None,
         worktree,
         access: AccessSet::default(),
         rules: setup.settings.rules.clone(),
@@ -167,8 +194,8 @@ impl AgentHost {
                 return super::host::probe_among(&agent, &setup.cwd, &setup.environment, &setup.settings.profiles);
             };
             let errand = plain(&setup, profile, place, &[]);
-            let (events, _nobody_listens) = unbounded_channel();
-            let done = acp::run(errand, &setup.launcher, events, &CancellationToken::new()).await;
+            let ears = Ears { events: unbounded_channel().0, hints: unbounded_channel().1 };
+            let done = speak(errand, &setup.launcher, ears, &CancellationToken::new()).await;
             match done.map_or_else(end_of, |done| done.end) {
                 AgentEnd::Finished => Ok(()),
                 AgentEnd::Unavailable { detail } | AgentEnd::Failed { detail } | AgentEnd::Limited { detail, .. } => {

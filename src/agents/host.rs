@@ -14,6 +14,7 @@ use super::cmd;
 use super::conversation::{Conversation, MissingProgram};
 use super::conversing;
 use super::environment::AgentEnvironment;
+use super::errand::Ears;
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Profiles};
 use super::script::SCRIPT_VERB;
@@ -21,7 +22,7 @@ use super::settings::AgentSettings;
 use super::task_document::{TaskDocument, TaskFile};
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
-use crate::ports::{AgentSigns, Agents, Artifacts, Clock, Effect};
+use crate::ports::{AgentHints, AgentSigns, Agents, Artifacts, Clock, Effect};
 use crate::process::drive::{Driven, Limits, drive};
 use crate::process::error::ProcessError;
 use crate::process::program::Program;
@@ -87,11 +88,17 @@ impl Agents for AgentHost {
         Box::pin(std::future::ready(probe_among(agent, cwd, environment, &settings.profiles)))
     }
 
-    fn run(&self, task: AgentTask, events: AgentSigns, stop: CancellationToken) -> Effect<AgentReport> {
+    fn run(
+        &self,
+        task: AgentTask,
+        events: AgentSigns,
+        hints: AgentHints,
+        stop: CancellationToken,
+    ) -> Effect<AgentReport> {
         let setup = Arc::clone(&self.setup);
         Box::pin(async move {
             match conversing::profile_of(&setup, &task.assignment.agent) {
-                Some(profile) => conversing::run(&setup, profile, &task, events, &stop).await,
+                Some(profile) => conversing::run(&setup, profile, &task, Ears { events, hints }, &stop).await,
                 None => setup.run(&task, events, &stop).await,
             }
         })

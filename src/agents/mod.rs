@@ -10,6 +10,7 @@ pub mod codex;
 mod conversation;
 mod conversing;
 pub mod environment;
+mod errand;
 pub mod heard;
 pub mod host;
 pub mod jsonrpc;

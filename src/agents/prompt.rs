@@ -17,12 +17,14 @@ use thiserror::Error;
 
 use crate::domain::access::PathPattern;
 use crate::domain::agent::AgentTask;
-use crate::domain::task::{Feedback, KeptLines, Risk};
+use crate::domain::task::{AgentSession, Feedback, KeptLines, Risk};
 use crate::process::output::Bounded;
 use crate::process::sanitise::sanitise;
 
 /// The template of those who bring none.
 const BUILT_IN: &str = include_str!("prompt.jinja");
+/// What a session that goes on is told.
+const RESUMED: &str = include_str!("resumed.jinja");
 /// Where a repository says how it wants to be worked on; the first that is there.
 const CONVENTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md"];
 /// How much of that is quoted, in bytes.
@@ -78,6 +80,14 @@ struct Context<'a> {
     worktree: String,
 }
 
+/// What the template of a resumed session gets.
+#[derive(Serialize)]
+struct Resumed<'a> {
+    cut_off: bool,
+    #[serde(flatten)]
+    task: Context<'a>,
+}
+
 #[derive(Serialize)]
 struct Told<'a> {
     kind: crate::domain::task::FeedbackKind,
@@ -103,7 +113,13 @@ pub fn prompt(task: &AgentTask, template: Option<&Path>) -> Result<String, Promp
     render(&name, &source, &context(task))
 }
 
-fn render(name: &str, source: &str, context: &Context<'_>) -> Result<String, PromptError> {
+/// What is said first in a session that knows the task already: why it goes on.
+pub fn resumed_prompt(task: &AgentTask, session: &AgentSession) -> Result<String, PromptError> {
+    let context = Resumed { cut_off: session.cut_off, task: context(task) };
+    render("built-in", RESUMED, &context)
+}
+
+fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, PromptError> {
     let mut environment = Environment::new();
     // Blocks on lines of their own leave no empty lines.
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {

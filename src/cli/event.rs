@@ -78,6 +78,7 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::SliceReturned { slice, .. }
         | Fact::SliceGivenUp { slice, .. }
         | Fact::SliceReopened { slice, .. }
+        | Fact::SliceSteered { slice, .. }
         | Fact::QuestionAsked { slice, .. }
         | Fact::SliceBlamed { slice, .. }
         | Fact::SliceIntegrated { slice, .. }
@@ -99,6 +100,7 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::PlanAccepted(_)
         | Fact::QuestionAnswered { .. }
         | Fact::WorktreePrepared { .. }
+        | Fact::SessionOpened { .. }
         | Fact::AgentReported { .. }
         | Fact::SliceCaptured { .. }
         | Fact::GateFinished { scope: GateScope::Base | GateScope::Batch { .. } | GateScope::Tip, .. }

@@ -65,6 +65,11 @@ pub enum AgentEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
     },
+    /// It has begun a session, or goes on with one.
+    Session {
+        /// Its name for it.
+        id: String,
+    },
     /// A tool call begins, or ends.
     Tool {
         /// Tells calls apart.

@@ -302,6 +302,18 @@ pub enum Fact {
         /// Where, relative to the goal's directory.
         path: PathBuf,
     },
+    /// The operator said something to the agent at work; a later attempt is told as well.
+    SliceSteered {
+        /// The slice.
+        slice: SliceId,
+        /// The operator's words.
+        text: String,
+    },
+    /// The agent has begun a session, by which a later attempt can go on.
+    SessionOpened {
+        /// Its name for it.
+        id: String,
+    },
     /// The agent's process ended.
     AgentReported {
         /// What came of it.

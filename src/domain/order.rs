@@ -38,6 +38,17 @@ pub struct WorktreeOrder {
     pub start: CommitId,
     /// The tree that its files show, where that is not the commit's.
     pub content: Option<TreeId>,
+    /// The earlier worktree whose place it takes, and whether that stays as it stands where it is still there.
+    pub place: Option<Place>,
+}
+
+/// The place of a worktree that an agent's session was begun in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Relative to the goal's directory.
+    pub worktree: PathBuf,
+    /// Whether what is in it stays.
+    pub as_it_stands: bool,
 }
 
 /// What an attempt left in its worktree, to be captured by content.

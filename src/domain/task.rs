@@ -2,10 +2,12 @@
 //!
 //! Owns the vocabulary of slices. Holds no rule of scheduling: those are decisions (`workflow/scheduler.rs`).
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::access::AccessSet;
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Limits, Usage};
 use crate::domain::ids::{Attempt, CommitId, Epoch, GateName, SliceId, Timestamp, TreeId};
 
 /// How much a slice can break, as its author judges it.
@@ -288,6 +290,26 @@ pub struct Assignment {
     /// Lines that this attempt must not drop, by path: what other slices added to files that both merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<KeptLines>,
+    /// The session of this agent to go on with, where it has begun one for the slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<AgentSession>,
+}
+
+/// What an agent remembers of its work on a slice, by which another process of it can go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSession {
+    /// The agent, as the goal names it.
+    pub agent: String,
+    /// Its own name for it.
+    pub id: String,
+    /// The worktree that it was begun in, relative to the goal's directory: agents find it by that.
+    pub worktree: PathBuf,
+    /// What it has used, as far as that was recorded.
+    #[serde(default)]
+    pub used: Usage,
+    /// Whether it was cut off in the middle of its work, so that the worktree stands as it left it.
+    #[serde(default)]
+    pub cut_off: bool,
 }
 
 /// Lines of one file that other slices added and a second attempt after a conflict may not drop.

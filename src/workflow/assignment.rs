@@ -30,6 +30,7 @@ pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
         feedback: record.feedback[told..].to_vec(),
         captured,
         keep: record.keep.clone(),
+        session: None,
     }
 }
 

@@ -105,6 +105,8 @@ impl GoalRecord {
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. }
             | Fact::WorktreePrepared { .. }
+            | Fact::SessionOpened { .. }
+            | Fact::SliceSteered { .. }
             | Fact::AgentReported { .. }
             | Fact::SliceCaptured { .. }
             | Fact::GateFinished { .. }

@@ -120,6 +120,8 @@ impl MergeQueue {
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. }
             | Fact::WorktreePrepared { .. }
+            | Fact::SessionOpened { .. }
+            | Fact::SliceSteered { .. }
             | Fact::AgentReported { .. }
             | Fact::GateFinished { .. }
             | Fact::ReviewFinished { .. }

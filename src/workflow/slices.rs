@@ -12,7 +12,7 @@ use crate::domain::budget::Usage;
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
 use crate::domain::review::{Review, Role};
-use crate::domain::task::{AcceptedPlan, Capture, Feedback, KeptLines, SliceSpec};
+use crate::domain::task::{AcceptedPlan, AgentSession, Capture, Feedback, KeptLines, SliceSpec};
 use crate::workflow::breaker::Breakers;
 use crate::workflow::quarantine::Quarantines;
 
@@ -122,6 +122,8 @@ pub struct SliceRecord {
     pub gate_results: Vec<GateResult>,
     /// The newest worktree, relative to the goal's directory.
     pub worktree: Option<PathBuf>,
+    /// The newest session of the agent of its newest attempt that had one.
+    pub session: Option<AgentSession>,
     /// What its agents used.
     pub usage: Usage,
     /// When its first attempt was offered.
@@ -152,6 +154,7 @@ impl SliceRecord {
             reviews: Vec::new(),
             gate_results: Vec::new(),
             worktree: None,
+            session: None,
             usage: Usage::default(),
             started: None,
             ended: None,

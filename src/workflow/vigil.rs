@@ -161,6 +161,7 @@ fn described(event: &AgentEvent) -> String {
         AgentEvent::Tool { title, done: true, .. } => ("has done: ", title),
         AgentEvent::Limited { detail, .. } => ("its provider refuses: ", detail),
         AgentEvent::Propose { title, .. } => ("proposes: ", title),
+        AgentEvent::Session { id } => ("works in session ", id),
         AgentEvent::Ask { text } => ("asks: ", text),
         AgentEvent::Done { summary } => ("says it is done: ", summary),
         AgentEvent::Usage { usage, .. } => return format!("reports {} tokens", usage.tokens()),

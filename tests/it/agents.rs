@@ -13,11 +13,16 @@ use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, Timestamp};
 use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
 use omk::ports::Agents;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;
 use crate::process::{alive, kill_keeper_of, launcher, tells_of, until};
+
+/// An operator who says nothing.
+pub(crate) fn silence() -> UnboundedReceiver<String> {
+    unbounded_channel().1
+}
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -68,6 +73,7 @@ impl Bench {
                 feedback: vec![feedback],
                 captured: None,
                 keep: Vec::new(),
+                session: None,
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: 120_000,
@@ -79,7 +85,7 @@ impl Bench {
 
     async fn run(&self, task: AgentTask) -> (AgentReport, Vec<AgentEvent>) {
         let (events, mut heard) = unbounded_channel();
-        let report = self.host.run(task, events, CancellationToken::new()).await;
+        let report = self.host.run(task, events, silence(), CancellationToken::new()).await;
         let mut all = Vec::new();
         while let Some(sign) = heard.recv().await {
             match sign {
@@ -221,7 +227,7 @@ async fn a_timeout_and_a_stop_end_the_whole_tree() {
     let bench = Bench::new();
     let (stop, file) = (CancellationToken::new(), bench.dir.path().join("worktree/pid"));
     let task = bench.task("cmd:echo $$ > pid; echo >> pid; exec sleep 1000", None);
-    let (report, ()) = tokio::join!(bench.host.run(task, unbounded_channel().0, stop.clone()), async {
+    let (report, ()) = tokio::join!(bench.host.run(task, unbounded_channel().0, silence(), stop.clone()), async {
         until("it runs", || std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with("\n\n"))).await;
         stop.cancel();
     });
@@ -235,7 +241,7 @@ async fn a_run_that_is_stopped_before_it_begins_starts_nothing() {
     let bench = Bench::new();
     let stop = CancellationToken::new();
     stop.cancel();
-    let report = bench.host.run(bench.task("cmd:touch began", None), unbounded_channel().0, stop).await;
+    let report = bench.host.run(bench.task("cmd:touch began", None), unbounded_channel().0, silence(), stop).await;
     assert_eq!((report.end, bench.dir.path().join("worktree/began").exists()), (AgentEnd::Stopped, false));
 }
 
@@ -308,7 +314,7 @@ async fn an_agent_whose_keeper_is_killed_has_failed_with_all_that_was_heard_of_i
     let mut task = bench.task(command, None);
     task.pulse_ms = 10;
     let (signs, mut heard) = unbounded_channel();
-    let (report, stray) = tokio::join!(bench.host.run(task, signs, CancellationToken::new()), async {
+    let (report, stray) = tokio::join!(bench.host.run(task, signs, silence(), CancellationToken::new()), async {
         loop {
             if let AgentSign::Vitals(vitals) = heard.recv().await.expect("a sign") {
                 let names: Vec<_> = vitals.processes.iter().map(|process| process.name.as_str()).collect();
@@ -350,7 +356,7 @@ async fn what_lives_of_an_agent_and_that_it_prints_are_told_as_signs() {
     (task.pulse_ms, task.grace_ms) = (10, 20);
     let (signs, mut heard) = unbounded_channel();
     let stop = CancellationToken::new();
-    let (report, ()) = tokio::join!(bench.host.run(task, signs, stop.clone()), async {
+    let (report, ()) = tokio::join!(bench.host.run(task, signs, silence(), stop.clone()), async {
         let (mut printed, mut lived) = (false, false);
         while !(printed && lived) {
             match heard.recv().await.expect("a sign") {

@@ -94,7 +94,7 @@ fn used(input_tokens: u64, cached_tokens: u64, output_tokens: u64, usd_micros: u
 /// Everything but usage and sessions, a line each.
 fn told(heard: &[Heard]) -> Vec<String> {
     let line = |one: &Heard| match one {
-        Heard::Event(AgentEvent::Usage { .. }) | Heard::Session(_) => None,
+        Heard::Event(AgentEvent::Usage { .. } | AgentEvent::Session { .. }) | Heard::Session(_) => None,
         Heard::Event(AgentEvent::Message { text }) => Some(format!("says {text}")),
         Heard::Event(AgentEvent::Tool { title, done, .. }) => {
             Some(format!("{} {title}", if *done { "ends" } else { "begins" }))

@@ -26,6 +26,7 @@ fn task(worktree: &Path) -> AgentTask {
             feedback: Vec::new(),
             captured: None,
             keep: Vec::new(),
+            session: None,
         },
         worktree: worktree.to_owned(),
         timeout_ms: 1,

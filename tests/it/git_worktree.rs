@@ -47,7 +47,8 @@ fn a_worktree_can_show_an_earlier_attempts_work() {
         write(tree, "new/c", "3\n");
     });
     let start = goal.facts.base.clone();
-    let order = WorktreeOrder { attempt: attempt("later"), start, content: Some(earlier.capture.tree.clone()) };
+    let order =
+        WorktreeOrder { attempt: attempt("later"), start, content: Some(earlier.capture.tree.clone()), place: None };
     let worktree = done(goal.workspace.prepare(order)).unwrap();
     assert_eq!(git(&worktree, &["status", "--porcelain"]), "M  a\nA  new/c");
     let captured = goal.capture("later").capture.unwrap();
@@ -187,6 +188,7 @@ fn many_worktrees_can_be_made_at_once() {
         attempt: attempt(&format!("s{n}")),
         start: goal.facts.base.clone(),
         content: None,
+        place: None,
     });
     let effects: Vec<_> = orders.map(|order| goal.workspace.prepare(order)).collect();
     for worktree in done(futures_util::future::join_all(effects)) {

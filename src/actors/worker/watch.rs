@@ -97,8 +97,8 @@ impl WorkerActor {
     }
 
     /// Passes on what the agent lets us see: use counts, words are kept in its log.
-    fn pass_on(&self, event: AgentEvent) {
-        let attempt = &self.attempt;
+    fn pass_on(&mut self, event: AgentEvent) {
+        let attempt = self.attempt.clone();
         match event {
             AgentEvent::Usage { usage, id, model } => {
                 let role = Spender::Executor;
@@ -107,6 +107,7 @@ impl WorkerActor {
                     tracing::warn!(%error, %attempt, "use was not recorded");
                 }
             }
+            AgentEvent::Session { id } => self.note(Fact::SessionOpened { id }),
             AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
             AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
             AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),

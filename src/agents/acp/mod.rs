@@ -14,7 +14,6 @@ mod updates;
 mod usage;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +26,9 @@ use self::scene::Scene;
 use self::session::Session;
 use self::session_file::{SessionFiles, follow};
 use self::terminals::{Site, Terminals};
+use super::errand::{Done, Ears, Errand};
 use super::jsonrpc::peer::{Manner, connect};
-use super::policy::CommandRules;
-use super::profile::AgentProfile;
 use super::talk::{Aside, Line, Partner, talk};
-use crate::domain::access::AccessSet;
-use crate::domain::agent::AgentEnd;
-use crate::domain::budget::Usage;
-use crate::domain::ids::Timestamp;
-use crate::domain::task::Feedback;
-use crate::ports::AgentSigns;
 use crate::process::drive::Limits;
 use crate::process::error::ProcessError;
 use crate::process::program::Program;
@@ -45,43 +37,11 @@ use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
 /// How long a program may live beyond its deadline, should the conversation not end it.
 const BEYOND: Duration = Duration::from_secs(15);
 
-/// What is to be done with an agent.
-pub(super) struct Errand {
-    pub(super) profile: AgentProfile,
-    /// The first prompt; `None` only opens a session and leaves.
-    pub(super) prompt: Option<String>,
-    /// The worktree: absolute, no symbolic links.
-    pub(super) worktree: PathBuf,
-    pub(super) access: AccessSet,
-    pub(super) rules: CommandRules,
-    pub(super) feedback: Vec<Feedback>,
-    /// The agent's environment, which the commands that it runs through us get as well.
-    pub(super) env: Vec<(OsString, OsString)>,
-    /// Where it keeps its sessions.
-    pub(super) home: Option<PathBuf>,
-    pub(super) limits: Limits,
-    /// How long its processes may live when their keepers are not asked.
-    pub(super) lease: Duration,
-    /// The present moment by the wall clock.
-    pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-}
-
-/// What came of it.
-pub(super) struct Done {
-    pub(super) end: AgentEnd,
-    pub(super) usage: Usage,
-    /// For people.
-    pub(super) log: Vec<u8>,
-    /// The raw lines.
-    pub(super) frames: Vec<u8>,
-    pub(super) survivors: Vec<String>,
-}
-
 /// Runs an errand to its end; no process of it is left then.
 pub(super) async fn run(
     errand: Errand,
     launcher: &Launcher,
-    events: AgentSigns,
+    ears: Ears,
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     let deadline = Instant::now() + errand.limits.timeout;
@@ -90,7 +50,7 @@ pub(super) async fn run(
     let spec = Spec { program: program(&errand), input: Input::Pipe, output: OutputPlan::Split, lease };
     let partner = Partner { running: launcher.launch(spec).await?, limits };
     let (peer, inbox, outgoing) = connect(Manner::default());
-    let scene = Arc::new(Scene::new(&errand, events));
+    let scene = Arc::new(Scene::new(&errand, ears.events));
     let site = Site::of(&errand);
     let terminals = Arc::new(Terminals::new(launcher.clone(), site, Arc::clone(&scene)));
     let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Errand;
 use super::usage::Spent;
+use crate::agents::errand::Errand;
 use crate::agents::narrative::Narrative;
 use crate::agents::policy::{Judgement, Policy, ToolCall};
 use crate::agents::profile::AgentProfile;

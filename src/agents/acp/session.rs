@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Errand;
 use super::outcome::{Ending, of_error, of_turn, words_of};
 use super::scene::{Interruption, Scene};
 use super::terminals::Terminals;
 use super::usage;
+use crate::agents::errand::Errand;
 use crate::agents::jsonrpc::message::METHOD_NOT_FOUND;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
 use crate::domain::agent::AgentEnd;
@@ -81,8 +81,8 @@ impl Session<'_> {
         self.hello().await?;
         let session = self.open().await?;
         self.scene.lock().session = Some(session.clone());
-        let Some(prompt) = &self.errand.prompt else { return Ok(()) };
-        let mut text = prompt.clone();
+        let Some(opening) = &self.errand.opening else { return Ok(()) };
+        let mut text = opening.prompt.clone();
         for _ in 0..MOST_NUDGES {
             match self.turn(&session, &text).await? {
                 Some(reasons) => text = nudge(&reasons),

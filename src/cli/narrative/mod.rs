@@ -139,6 +139,8 @@ fn sentence(fact: &Fact) -> Option<Line> {
         Fact::AttemptFinished { attempt, outcome } => slice::finished(attempt, outcome),
         Fact::LateResultDropped { attempt, detail } => slice::dropped(attempt, detail),
         Fact::WorktreePrepared { path } => slice::worktree(path),
+        Fact::SessionOpened { .. } => return None,
+        Fact::SliceSteered { slice, text } => slice::steered(slice, text),
         Fact::AgentReported { report } => slice::reported(report),
         Fact::SliceCaptured { capture } => slice::captured(capture),
         Fact::SliceAccepted { slice, attempt } => slice::accepted(slice, *attempt),

@@ -60,6 +60,11 @@ pub(super) fn worktree(path: &Path) -> Line {
     Line::detail(NOTED, format!("worktree {}", path.display()))
 }
 
+/// The operator said something to an agent at work.
+pub(super) fn steered(slice: &SliceId, text: &str) -> Line {
+    Line::main(NOTED, format!("the operator says: {text}")).of(slice)
+}
+
 pub(super) fn reported(report: &AgentReport) -> Line {
     let took = units::duration(report.duration_ms);
     let line = match &report.end {

@@ -243,6 +243,8 @@ fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
         | Fact::LeftoversCleared(_)
         | Fact::WorkerQuarantined(_)
         | Fact::AttemptQuiet(_)
+        | Fact::SessionOpened { .. }
+        | Fact::SliceSteered { .. }
         | Fact::TailCut { .. } => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
 use crate::domain::review::{Review, Subject};
 use crate::domain::supervision::{ProfileQuarantine, Quarantine};
-use crate::domain::task::{AttemptOutcome, Feedback, FeedbackKind};
+use crate::domain::task::{AgentSession, AttemptOutcome, Feedback, FeedbackKind};
 
 impl SliceTable {
     /// Applies a fact. `attempt` is the one that the journal's record bears, `at` its time.
@@ -26,6 +26,10 @@ impl SliceTable {
             }
             Fact::AttemptFinished { attempt, outcome } => self.finished(attempt, outcome, at),
             Fact::WorktreePrepared { path } => self.progressed(attempt, "agent", |it| it.worktree = Some(path.clone())),
+            Fact::SessionOpened { id } => self.session_opened(attempt, id),
+            Fact::SliceSteered { slice, text } => {
+                self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
+            }
             Fact::AgentReported { .. } => self.progressed(attempt, "capturing", |_| {}),
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
@@ -142,6 +146,19 @@ impl SliceTable {
         if let Stage::Running { step, .. } = &mut record.stage {
             *step = now_doing;
         }
+    }
+
+    fn session_opened(&mut self, attempt: Option<&AttemptRef>, id: &str) {
+        self.progressed(attempt, "agent", |it| {
+            let known = it.session.take().filter(|known| known.id == id && known.agent == it.agent);
+            it.session = it.worktree.clone().map(|worktree| AgentSession {
+                agent: it.agent.clone(),
+                id: id.to_owned(),
+                worktree,
+                used: known.map(|known| known.used).unwrap_or_default(),
+                cut_off: true,
+            });
+        });
     }
 
     fn gated(&mut self, scope: &GateScope, result: &GateResult) {

@@ -10,7 +10,7 @@ use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{AttemptRef, ContentHash, SliceId};
 use omk::domain::order::{Fault, GateOrder};
 use omk::domain::vitals::{ProcessSeen, Vitals};
-use omk::ports::{AgentSigns, Agents, Effect, Gates, Pulse};
+use omk::ports::{AgentHints, AgentSigns, Agents, Effect, Gates, Pulse};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -207,7 +207,7 @@ impl Agents for Port {
         Box::pin(async { Ok(()) })
     }
 
-    fn run(&self, task: AgentTask, signs: AgentSigns, stop: CancellationToken) -> Effect<AgentReport> {
+    fn run(&self, task: AgentTask, signs: AgentSigns, _: AgentHints, stop: CancellationToken) -> Effect<AgentReport> {
         let (world, doom) = (Arc::clone(&self.0), self.begin("agent"));
         Box::pin(async move {
             world.alive_at(doom, Point::Dispatch).await;

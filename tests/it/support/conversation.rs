@@ -9,12 +9,13 @@ use omk::agents::host::{AgentHost, AgentSetup};
 use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
-use omk::domain::task::{Assignment, Feedback, SliceSpec};
+use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec};
 use omk::ports::Agents;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::silence;
 use crate::kept::Kept;
 use crate::process::launcher;
 
@@ -24,6 +25,8 @@ pub(crate) struct Stage {
     pub(crate) kept: Kept,
     pub(crate) settings: AgentSettings,
     pub(crate) feedback: Vec<Feedback>,
+    /// The session to go on with.
+    pub(crate) session: Option<AgentSession>,
     pub(crate) timeout_ms: u64,
 }
 
@@ -53,7 +56,7 @@ impl Stage {
         }
         let mut settings = AgentSettings::default();
         settings.profiles.configure("it", entry).expect("a profile");
-        Self { dir, kept: Kept::default(), settings, feedback: Vec::new(), timeout_ms: 60_000 }
+        Self { dir, kept: Kept::default(), settings, feedback: Vec::new(), session: None, timeout_ms: 60_000 }
     }
 
     /// A place for an agent that plays `part`: this binary's, or the one that `OMK_ACP_AGENT` names.
@@ -115,6 +118,7 @@ impl Stage {
                 feedback: self.feedback.clone(),
                 captured: None,
                 keep: Vec::new(),
+                session: self.session.clone(),
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: self.timeout_ms,
@@ -135,7 +139,7 @@ impl Stage {
         let stop = CancellationToken::new();
         let host = self.host();
         let (report, events) = tokio::join!(
-            host.run(self.task(), events, stop.clone()),
+            host.run(self.task(), events, silence(), stop.clone()),
             collect(&mut heard, |event| {
                 if enough(event) {
                     stop.cancel();

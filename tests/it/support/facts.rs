@@ -410,6 +410,8 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
         Fact::BreakerOpened(_) => "breaker_opened",
         Fact::BreakerClosed { .. } => "breaker_closed",
         Fact::AttemptQuiet(_) => "attempt_quiet",
+        Fact::SliceSteered { .. } => "slice_steered",
+        Fact::SessionOpened { .. } => "session_opened",
         Fact::BudgetReserved(_) => "budget_reserved",
         Fact::BudgetSettled { .. } => "budget_settled",
         Fact::BudgetCheckpointed(_) => "budget_checkpointed",

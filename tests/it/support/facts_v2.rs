@@ -57,7 +57,12 @@ fn supervision() -> Vec<Draft> {
         Fact::ProfileQuarantined(profile.clone()),
         Fact::ProfileQuarantined(ProfileQuarantine { successor: Some("cmd:y".to_owned()), ..profile }),
     ];
-    let worker = [Fact::AttemptQuiet(Box::new(sighting)), Fact::AttemptQuiet(Box::new(bare))];
+    let worker = [
+        Fact::AttemptQuiet(Box::new(sighting)),
+        Fact::AttemptQuiet(Box::new(bare)),
+        Fact::SessionOpened { id: "session-1".to_owned() },
+        Fact::SliceSteered { slice: slice("a"), text: "use the other crate".to_owned() },
+    ];
     let supervisor = [Fact::LeftoversCleared(leftovers), Fact::LeftoversCleared(Leftovers::default())];
     [
         scheduler.map(|fact| draft(ActorName::Scheduler, fact)).to_vec(),
