@@ -108,6 +108,10 @@ impl Session<'_> {
         let info = |name: &str| answer.pointer(name).and_then(Value::as_str).unwrap_or("?").to_owned();
         let about = format!("[{} {}]", info("/agentInfo/name"), info("/agentInfo/version"));
         self.scene.lock().narrative.note(&about);
+        let generation = quirks.generation.as_ref();
+        if let Some(Err(problem)) = generation.and_then(|it| it.judge(&info("/agentInfo/version"))) {
+            return Err(Ending::Unusable(problem));
+        }
         match answer.get("protocolVersion").and_then(Value::as_u64) {
             Some(VERSION) => Ok(()),
             Some(other) => Err(Ending::Unusable(format!("it speaks version {other} of the protocol, not {VERSION}"))),
