@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::model_server::{Counted, Dialect, ModelServer, Outcome};
+use crate::support::scene::until;
 
 /// An answer: its status, its header lines, its body.
 struct Answered {
@@ -304,4 +305,21 @@ fn what_a_tool_answered_can_be_found() {
     );
     assert!(server.was_told("in your write set"));
     assert!(!server.was_told("in my write set"));
+}
+
+#[test]
+fn a_held_answer_comes_when_its_mark_is_there() {
+    let server = ModelServer::start();
+    let marks = tempfile::tempdir().unwrap();
+    let mark = marks.path().join("go-on");
+    let body = chat(&json!([{"hold": mark, "text": "at last"}]).to_string(), &[], json!({"stream": true})).to_string();
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    until("the request is there", || server.requests().len() == 1);
+    assert_eq!(server.requests()[0].outcome, Outcome::Open);
+    std::fs::write(&mark, "").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("at last"), "{answer}");
+    until("it is over", || server.requests()[0].outcome == Outcome::Complete);
 }

@@ -87,6 +87,13 @@ pub(crate) struct Request {
     pub(crate) counted: Counted,
 }
 
+impl Request {
+    /// Whether it holds a text, whoever said it.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        holds(&self.body, text)
+    }
+}
+
 /// What all connections share.
 #[derive(Default)]
 struct Shared {
@@ -165,7 +172,7 @@ impl ModelServer {
 
     /// Whether any request holds a text: what a tool answered, why a call was refused.
     pub(crate) fn was_told(&self, text: &str) -> bool {
-        self.shared.log.lock().unwrap().iter().any(|request| holds(&request.body, text))
+        self.shared.log.lock().unwrap().iter().any(|request| request.holds(text))
     }
 }
 

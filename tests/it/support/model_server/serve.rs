@@ -166,7 +166,9 @@ fn send(
     {
         return (Outcome::Refused(trouble.status), refuse(client, dialect, trouble));
     }
-    match client.wait(step.delay).and_then(|()| deliver(client, dialect, step, answer)) {
+    let held = || step.hold.as_ref().is_some_and(|mark| !mark.exists());
+    let waited = client.wait(step.delay).and_then(|()| client.wait_while(held));
+    match waited.and_then(|()| deliver(client, dialect, step, answer)) {
         Ok(true) => (Outcome::Complete, Ok(!answer.stream)),
         Ok(false) => (Outcome::Cut, Ok(false)),
         Err(error) => (Outcome::Gone, Err(error)),
