@@ -222,7 +222,11 @@ fn codex(site: &Site<'_>) -> Vec<(&'static str, String)> {
     vec![("CODEX_HOME", below(site, "codex")), ("CODEX_LOCAL_KEY", "sk-test".to_owned())]
 }
 
+/// At its first start in a home it fetches a package for plugins, and nothing turns that off: here it has it already.
 fn opencode(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let lock = json!({"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}});
+    write(site.home.join(".config/opencode/package-lock.json"), &lock.to_string());
+    fs::create_dir(site.home.join(".config/opencode/node_modules")).unwrap();
     let model = format!("local/{MODEL}");
     let limits =
         json!({"limit": {"context": 200_000, "output": 8_000}, "cost": {"input": 1, "output": 2, "cache_read": 0.1}});

@@ -70,7 +70,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "steered", configuration: "", go: sessions::steered },
     Scenario { name: "429 twice", configuration: "", go: limited_twice },
     Scenario { name: "401", configuration: "retries = 0", go: unauthorized },
-    Scenario { name: "500", configuration: "retries = 0\nattempt_timeout = \"100s\"", go: server_error },
+    Scenario { name: "500", configuration: "retries = 0\nattempt_timeout = \"80s\"", go: server_error },
     Scenario { name: "cut", configuration: "retries = 1\nattempt_timeout = \"60s\"", go: cut },
     Scenario { name: "hang", configuration: "retries = 0\nstall = \"5s\"\nattempt_timeout = \"60s\"", go: hang },
 ];
