@@ -170,12 +170,11 @@ impl<'a> Bench<'a> {
         let complete: Vec<_> =
             self.server.requests().into_iter().filter(|request| request.outcome == Outcome::Complete).collect();
         let last = complete.iter().rposition(|request| request.step.is_some());
-        let counts = |index: usize, beyond: bool| match self.agent.account {
+        let counts = |index: usize| match self.agent.account {
             Account::Everything | Account::WithoutCache => true,
-            Account::TheTurn => !beyond,
             Account::LastCall => Some(index) == last,
         };
-        let mine = complete.iter().enumerate().filter(|(index, request)| counts(*index, request.beyond));
+        let mine = complete.iter().enumerate().filter(|(index, _)| counts(*index));
         let sum = mine.fold(Counted::default(), |sum, (_, request)| sum.plus(request.counted));
         if self.agent.account == Account::WithoutCache { Counted { cached: 0, ..sum } } else { sum }
     }

@@ -15,8 +15,6 @@ const MODEL: &str = "scripted-model";
 pub(crate) enum Account {
     /// Every request to its model.
     Everything,
-    /// Everything until the end of the turn, but not what it asks afterwards: what the user may want next.
-    TheTurn,
     /// Every request, but not which part of the input came from a cache.
     WithoutCache,
     /// Its last request alone.
@@ -79,7 +77,7 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "claude",
         package: ("claude-acp", "@agentclientprotocol/claude-agent-acp"),
         program: "node_modules/.bin/claude-agent-acp",
-        account: Account::TheTurn,
+        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: claude,

@@ -75,8 +75,6 @@ pub(crate) struct Request {
     pub(crate) model: String,
     /// The step of the script that answers it; `None` for one without tools, which is not the agent's work.
     pub(crate) step: Option<usize>,
-    /// Whether it comes after the last step of the script.
-    pub(crate) beyond: bool,
     /// The tools that it offers, sorted.
     pub(crate) tools: Vec<String>,
     /// All of it.
