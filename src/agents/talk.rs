@@ -3,16 +3,20 @@
 //! Owns how the four sides of it run together: the program, what is heard of it, what is written to it, and the
 //! script that says what comes next. Invariant: when it resolves nothing of the program's tree is left.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::errand::Errand;
 use super::jsonrpc::peer::{Inbox, Outgoing, Peer, write};
 use super::jsonrpc::serve::{Dialect, serve};
 use crate::domain::vitals::Vitals;
 use crate::process::drive::{Driven, Heard, Limits, Stream, drive};
 use crate::process::error::ProcessError;
+use crate::process::program::Program;
 use crate::process::running::Running;
+use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
 
 /// Our end of a conversation that has not begun.
 pub(super) struct Line {
@@ -33,6 +37,22 @@ pub(super) enum Aside<'a> {
 pub(super) struct Partner {
     pub(super) running: Running,
     pub(super) limits: Limits,
+}
+
+/// How long a program may live beyond its deadline, should the conversation not end it.
+const BEYOND: Duration = Duration::from_secs(15);
+
+impl Partner {
+    /// Starts the program of an errand, with `more` arguments than its profile has.
+    pub(super) async fn start(errand: &Errand, more: Vec<OsString>, launcher: &Launcher) -> Result<Self, ProcessError> {
+        let mut words = errand.profile.command.iter().map(OsString::from);
+        let program = words.next().unwrap_or_default();
+        let args = words.chain(more).collect();
+        let program = Program { program, args, env: errand.env.clone(), cwd: errand.worktree.clone() };
+        let limits = Limits { timeout: errand.limits.timeout.saturating_add(BEYOND), ..errand.limits };
+        let spec = Spec { program, input: Input::Pipe, output: OutputPlan::Split, lease: errand.lease };
+        Ok(Self { running: launcher.launch(spec).await?, limits })
+    }
 }
 
 /// Lets `script` speak until it resolves, to what came of it and how long the program may then live without its

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::generation::{Generation, Later};
 use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageScope, UsageSource};
 use super::{AgentProfile, Home, Protocol};
 
 /// All of them, the one with the best control first.
 pub(super) fn all() -> Vec<AgentProfile> {
-    vec![kimi(), claude(), codex(), opencode(), gemini()]
+    vec![kimi(), claude(), codex(), opencode(), gemini(), kimi_cli()]
 }
 
 fn table(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -44,6 +45,13 @@ fn kimi() -> AgentProfile {
             resume: Resume::Resume,
             quiet_env: table(&[("KIMI_DISABLE_TELEMETRY", "1"), ("KIMI_CODE_NO_AUTO_UPDATE", "1")]),
             retry_env: table(&[("KIMI_LOOP_MAX_ATTEMPTS_PER_STEP", "4")]),
+            generation: Some(Generation {
+                from: "2.0".to_owned(),
+                earlier: "the Python CLI, which came before Kimi Code; install Kimi Code with `npm install -g \
+                          @moonshot-ai/kimi-code`, or use `--agent kimi-cli` up to version 1.51"
+                    .to_owned(),
+                ..Generation::default()
+            }),
             ..Quirks::default()
         },
         ..AgentProfile::default()
@@ -168,6 +176,44 @@ fn gemini() -> AgentProfile {
             cache_within_input: true,
             resume: Resume::Load,
             stdin_eof_stops: false,
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Kimi CLI 1.x, archived: its hooks show us every tool call before it happens. Version 1.52 only prints that it is
+/// retired, and installs another program when it is started without arguments.
+fn kimi_cli() -> AgentProfile {
+    let later = |from: &str, is: &str| Later { from: from.to_owned(), is: is.to_owned() };
+    AgentProfile {
+        name: "kimi-cli".to_owned(),
+        protocol: Protocol::KimiWire,
+        command: words(&["kimi", "--wire"]),
+        allow: words(&["KIMI_*"]),
+        home: home("KIMI_SHARE_DIR", ".kimi"),
+        model_env: text("KIMI_MODEL_NAME"),
+        provider: text("moonshot"),
+        install: text("uv tool install kimi-cli==1.51.0"),
+        login: text("kimi login"),
+        quirks: Quirks {
+            busy_prompt: BusyPrompt::Error,
+            steer: Steer::Method("steer".to_owned()),
+            resume: Resume::Flag("-S".to_owned()),
+            quiet_env: table(&[("KIMI_DISABLE_TELEMETRY", "1"), ("KIMI_CLI_NO_AUTO_UPDATE", "1")]),
+            generation: Some(Generation {
+                ask: words(&["--version"]),
+                from: "1.0".to_owned(),
+                before: "1.52".to_owned(),
+                earlier: "too old; install version 1.51 with `uv tool install kimi-cli==1.51.0`".to_owned(),
+                later: vec![
+                    later(
+                        "1.52",
+                        "retired; install Kimi Code with `npm install -g @moonshot-ai/kimi-code` and use `--agent kimi`",
+                    ),
+                    later("2.0", "this is Kimi Code; use `--agent kimi`"),
+                ],
+            }),
             ..Quirks::default()
         },
         ..AgentProfile::default()

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::generation::Generation;
+
 /// What happens to a second prompt during a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,6 +112,9 @@ pub struct Quirks {
     pub quiet_env: BTreeMap<String, String>,
     /// Variables that keep it from silent retries without end, where the user has not set them.
     pub retry_env: BTreeMap<String, String>,
+    /// Which versions are meant, where another program goes by the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// How long it may take to say hello, and to open a session.
     pub handshake_ms: u64,
     /// How long it may take to end a turn that was cancelled.
@@ -136,6 +141,7 @@ impl Default for Quirks {
             stdin_eof_stops: true,
             quiet_env: BTreeMap::new(),
             retry_env: BTreeMap::new(),
+            generation: None,
             handshake_ms: 30_000,
             cancel_ms: 700,
             exit_ms: 3_000,

@@ -10,7 +10,7 @@ use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
 use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec};
-use omk::ports::Agents;
+use omk::ports::{AgentHints, Agents};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,20 @@ impl Stage {
         let command = json!([exe, "--exact", speaker, "--ignored", "--nocapture", "--test-threads=1"]);
         let entry = json!({"like": like, "command": command, "env": env, "quirks": quirks});
         Self::configured(entry)
+    }
+
+    /// A place for the agent of the Python CLI's protocol that the hidden test `speaker` of this binary is. It finds its
+    /// arguments in `FAKE_ARGUMENTS`, one a line.
+    pub(crate) fn wire(speaker: &str, env: Value) -> Self {
+        let script = "FAKE_ARGUMENTS=$(printf '%s\\n' \"$@\") exec \"$FAKE_EXE\" --exact \"$FAKE_SPEAKER\" --ignored \
+                      --nocapture --test-threads=1";
+        let mut env = env;
+        env["FAKE_EXE"] = json!(std::env::current_exe().expect("this binary"));
+        env["FAKE_SPEAKER"] = speaker.into();
+        let generation = json!({"ask": ["-c", "echo kimi, version 1.51.0"]});
+        let quirks = json!({"generation": generation, "handshake_ms": 20_000});
+        let command = json!(["sh", "-c", script, "kimi"]);
+        Self::configured(json!({"like": "kimi-cli", "command": command, "env": env, "quirks": quirks}))
     }
 
     /// A place for an agent as it is configured.
@@ -135,11 +149,20 @@ impl Stage {
 
     /// Runs the agent, and stops it when `enough` is true of one of its events.
     pub(crate) async fn play_until(&self, enough: impl Fn(&AgentEvent) -> bool) -> Played {
+        self.converse(silence(), enough).await
+    }
+
+    /// Runs the agent to its end, with what the operator says.
+    pub(crate) async fn play_hinted(&self, hints: AgentHints) -> Played {
+        self.converse(hints, |_| false).await
+    }
+
+    async fn converse(&self, hints: AgentHints, enough: impl Fn(&AgentEvent) -> bool) -> Played {
         let (events, mut heard) = unbounded_channel();
         let stop = CancellationToken::new();
         let host = self.host();
         let (report, events) = tokio::join!(
-            host.run(self.task(), events, silence(), stop.clone()),
+            host.run(self.task(), events, hints, stop.clone()),
             collect(&mut heard, |event| {
                 if enough(event) {
                     stop.cancel();

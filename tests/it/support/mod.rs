@@ -14,3 +14,4 @@ pub(crate) mod places;
 mod replay;
 pub(crate) mod scene;
 pub(crate) mod views;
+mod wire_agent;
