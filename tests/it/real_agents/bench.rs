@@ -159,11 +159,22 @@ impl<'a> Bench<'a> {
 
     /// What `omk` says that was used, and what the server counted for it.
     pub(crate) fn usage(&self) -> (Counted, Counted) {
+        (self.said(), self.counted())
+    }
+
+    /// How much of all that the server counted `omk` says was used; fails where that is more than all of it.
+    pub(crate) fn share(&self) -> String {
+        let (said, all) =
+            (self.said(), self.server.counted().values().fold(Counted::default(), |sum, one| sum.plus(*one)));
+        assert!(said.input <= all.input && said.output <= all.output, "more than was used: {said:?} of {all:?}");
+        let (said, all) = (said.input + said.output, all.input + all.output);
+        if said == all { "all".to_owned() } else { format!("{said} of {all}") }
+    }
+
+    fn said(&self) -> Counted {
         let show = self.verb("show").said;
         let number = |name: &str| show["budget"]["usage"][name].as_u64().unwrap_or_default();
-        let said =
-            Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") };
-        (said, self.counted())
+        Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") }
     }
 
     fn counted(&self) -> Counted {

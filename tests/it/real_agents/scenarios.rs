@@ -94,9 +94,7 @@ fn usage(bench: &Bench<'_>) -> String {
     assert_ready(&bench.run(&slice("one", &["one.txt"], &script)));
     let (said, counted) = bench.usage();
     assert_eq!(said, counted, "what omk says was used, and what the server counted");
-    let all = bench.server.counted().values().fold(0, |sum, one| sum + one.input + one.output);
-    let told = said.input + said.output;
-    if told == all { "all".to_owned() } else { format!("{told} of {all}") }
+    bench.share()
 }
 
 fn outside_of_the_write_set(bench: &Bench<'_>) -> String {

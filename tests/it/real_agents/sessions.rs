@@ -64,14 +64,18 @@ fn taken_up(bench: &Bench<'_>, must: bool) -> String {
     let (sessions, worktrees) = (all("session_opened", "id"), all("worktree_prepared", "path"));
     let same = |values: &[serde_json::Value]| values.len() == 2 && values[0] == values[1];
     let told = bench.server.requests().iter().any(|request| request.holds(FIRST) && request.holds(GOES_ON));
+    let counted = match bench.share().as_str() {
+        "all" => String::new(),
+        some => format!(", {some} tokens"),
+    };
     if !must && !told {
-        return "new session".to_owned();
+        return format!("new session{counted}");
     }
     assert!(same(&sessions), "the sessions of two attempts: {sessions:?}");
     assert!(same(&worktrees), "the worktrees of two attempts: {worktrees:?}");
     assert!(told, "nobody asked the model with what was said before and what goes on");
     bench.scene.integrated("running");
-    "same session".to_owned()
+    format!("same session{counted}")
 }
 
 /// The operator's words are the second half of the script: only who hears them does it.
