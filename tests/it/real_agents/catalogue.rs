@@ -72,8 +72,8 @@ pub(crate) const AGENTS: &[Agent] = &[
     },
     Agent {
         name: "claude-code",
-        like: "claude",
-        protocol: Some("claude-stream-json"),
+        like: "claude-code",
+        protocol: None,
         package: ("claude", "@anthropic-ai/claude-code"),
         program: "node_modules/.bin/claude",
         arguments: &[],
@@ -92,8 +92,8 @@ pub(crate) const AGENTS: &[Agent] = &[
     },
     Agent {
         name: "codex-exec",
-        like: "codex",
-        protocol: Some("codex-exec"),
+        like: "codex-exec",
+        protocol: None,
         package: ("codex", "@openai/codex"),
         program: "node_modules/.bin/codex",
         arguments: &[],
