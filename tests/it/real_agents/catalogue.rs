@@ -121,9 +121,9 @@ pub(crate) const AGENTS: &[Agent] = &[
         settings: gemini,
     },
     Agent {
-        name: "kimi-wire",
-        like: "kimi",
-        protocol: Some("kimi-wire"),
+        name: "kimi-cli",
+        like: "kimi-cli",
+        protocol: None,
         package: ("kimi-cli", "kimi-cli"),
         program: "bin/kimi",
         arguments: &["--wire"],
