@@ -20,6 +20,7 @@ use super::host::{AgentHost, AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Protocol};
 use super::prompt::{PromptError, prompt, resumed_prompt};
+use super::streams;
 use super::version;
 use super::wire;
 use crate::domain::access::AccessSet;
@@ -44,8 +45,8 @@ pub(super) fn profile_of(setup: &AgentSetup, agent: &str) -> Option<AgentProfile
         AgentName::Profile(name) => setup.settings.profiles.find(&name)?.clone(),
     };
     match profile.protocol {
-        Protocol::Acp | Protocol::KimiWire => Some(profile),
-        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::Cmd => None,
+        Protocol::Acp | Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire => Some(profile),
+        Protocol::Cmd => None,
     }
 }
 
@@ -87,8 +88,9 @@ async fn speak(
     }
     match errand.profile.protocol {
         Protocol::Acp => acp::run(errand, launcher, ears, stop).await,
+        Protocol::ClaudeStreamJson | Protocol::CodexExec => streams::run(errand, launcher, ears, stop).await,
         Protocol::KimiWire => wire::run(errand, launcher, ears, stop).await,
-        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::Cmd => {
+        Protocol::Cmd => {
             unreachable!("`profile_of` lets no other protocol through")
         }
     }

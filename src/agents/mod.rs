@@ -25,6 +25,7 @@ pub mod prompt;
 mod scene;
 pub mod script;
 pub mod settings;
+mod streams;
 mod talk;
 mod task_document;
 mod version;
