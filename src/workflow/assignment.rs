@@ -1,7 +1,7 @@
 //! What an attempt is told: by which agent, from which state, with which words of earlier checks.
 
 use crate::domain::ids::CommitId;
-use crate::domain::task::Assignment;
+use crate::domain::task::{Assignment, Surroundings};
 use crate::workflow::profiles::SCRIPT;
 use crate::workflow::slices::{NextStart, SliceRecord};
 
@@ -31,6 +31,7 @@ pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
         captured,
         keep: record.keep.clone(),
         session: None,
+        around: Surroundings::default(),
     }
 }
 
