@@ -11,6 +11,7 @@ mod conversation;
 mod conversing;
 pub mod environment;
 mod errand;
+pub mod greeting;
 pub mod heard;
 pub mod host;
 pub mod jsonrpc;
