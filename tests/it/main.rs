@@ -46,6 +46,7 @@ mod run_meanwhile;
 mod run_ready;
 mod run_red;
 mod run_sessions;
+mod run_steer;
 mod run_stops;
 mod run_supervision;
 mod run_verbs;
