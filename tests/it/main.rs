@@ -43,6 +43,7 @@ mod run_crash;
 mod run_faults;
 mod run_faults_disk;
 mod run_meanwhile;
+mod run_questions;
 mod run_ready;
 mod run_red;
 mod run_sessions;
