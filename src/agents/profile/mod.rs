@@ -4,6 +4,7 @@
 //! code path. Whoever configures an agent starts from another one (`like`) and overrides what differs.
 
 mod builtin;
+pub mod generation;
 pub mod quirks;
 
 use std::collections::BTreeMap;
