@@ -83,6 +83,8 @@ fn claude() -> AgentProfile {
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
                 ("DISABLE_AUTOUPDATER", "1"),
                 ("DISABLE_TELEMETRY", "1"),
+                // Else it asks its model after each turn what the user may want next, and does not count that.
+                ("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "false"),
             ]),
             retry_env: table(&[("CLAUDE_CODE_MAX_RETRIES", "4")]),
             ..Quirks::default()
