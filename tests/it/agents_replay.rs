@@ -24,7 +24,10 @@ fn usage(input_tokens: u64, cached_tokens: u64, output_tokens: u64) -> Usage {
 /// The log without what the test harness and the agents' own diagnostics print.
 fn spoken(log: &str) -> String {
     let noise = ["running 1 test", "test support::", "[session/", "To resume this session: "];
-    log.lines().filter(|line| !line.is_empty() && !noise.iter().any(|n| line.starts_with(n))).collect::<Vec<_>>().join("\n")
+    log.lines()
+        .filter(|line| !line.is_empty() && !noise.iter().any(|n| line.starts_with(n)))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn read(stage: &Stage, name: &str) -> String {

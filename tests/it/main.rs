@@ -46,6 +46,7 @@ mod run_faults_disk;
 mod run_meanwhile;
 mod run_ready;
 mod run_red;
+mod run_sessions;
 mod run_stops;
 mod run_supervision;
 mod run_verbs;
