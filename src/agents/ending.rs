@@ -122,6 +122,19 @@ pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProf
     AgentEnd::Failed { detail: shown }
 }
 
+/// What a turn means that claims to be done and shows no work, or no tokens where they are always counted. `trouble` is
+/// the last that the agent told of its model.
+pub(super) fn without_work(trouble: Option<&str>, profile: &AgentProfile) -> AgentEnd {
+    let failed = |why: &str| AgentEnd::Failed { detail: format!("the turn ended without work: {why}") };
+    match trouble {
+        Some(words) if says_limited(words) => {
+            AgentEnd::Limited { provider: profile.provider.clone(), until: None, detail: words.to_owned() }
+        }
+        Some(words) => failed(words),
+        None => failed("the agent called no model, or its model did not answer"),
+    }
+}
+
 /// Whether a text holds one of these words; numbers count only as words of their own.
 pub(super) fn says(text: &str, words: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();

@@ -64,24 +64,60 @@ pub(super) async fn talk<T>(
     aside: &mut (dyn FnMut(Aside<'_>) + Send),
     script: impl Future<Output = (T, Duration)>,
 ) -> Result<(Driven, T), ProcessError> {
-    let Partner { mut running, limits } = partner;
     let Line { peer, inbox, outgoing } = line;
+    let (held, ()) = tokio::join!(hold(partner, &peer, outgoing, aside, script), serve(&peer, inbox, dialect));
+    Ok(held)
+}
+
+/// Our side of a program's standard streams.
+pub(super) trait Side: Sync {
+    /// Takes a piece of its standard output.
+    fn feed(&self, bytes: &[u8]);
+    /// The program is gone.
+    fn close(&self);
+    /// We have nothing more to say: its standard input ends behind what has been said.
+    fn hang_up(&self);
+}
+
+impl Side for Peer {
+    fn feed(&self, bytes: &[u8]) {
+        Self::feed(self, bytes);
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+
+    fn hang_up(&self) {
+        Self::hang_up(self);
+    }
+}
+
+/// As `talk`, with a side that understands by itself what it is fed.
+pub(super) async fn hold<T>(
+    partner: Partner,
+    side: &dyn Side,
+    outgoing: Outgoing,
+    aside: &mut (dyn FnMut(Aside<'_>) + Send),
+    script: impl Future<Output = (T, Duration)>,
+) -> (Driven, T) {
+    let Partner { mut running, limits } = partner;
     let (kill, gone) = (CancellationToken::new(), CancellationToken::new());
     let stdin = running.streams.stdin.take();
     let mut sink = |heard: Heard<'_>| match heard {
-        Heard::Bytes(Stream::Output, bytes) => peer.feed(bytes),
+        Heard::Bytes(Stream::Output, bytes) => side.feed(bytes),
         Heard::Bytes(Stream::Errors, bytes) => aside(Aside::Errors(bytes)),
         Heard::Vitals(vitals) => aside(Aside::Vitals(vitals)),
     };
     let driving = async {
         let driven = drive(running, limits, &kill, &mut sink).await;
-        peer.close();
+        side.close();
         gone.cancel();
         driven
     };
     let speaking = async {
         let (outcome, patience) = script.await;
-        peer.hang_up();
+        side.hang_up();
         tokio::select! {
             () = gone.cancelled() => {}
             () = tokio::time::sleep(patience) => {}
@@ -97,6 +133,6 @@ pub(super) async fn talk<T>(
             }
         }
     };
-    let (driven, outcome, (), ()) = tokio::join!(driving, speaking, serve(&peer, inbox, dialect), writing);
-    Ok((driven, outcome))
+    let (driven, outcome, ()) = tokio::join!(driving, speaking, writing);
+    (driven, outcome)
 }

@@ -1,7 +1,7 @@
 //! What an attempt is told: by which agent, from which state, with which words of earlier checks.
 
 use crate::domain::ids::CommitId;
-use crate::domain::task::Assignment;
+use crate::domain::task::{Assignment, Surroundings};
 use crate::workflow::profiles::SCRIPT;
 use crate::workflow::slices::{NextStart, SliceRecord};
 
@@ -34,6 +34,7 @@ pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
             .session
             .clone()
             .filter(|session| session.agent == record.agent && record.capture_to_take_up().is_none()),
+        around: Surroundings::default(),
     }
 }
 

@@ -15,7 +15,10 @@ pub fn cuts_off(outcome: &AttemptOutcome) -> bool {
         | AttemptOutcome::Limited { .. }
         | AttemptOutcome::Asked { .. }
         | AttemptOutcome::Expired { .. } => true,
-        AttemptOutcome::Rejected { feedback } => feedback.kind == FeedbackKind::Agent,
+        // The operator's: nobody answers its question.
+        AttemptOutcome::Rejected { feedback } => {
+            matches!(feedback.kind, FeedbackKind::Agent | FeedbackKind::Operator)
+        }
         AttemptOutcome::Passed | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Errored { .. } => false,
     }
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::usage::always_said;
-use crate::agents::ending::says_limited;
+use crate::agents::ending::without_work;
 use crate::agents::profile::AgentProfile;
 use crate::domain::agent::AgentEnd;
 
@@ -21,13 +20,7 @@ pub(super) fn of_turn(
 ) -> AgentEnd {
     let failed = |detail: &str| AgentEnd::Failed { detail: detail.to_owned() };
     match result.get("stopReason").and_then(Value::as_str).unwrap_or_default() {
-        "end_turn" if !worked || (always_said(&profile.quirks) && !spent) => match trouble {
-            Some(words) if says_limited(words) => {
-                AgentEnd::Limited { provider: profile.provider.clone(), until: None, detail: words.to_owned() }
-            }
-            Some(words) => AgentEnd::Failed { detail: format!("the turn ended without work: {words}") },
-            None => failed("the turn ended without work: the agent called no model, or its model did not answer"),
-        },
+        "end_turn" if !worked || (profile.quirks.usage_source.is_certain() && !spent) => without_work(trouble, profile),
         "end_turn" => AgentEnd::Finished,
         "max_tokens" => failed("the model's answer was cut: the limit of tokens was reached"),
         "max_turn_requests" => failed("the turn was cut: the agent's limit of model calls was reached"),

@@ -45,7 +45,7 @@ impl SessionFiles {
         let home = errand.home.clone()?;
         match errand.profile.quirks.usage_source {
             UsageSource::KimiSessionFile => Some(Self { home, read: BTreeMap::new() }),
-            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota => None,
+            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota | UsageSource::Messages => None,
         }
     }
 

@@ -20,18 +20,10 @@ pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
     match quirks.usage_source {
         UsageSource::KimiSessionFile => Vec::new(),
         UsageSource::TurnUsage => turn(),
-        UsageSource::Quota | UsageSource::Any => match quota() {
+        UsageSource::Quota | UsageSource::Messages | UsageSource::Any => match quota() {
             empty if empty.is_empty() => turn(),
             spent => spent,
         },
-    }
-}
-
-/// Whether the agent always says what a turn used, so that saying nothing means that no model answered.
-pub(super) fn always_said(quirks: &Quirks) -> bool {
-    match quirks.usage_source {
-        UsageSource::TurnUsage | UsageSource::Quota => true,
-        UsageSource::Any | UsageSource::KimiSessionFile => false,
     }
 }
 

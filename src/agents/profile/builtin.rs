@@ -8,7 +8,7 @@ use super::{AgentProfile, Home, Protocol};
 
 /// All of them, the one with the best control first.
 pub(super) fn all() -> Vec<AgentProfile> {
-    vec![kimi(), claude(), codex(), opencode(), gemini(), kimi_cli()]
+    vec![kimi(), claude_code(), claude(), codex(), codex_exec(), opencode(), gemini(), kimi_cli()]
 }
 
 fn table(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -83,11 +83,36 @@ fn claude() -> AgentProfile {
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
                 ("DISABLE_AUTOUPDATER", "1"),
                 ("DISABLE_TELEMETRY", "1"),
+                // Else it asks its model after each turn what the user may want next, and does not count that.
+                ("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "false"),
             ]),
             retry_env: table(&[("CLAUDE_CODE_MAX_RETRIES", "4")]),
             ..Quirks::default()
         },
         ..AgentProfile::default()
+    }
+}
+
+/// Claude Code itself, two-way `stream-json`: every tool call waits for our answer, and a refusal's reason is heard.
+fn claude_code() -> AgentProfile {
+    let adapted = claude();
+    AgentProfile {
+        name: "claude-code".to_owned(),
+        protocol: Protocol::ClaudeStreamJson,
+        command: words(&["claude"]),
+        // It is named on the command line.
+        model_env: None,
+        install: text("npm install -g @anthropic-ai/claude-code"),
+        quirks: Quirks {
+            mode_id: None,
+            steer: Steer::Prompt,
+            usage_source: UsageSource::Messages,
+            resume: Resume::Flag("--resume".to_owned()),
+            // Only between turns.
+            stdin_eof_stops: false,
+            ..adapted.quirks
+        },
+        ..adapted
     }
 }
 
@@ -114,6 +139,32 @@ fn codex() -> AgentProfile {
             usage_source: UsageSource::Quota,
             resume: Resume::Resume,
             quiet_env: table(&[("CODEX_CONFIG", r#"{"features":{"plugins":false,"apps":false}}"#)]),
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Codex itself, one process a turn: it hears nothing while it works, and asks for nothing; only its own sandbox and
+/// the capture hold it to the worktree.
+fn codex_exec() -> AgentProfile {
+    AgentProfile {
+        name: "codex-exec".to_owned(),
+        protocol: Protocol::CodexExec,
+        command: words(&["codex"]),
+        allow: words(&["OPENAI_*", "CODEX_*"]),
+        home: home("CODEX_HOME", ".codex"),
+        provider: text("openai"),
+        install: text("npm install -g @openai/codex"),
+        login: text("codex login"),
+        quirks: Quirks {
+            fs_read_cap: false,
+            fs_write_cap: false,
+            terminal_cap: false,
+            steer: Steer::No,
+            usage_source: UsageSource::TurnUsage,
+            resume: Resume::Flag("resume".to_owned()),
+            stdin_eof_stops: false,
             ..Quirks::default()
         },
         ..AgentProfile::default()

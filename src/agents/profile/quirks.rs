@@ -47,8 +47,20 @@ pub enum UsageSource {
     TurnUsage,
     /// `_meta.quota` of the end of a turn, always.
     Quota,
+    /// Each message of its model, as it streams, and the sum at the end of a turn, always.
+    Messages,
     /// The session files of Kimi Code, below its home, one record a model call.
     KimiSessionFile,
+}
+
+impl UsageSource {
+    /// Whether every turn is counted, so that one without tokens called no model.
+    pub fn is_certain(self) -> bool {
+        match self {
+            Self::TurnUsage | Self::Quota | Self::Messages => true,
+            Self::Any | Self::KimiSessionFile => false,
+        }
+    }
 }
 
 /// What one report of tokens covers.
