@@ -192,6 +192,7 @@ fn opencode() -> AgentProfile {
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Prompt,
             usage_source: UsageSource::TurnUsage,
+            cost_goes_on: true,
             usage_scope: UsageScope::LastCall,
             resume: Resume::Resume,
             quiet_env: table(&[
