@@ -22,6 +22,7 @@ use self::requests::AcpDialect;
 use self::session::Session;
 use self::session_file::{SessionFiles, follow};
 use self::terminals::{Site, Terminals};
+use super::course::patience;
 use super::ending::Ending;
 use super::errand::{Done, Ears, Errand};
 use super::jsonrpc::peer::{Manner, connect};
@@ -68,6 +69,6 @@ async fn script(
         ending = session.converse(stop, deadline) => ending,
         () = follow(records.as_mut(), session.scene) => Ending::Gone { greeted: true },
     };
-    let patience = session.patience(&ending);
+    let patience = patience(&session.errand.profile.quirks, &ending);
     ((ending, records), patience)
 }

@@ -3,28 +3,25 @@
 //! Owns the order of the protocol on our side. Whatever happens on the way, the agent is told to stop before its
 //! standard input is closed.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::outcome::{LOCKED_OUT, of_turn};
 use super::terminals::Terminals;
 use super::usage;
-use crate::agents::ending::{Ending, of_error, words_of};
+use crate::agents::course::{see_through, shake_hands};
+use crate::agents::ending::{Ending, of_error};
 use crate::agents::errand::Errand;
-use crate::agents::jsonrpc::message::METHOD_NOT_FOUND;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
-use crate::agents::scene::{Interruption, Scene};
+use crate::agents::scene::Scene;
 use crate::domain::agent::AgentEnd;
 
 /// The version of the protocol.
 const VERSION: u64 = 1;
-/// How long an agent that was told to stop may take to end by itself.
-const AFTER_CANCEL: Duration = Duration::from_millis(200);
 /// How often a turn that a refusal ended is taken up again.
 const MOST_NUDGES: usize = 8;
 
@@ -39,43 +36,15 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// From hello to the end of the last turn.
     pub(super) async fn converse(&self, stop: &CancellationToken, deadline: Instant) -> Ending {
-        let mut work = pin!(self.work());
-        let end = tokio::select! {
-            biased;
-            () = stop.cancelled() => AgentEnd::Stopped,
-            () = sleep_until(deadline) => AgentEnd::TimedOut,
-            () = self.scene.interrupted.cancelled() => self.interrupted(),
-            ending = &mut work => match ending {
-                Ok(()) => return Ending::Over(AgentEnd::Finished),
-                Err(ending) => return ending,
-            },
+        let cancel = || {
+            self.terminals.stop_all();
+            let session = self.scene.session();
+            if let Some(session) = &session {
+                self.peer.tell("session/cancel", &json!({ "sessionId": session }));
+            }
+            session.is_some()
         };
-        self.scene.lock().leaving = true;
-        self.terminals.stop_all();
-        if let Some(session) = self.scene.session() {
-            self.peer.tell("session/cancel", &json!({ "sessionId": session }));
-            let patience = Duration::from_millis(self.errand.profile.quirks.cancel_ms);
-            let _too_late_or_done = timeout(patience, work).await;
-        }
-        Ending::Over(end)
-    }
-
-    /// How long the program may live when we have hung up.
-    pub(super) fn patience(&self, ending: &Ending) -> Duration {
-        let quirks = &self.errand.profile.quirks;
-        match ending {
-            Ending::Over(AgentEnd::Stopped | AgentEnd::TimedOut | AgentEnd::Asked { .. }) => AFTER_CANCEL,
-            _ if quirks.stdin_eof_stops => Duration::from_millis(quirks.exit_ms),
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn interrupted(&self) -> AgentEnd {
-        match self.scene.lock().interruption.clone() {
-            Some(Interruption::Question(question)) => AgentEnd::Asked { question },
-            Some(Interruption::Broken(detail)) => AgentEnd::Failed { detail },
-            None => AgentEnd::Stopped,
-        }
+        see_through(self.scene, stop, deadline, self.work(), cancel).await
     }
 
     async fn work(&self) -> Result<(), Ending> {
@@ -134,17 +103,7 @@ impl Session<'_> {
     /// Asks something that has to be answered before any work.
     async fn shake_hands(&self, method: &str, params: &Value) -> Result<Value, Ending> {
         let patience = Duration::from_millis(self.errand.profile.quirks.handshake_ms);
-        match timeout(patience, self.peer.ask(method, params)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(CallError::Refused(error))) if error.code == METHOD_NOT_FOUND => {
-                Err(Ending::Unusable(format!("it does not know {method}")))
-            }
-            Ok(Err(CallError::Refused(error))) => {
-                Err(Ending::Unusable(format!("it answers {method} with: {} (code {})", words_of(&error), error.code)))
-            }
-            Ok(Err(CallError::Closed)) => Err(Ending::Gone { greeted: false }),
-            Err(_) => Err(Ending::Unusable(format!("it did not answer {method} within {patience:?}"))),
-        }
+        shake_hands(&self.peer, patience, method, params).await
     }
 
     /// One turn; `Some` has the reasons of refusals that ended it too early.
