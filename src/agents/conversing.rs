@@ -19,6 +19,9 @@ use super::host::{AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Protocol};
 use super::prompt::{PromptError, prompt, resumed_prompt};
+use super::streams;
+use super::version;
+use super::wire;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
@@ -40,8 +43,8 @@ pub(super) fn profile_of(setup: &AgentSetup, agent: &str) -> Option<AgentProfile
         AgentName::Profile(name) => setup.settings.profiles.find(&name)?.clone(),
     };
     match profile.protocol {
-        Protocol::Acp => Some(profile),
-        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire | Protocol::Cmd => None,
+        Protocol::Acp | Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire => Some(profile),
+        Protocol::Cmd => None,
     }
 }
 
@@ -78,9 +81,14 @@ pub(super) async fn speak(
     ears: Ears,
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
+    if let Some(end) = version::refusal(&errand, launcher, stop).await? {
+        return Ok(Done::unspoken(end));
+    }
     match errand.profile.protocol {
         Protocol::Acp => acp::run(errand, launcher, ears, stop).await,
-        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire | Protocol::Cmd => {
+        Protocol::ClaudeStreamJson | Protocol::CodexExec => streams::run(errand, launcher, ears, stop).await,
+        Protocol::KimiWire => wire::run(errand, launcher, ears, stop).await,
+        Protocol::Cmd => {
             unreachable!("`profile_of` lets no other protocol through")
         }
     }
@@ -112,6 +120,7 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
         ("OMK_ATTEMPT", task.assignment.attempt.to_string()),
     ];
     Ok(Errand {
+        name: format!("{}.{}.{}", task.goal, task.assignment.spec.id, task.assignment.attempt),
         opening: Some(opening),
         access: task.assignment.spec.access.clone(),
         rules: setup.settings.rules.clone(),
@@ -142,6 +151,7 @@ pub(super) fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf
     Errand {
         home: home(&setup.environment, &profile),
         env,
+        name: String::new(),
         opening: None,
         worktree,
         access: AccessSet::default(),

@@ -70,6 +70,11 @@ impl Narrative {
         let _nobody_listens = self.events.send(AgentSign::Vitals(vitals));
     }
 
+    /// It works in this session.
+    pub(super) fn session(&mut self, id: &str) {
+        self.pass_on(AgentEvent::Session { id: id.to_owned() });
+    }
+
     /// It says something, piece by piece; what ends a line is passed on.
     pub(super) fn speech(&mut self, piece: &str) {
         self.speech.push_str(piece);

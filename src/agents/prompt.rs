@@ -184,7 +184,7 @@ fn context(task: &AgentTask) -> Context<'_> {
         gates: spec.gates.iter().map(|gate| gate.as_str()).collect(),
         high_risk: spec.risk == Risk::High,
         attempt: task.assignment.attempt.0,
-        continued: task.assignment.content.is_some(),
+        continued: task.assignment.holds_earlier_work(),
         feedback: feedback[feedback.len().saturating_sub(MOST_FEEDBACK)..].iter().map(told).collect(),
         keep: &task.assignment.keep,
         plan: Plan { after: others(&around.after), beside: others(&around.beside), before: others(&around.before) },

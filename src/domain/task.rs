@@ -345,6 +345,13 @@ pub struct Neighbour {
     pub merges: Vec<PathPattern>,
 }
 
+impl Assignment {
+    /// Whether the worktree holds work of an earlier attempt: captured, or as its agent left it.
+    pub fn holds_earlier_work(&self) -> bool {
+        self.content.is_some() || self.session.as_ref().is_some_and(|session| session.cut_off)
+    }
+}
+
 /// What an agent remembers of its work on a slice, by which another process of it can go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSession {
@@ -360,6 +367,9 @@ pub struct AgentSession {
     /// Whether it was cut off in the middle of its work, so that the worktree stands as it left it.
     #[serde(default)]
     pub cut_off: bool,
+    /// How many attempts in a row failed in it.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// Lines of one file that other slices added and a second attempt after a conflict may not drop.

@@ -14,7 +14,7 @@ pub fn continues(agent: &str) -> bool {
 /// What a claimed attempt is to do, by value.
 pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
     const NEWEST: usize = 6;
-    let captured = record.current_capture().filter(|_| record.take_up).cloned();
+    let captured = record.capture_to_take_up().cloned();
     let content = match &record.next_start {
         NextStart::Continue(tree) if continues && captured.is_none() => Some(tree.clone()),
         NextStart::Continue(_) | NextStart::Dependencies | NextStart::Tip => None,
@@ -30,7 +30,10 @@ pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
         feedback: record.feedback[told..].to_vec(),
         captured,
         keep: record.keep.clone(),
-        session: None,
+        session: record
+            .session
+            .clone()
+            .filter(|session| session.agent == record.agent && record.capture_to_take_up().is_none()),
         around: Surroundings::default(),
     }
 }

@@ -23,6 +23,7 @@ pub mod proof;
 pub mod quarantine;
 pub mod restart;
 pub mod scheduler;
+pub mod sessions;
 pub mod settling;
 pub mod slices;
 pub mod spending;

@@ -202,12 +202,15 @@ impl Scheduler {
     /// A worker ends its attempt.
     pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let AttemptEnd { outcome, capture, gates } = end;
+        let AttemptEnd { outcome, capture, gates, session } = end;
         if !self.leases.end(attempt) {
             let detail = format!("{} after the end of its lease", describe(&outcome));
             self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
             decided.intents.push(Intent::Deny(attempt.clone()));
             return decided;
+        }
+        if let Some(session) = session {
+            self.table.worked_in(attempt, session);
         }
         if let Some(capture) = capture {
             self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now.wall);

@@ -166,6 +166,16 @@ impl SliceRecord {
         self.capture.as_ref().filter(|(attempt, _)| *attempt == self.attempt).map(|(_, capture)| capture)
     }
 
+    /// What an interrupted attempt captured, where the next one goes on from there.
+    pub fn capture_to_take_up(&self) -> Option<&Capture> {
+        self.current_capture().filter(|_| self.take_up)
+    }
+
+    /// The worktree that stands as an agent left it, to be gone on with; relative to the goal's directory.
+    pub fn left_worktree(&self) -> Option<&PathBuf> {
+        self.session.as_ref().filter(|session| session.cut_off && self.is_open()).map(|session| &session.worktree)
+    }
+
     /// The newest attempt under its lease.
     pub fn attempt_ref(&self) -> AttemptRef {
         AttemptRef { slice: self.spec.id.clone(), attempt: self.attempt, epoch: self.epoch }
@@ -178,6 +188,12 @@ impl SliceRecord {
     fn enter(&mut self, stage: Stage, at: Timestamp) {
         self.stage = stage;
         self.since = at;
+    }
+
+    fn session_used(&mut self, usage: &Usage) {
+        if let Some(session) = self.session.as_mut().filter(|session| session.agent == self.agent) {
+            session.used = session.used.plus(usage);
+        }
     }
 
     fn fail(&mut self, how: &str) {

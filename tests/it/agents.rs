@@ -276,8 +276,8 @@ async fn a_script_that_fails_or_is_missing_says_so() {
     let said = "exit status 70\nscript agent: its slice has no `run`; give it one, or name another agent";
     assert_eq!(report.end, AgentEnd::Failed { detail: said.into() });
     let (report, _) = bench.run(bench.task("nobody", None)).await;
-    let said = "agent `nobody` is not known; known agents: script, cmd:<command>, acp:<command>, kimi, claude, \
-                codex, opencode, gemini";
+    let said = "agent `nobody` is not known; known agents: script, cmd:<command>, acp:<command>, kimi, \
+                claude-code, claude, codex, codex-exec, opencode, gemini, kimi-cli";
     assert_eq!(report.end, AgentEnd::Unavailable { detail: said.into() });
 }
 

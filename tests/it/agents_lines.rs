@@ -43,7 +43,7 @@ fn hear_claude(name: &str) -> Vec<Heard> {
                 match &one {
                     Heard::Judge(asked) => answers.push(claude.answer(&asked.request, &rule(asked)).unwrap()),
                     Heard::Send(line) => answers.push(line.clone()),
-                    Heard::Event(_) | Heard::Session(_) | Heard::Ended(_) => {}
+                    Heard::Event(_) | Heard::Session(_) | Heard::Begun | Heard::Ended(_) => {}
                 }
                 heard.push(one);
             }
@@ -80,7 +80,8 @@ fn charged(heard: &[Heard]) -> Usage {
         match one {
             Heard::Event(AgentEvent::Usage { usage, id: Some(id), .. }) => drop(messages.insert(id.clone(), *usage)),
             Heard::Event(AgentEvent::Usage { usage, id: None, .. }) => sum = sum.plus(usage),
-            Heard::Event(_) | Heard::Session(_) | Heard::Send(_) | Heard::Judge(_) | Heard::Ended(_) => {}
+            Heard::Event(_) | Heard::Session(_) | Heard::Send(_) | Heard::Judge(_) | Heard::Begun | Heard::Ended(_) => {
+            }
         }
     }
     messages.values().fold(sum, |sum, usage| sum.plus(usage))
@@ -106,6 +107,7 @@ fn told(heard: &[Heard]) -> Vec<String> {
         Heard::Event(other @ (AgentEvent::Propose { .. } | AgentEvent::Done { .. })) => Some(format!("{other:?}")),
         Heard::Judge(asked) => Some(format!("may it {} {:?} {:?}", asked.kind, asked.command, asked.paths)),
         Heard::Send(_) => Some("is answered".to_owned()),
+        Heard::Begun => Some("goes on".to_owned()),
         Heard::Ended(end) => Some(format!("{end:?}")),
     };
     heard.iter().filter_map(line).collect()

@@ -109,7 +109,7 @@ impl Bench {
     /// The attempt under way ends like this, and its worker is gone.
     fn end(&mut self, id: &str, outcome: AttemptOutcome) -> AttemptRef {
         let attempt = self.claimed(id);
-        let end = AttemptEnd { outcome, capture: None, gates: Vec::new() };
+        let end = AttemptEnd { outcome, capture: None, gates: Vec::new(), session: None };
         self.decide(|it, now| it.finish(&attempt, end, now));
         self.decide(|it, now| it.worker_gone(&attempt, None, now));
         attempt
@@ -225,7 +225,8 @@ fn a_late_result_is_journalled_and_its_commit_is_never_merged() {
     let first = bench.claimed("a");
     bench.pass_time(LEASE);
     bench.tick();
-    let end = AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new() };
+    let end =
+        AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new(), session: None };
     let intents = bench.decide(|it, now| it.finish(&first, end, now));
     assert_eq!(intents, [Intent::Deny(first.clone())]);
     let detail = "passed after the end of its lease".to_owned();

@@ -1,41 +1,34 @@
 //! The dialect of the Agent Client Protocol, version 1.
 //!
 //! `session` is what we say, `requests` and `updates` what we hear, `files` and `terminals` what agents do through
-//! us. They meet in the `scene`. What differs between agents is in their profiles' quirks.
+//! us. They meet in the scene. What differs between agents is in their profiles' quirks.
 
 mod files;
 mod outcome;
 mod requests;
-mod scene;
 mod session;
 mod session_file;
 mod terminals;
 mod updates;
 mod usage;
 
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::outcome::{Ending, conclude};
 use self::requests::AcpDialect;
-use self::scene::Scene;
 use self::session::Session;
 use self::session_file::{SessionFiles, follow};
 use self::terminals::{Site, Terminals};
+use super::ending::Ending;
 use super::errand::{Done, Ears, Errand};
 use super::jsonrpc::peer::{Manner, connect};
+use super::scene::Scene;
 use super::talk::{Aside, Line, Partner, talk};
-use crate::process::drive::Limits;
 use crate::process::error::ProcessError;
-use crate::process::program::Program;
-use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
-
-/// How long a program may live beyond its deadline, should the conversation not end it.
-const BEYOND: Duration = Duration::from_secs(15);
+use crate::process::spawn::Launcher;
 
 /// Runs an errand to its end; no process of it is left then.
 pub(super) async fn run(
@@ -45,10 +38,7 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     let deadline = Instant::now() + errand.limits.timeout;
-    let limits = Limits { timeout: errand.limits.timeout.saturating_add(BEYOND), ..errand.limits };
-    let lease = errand.lease;
-    let spec = Spec { program: program(&errand), input: Input::Pipe, output: OutputPlan::Split, lease };
-    let partner = Partner { running: launcher.launch(spec).await?, limits };
+    let partner = Partner::start(&errand, Vec::new(), launcher).await?;
     let (peer, inbox, outgoing) = connect(Manner::default());
     let scene = Arc::new(Scene::new(&errand, ears.events));
     let site = Site::of(&errand);
@@ -56,10 +46,7 @@ pub(super) async fn run(
     let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
     let session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand: &errand };
     let line = Line { peer: peer.clone(), inbox, outgoing };
-    let mut aside = |aside: Aside<'_>| match aside {
-        Aside::Errors(bytes) => scene.lock().narrative.printed(bytes),
-        Aside::Vitals(vitals) => scene.lock().narrative.vitals(vitals),
-    };
+    let mut aside = |aside: Aside<'_>| scene.aside(aside);
     let script = script(&session, stop, deadline);
     let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
     terminals.close().await;
@@ -67,11 +54,7 @@ pub(super) async fn run(
     if let Some(mut records) = records {
         scene.account(records.read(scene.session()).await);
     }
-    let mut state = scene.lock();
-    let words = state.narrative.last_words();
-    let end = conclude(ending, &driven, &errand.profile, &words);
-    let (usage, log) = (state.narrative.usage(), state.narrative.finish());
-    Ok(Done { end, usage, log, frames: peer.take_record(), survivors: driven.ended.survivors })
+    Ok(scene.done(ending, driven, peer.take_record()))
 }
 
 /// What we say, from hello to the end, while the agent's own records of what it uses are followed.
@@ -87,10 +70,4 @@ async fn script(
     };
     let patience = session.patience(&ending);
     ((ending, records), patience)
-}
-
-fn program(errand: &Errand) -> Program {
-    let mut argv = errand.profile.command.iter().map(OsString::from);
-    let program = argv.next().unwrap_or_default();
-    Program { program, args: argv.collect(), env: errand.env.clone(), cwd: errand.worktree.clone() }
 }

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::outcome::{Ending, of_error, of_turn, words_of};
-use super::scene::{Interruption, Scene};
+use super::outcome::{LOCKED_OUT, of_turn};
 use super::terminals::Terminals;
 use super::usage;
+use crate::agents::ending::{Ending, of_error, words_of};
 use crate::agents::errand::Errand;
 use crate::agents::jsonrpc::message::METHOD_NOT_FOUND;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
+use crate::agents::scene::{Interruption, Scene};
 use crate::domain::agent::AgentEnd;
 
 /// The version of the protocol.
@@ -107,6 +108,10 @@ impl Session<'_> {
         let info = |name: &str| answer.pointer(name).and_then(Value::as_str).unwrap_or("?").to_owned();
         let about = format!("[{} {}]", info("/agentInfo/name"), info("/agentInfo/version"));
         self.scene.lock().narrative.note(&about);
+        let generation = quirks.generation.as_ref();
+        if let Some(Err(problem)) = generation.and_then(|it| it.judge(&info("/agentInfo/version"))) {
+            return Err(Ending::Unusable(problem));
+        }
         match answer.get("protocolVersion").and_then(Value::as_u64) {
             Some(VERSION) => Ok(()),
             Some(other) => Err(Ending::Unusable(format!("it speaks version {other} of the protocol, not {VERSION}"))),
@@ -155,7 +160,7 @@ impl Session<'_> {
             Ok(result) => result,
             Err(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
             Err(CallError::Refused(error)) => {
-                return Err(Ending::Over(of_error(&error, profile, (self.scene.now)())));
+                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
             }
         };
         let spent = usage::of_turn(&result, &profile.quirks);

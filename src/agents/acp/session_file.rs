@@ -12,9 +12,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Errand;
-use super::scene::Scene;
-use super::usage::Spent;
 use crate::agents::profile::quirks::UsageSource;
+use crate::agents::scene::{Scene, Spent};
 use crate::domain::budget::Usage;
 
 /// How often the files are looked at.
@@ -46,7 +45,7 @@ impl SessionFiles {
         let home = errand.home.clone()?;
         match errand.profile.quirks.usage_source {
             UsageSource::KimiSessionFile => Some(Self { home, read: BTreeMap::new() }),
-            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota => None,
+            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota | UsageSource::Messages => None,
         }
     }
 

@@ -3,16 +3,8 @@
 use serde_json::Value;
 
 use crate::agents::profile::quirks::{Quirks, UsageSource};
+use crate::agents::scene::Spent;
 use crate::domain::budget::Usage;
-
-/// One report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spent {
-    pub(super) usage: Usage,
-    /// What it belongs to, where a report could be repeated.
-    pub(super) id: Option<String>,
-    pub(super) model: Option<String>,
-}
 
 /// What the end of a turn says was used in it: by model where that is known.
 pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
@@ -28,18 +20,10 @@ pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
     match quirks.usage_source {
         UsageSource::KimiSessionFile => Vec::new(),
         UsageSource::TurnUsage => turn(),
-        UsageSource::Quota | UsageSource::Any => match quota() {
+        UsageSource::Quota | UsageSource::Messages | UsageSource::Any => match quota() {
             empty if empty.is_empty() => turn(),
             spent => spent,
         },
-    }
-}
-
-/// Whether the agent always says what a turn used, so that saying nothing means that no model answered.
-pub(super) fn always_said(quirks: &Quirks) -> bool {
-    match quirks.usage_source {
-        UsageSource::TurnUsage | UsageSource::Quota => true,
-        UsageSource::Any | UsageSource::KimiSessionFile => false,
     }
 }
 

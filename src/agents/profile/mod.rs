@@ -5,6 +5,7 @@
 
 mod builtin;
 mod entry;
+pub mod generation;
 pub mod quirks;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::generation::Generation;
+
 /// What happens to a second prompt during a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,8 +47,20 @@ pub enum UsageSource {
     TurnUsage,
     /// `_meta.quota` of the end of a turn, always.
     Quota,
+    /// Each message of its model, as it streams, and the sum at the end of a turn, always.
+    Messages,
     /// The session files of Kimi Code, below its home, one record a model call.
     KimiSessionFile,
+}
+
+impl UsageSource {
+    /// Whether every turn is counted, so that one without tokens called no model.
+    pub fn is_certain(self) -> bool {
+        match self {
+            Self::TurnUsage | Self::Quota | Self::Messages => true,
+            Self::Any | Self::KimiSessionFile => false,
+        }
+    }
 }
 
 /// What one report of tokens covers.
@@ -110,6 +124,9 @@ pub struct Quirks {
     pub quiet_env: BTreeMap<String, String>,
     /// Variables that keep it from silent retries without end, where the user has not set them.
     pub retry_env: BTreeMap<String, String>,
+    /// Which versions are meant, where another program goes by the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// How long it may take to say hello, and to open a session.
     pub handshake_ms: u64,
     /// How long it may take to end a turn that was cancelled.
@@ -136,6 +153,7 @@ impl Default for Quirks {
             stdin_eof_stops: true,
             quiet_env: BTreeMap::new(),
             retry_env: BTreeMap::new(),
+            generation: None,
             handshake_ms: 30_000,
             cancel_ms: 700,
             exit_ms: 3_000,

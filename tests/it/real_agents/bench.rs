@@ -18,7 +18,6 @@ pub(crate) struct Bench<'a> {
     pub(crate) agent: &'a Agent,
     pub(crate) scene: Scene,
     pub(crate) server: ModelServer,
-    settings: Vec<(String, String)>,
 }
 
 /// How a run of `omk` ended.
@@ -58,19 +57,10 @@ impl<'a> Bench<'a> {
         let home = scene.place.path("home");
         fs::create_dir(&home).unwrap();
         let settings = agent.settings(&Site { url: &server.url(), home: &home }, cache);
-        let bench = Self { agent, scene, server, settings };
-        let command = agent.command(cache).expect("it is installed");
-        let mut text = format!(
-            "{configuration}\n[agents.{}]\nlike = \"{}\"\ncommand = {}\n",
-            agent.name,
-            agent.like,
-            json!(command)
-        );
-        if let Some(protocol) = agent.protocol {
-            text += &format!("protocol = \"{protocol}\"\n");
-        }
-        text += &format!("[agents.{}.env]\n", agent.name);
-        for (name, value) in &bench.settings {
+        let bench = Self { agent, scene, server };
+        let (name, like) = (agent.name, agent.like);
+        let mut text = format!("{configuration}\n[agents.{name}]\nlike = \"{like}\"\n[agents.{name}.env]\n");
+        for (name, value) in &settings {
             text += &format!("{name} = {}\n", json!(value));
         }
         fs::write(bench.scene.place.path("config.toml"), text).unwrap();
@@ -104,17 +94,31 @@ impl<'a> Bench<'a> {
 
     /// A verb about the goal, to its end.
     pub(crate) fn verb(&self, verb: &str) -> Ended {
+        self.words(&["goal", verb, "--json"])
+    }
+
+    /// Another `omk` beside the one that runs, to its end.
+    pub(crate) fn words(&self, words: &[&str]) -> Ended {
         let start = Instant::now();
-        let mut command = self.scene.command(&["goal", verb, "--json"]);
+        let mut command = self.scene.command(words);
         command.env("OMK_CONFIG", self.scene.place.path("config.toml"));
-        end_of(&mut Session::start(command, self.scene.place.path(verb)), start)
+        end_of(&mut Session::start(command, self.scene.place.path(words[1])), start)
+    }
+
+    /// Waits until the agent has asked its model what to do.
+    pub(crate) fn see_asked(&self, session: &mut Session) {
+        self.see(session, "a request", || self.server.requests().iter().any(|request| request.step.is_some()));
     }
 
     /// Waits until a file is in a slice's worktree, whichever attempt it is.
     pub(crate) fn see_in_worktree(&self, session: &mut Session, file: &str) {
+        self.see(session, file, || self.worktrees().iter().any(|worktree| worktree.join(file).exists()));
+    }
+
+    fn see(&self, session: &mut Session, what: &str, is_there: impl Fn() -> bool) {
         let start = Instant::now();
-        while !self.worktrees().iter().any(|worktree| worktree.join(file).exists()) {
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {file}");
+        while !is_there() {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
             assert!(session.ended().is_none(), "omk ended early: {}\n{}", session.stdout(), session.stderr());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -155,23 +159,33 @@ impl<'a> Bench<'a> {
 
     /// What `omk` says that was used, and what the server counted for it.
     pub(crate) fn usage(&self) -> (Counted, Counted) {
+        (self.said(), self.counted())
+    }
+
+    /// How much of all that the server counted `omk` says was used; fails where that is more than all of it.
+    pub(crate) fn share(&self) -> String {
+        let (said, all) =
+            (self.said(), self.server.counted().values().fold(Counted::default(), |sum, one| sum.plus(*one)));
+        assert!(said.input <= all.input && said.output <= all.output, "more than was used: {said:?} of {all:?}");
+        let (said, all) = (said.input + said.output, all.input + all.output);
+        if said == all { "all".to_owned() } else { format!("{said} of {all}") }
+    }
+
+    fn said(&self) -> Counted {
         let show = self.verb("show").said;
         let number = |name: &str| show["budget"]["usage"][name].as_u64().unwrap_or_default();
-        let said =
-            Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") };
-        (said, self.counted())
+        Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") }
     }
 
     fn counted(&self) -> Counted {
         let complete: Vec<_> =
             self.server.requests().into_iter().filter(|request| request.outcome == Outcome::Complete).collect();
         let last = complete.iter().rposition(|request| request.step.is_some());
-        let counts = |index: usize, beyond: bool| match self.agent.account {
+        let counts = |index: usize| match self.agent.account {
             Account::Everything | Account::WithoutCache => true,
-            Account::TheTurn => !beyond,
             Account::LastCall => Some(index) == last,
         };
-        let mine = complete.iter().enumerate().filter(|(index, request)| counts(*index, request.beyond));
+        let mine = complete.iter().enumerate().filter(|(index, _)| counts(*index));
         let sum = mine.fold(Counted::default(), |sum, (_, request)| sum.plus(request.counted));
         if self.agent.account == Account::WithoutCache { Counted { cached: 0, ..sum } } else { sum }
     }

@@ -9,6 +9,7 @@ use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{AttemptRef, ContentHash, SliceId};
 use omk::domain::order::{Fault, GateOrder};
+use omk::domain::task::Assignment;
 use omk::domain::vitals::{ProcessSeen, Vitals};
 use omk::ports::{AgentHints, AgentSigns, Agents, Effect, Gates, Pulse};
 use tokio::time::sleep;
@@ -149,6 +150,22 @@ impl Agent<'_> {
         Ok(())
     }
 
+    /// Half of the agents keep sessions, and go on where they left off.
+    fn open_session(&self) {
+        let Assignment { attempt, session, agent, .. } = &self.task.assignment;
+        if !self.slice().as_str().bytes().map(u32::from).sum::<u32>().is_multiple_of(2) {
+            return;
+        }
+        let known = session.as_ref().filter(|session| {
+            if session.agent != *agent || self.task.worktree.file_name() != session.worktree.file_name() {
+                self.world.violate(format!("{} of {agent} in {:?}", session.id, self.task.worktree));
+            }
+            true
+        });
+        let id = known.map_or_else(|| format!("{}.{attempt}", self.slice()), |session| session.id.clone());
+        self.sign(AgentSign::Event(AgentEvent::Session { id }));
+    }
+
     async fn work(&mut self, behaviour: Behaviour) -> Result<AgentEnd, AgentEnd> {
         let label = format!("agent {} {}", self.slice(), self.task.assignment.attempt);
         let begun = self.pass(self.world.pause(&label, 5_000).as_millis() as u64, true, true).await;
@@ -214,6 +231,7 @@ impl Agents for Port {
             let living = Living::new(&world, task.attempt());
             let behaviour = world.behaviour(&task.assignment);
             let mut agent = Agent { world: &world, task: &task, signs: &signs, stop: &stop, used: 0 };
+            agent.open_session();
             if doom == Some(Doom::Die(Point::During)) {
                 agent.write_own("half\n");
             }

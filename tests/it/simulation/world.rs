@@ -26,6 +26,8 @@ use super::scenario::{Behaviour, Dice, Scenario};
 pub(crate) struct State {
     pub(crate) repository: Repository,
     pub(crate) worktrees: BTreeMap<PathBuf, Tree>,
+    /// The start of each worktree that is whole.
+    pub(crate) heads: BTreeMap<PathBuf, CommitId>,
     pub(crate) events: Vec<Event>,
     pub(crate) branches: Vec<Branch>,
     /// Attempts of which a process lives: an agent's, or a gate's on its behalf.

@@ -13,4 +13,6 @@ pub(crate) mod orphan;
 pub(crate) mod places;
 mod replay;
 pub(crate) mod scene;
+mod stream_agent;
 pub(crate) mod views;
+mod wire_agent;

@@ -3,17 +3,23 @@
 //! Short locks only: nothing waits while it holds the state.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::usage::Spent;
-use crate::agents::errand::Errand;
-use crate::agents::narrative::Narrative;
-use crate::agents::policy::{Judgement, Policy, ToolCall};
-use crate::agents::profile::AgentProfile;
+use super::ending::{Ending, conclude};
+use super::errand::{Done, Errand};
+use super::links::resolve;
+use super::narrative::Narrative;
+use super::policy::{Judgement, Policy, ToolCall};
+use super::profile::AgentProfile;
+use super::talk::Aside;
+use crate::domain::agent::AgentEnd;
+use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::ports::AgentSigns;
+use crate::process::drive::Driven;
 
 /// The most tool calls that are remembered at once.
 const MOST_CALLS: usize = 1_000;
@@ -29,10 +35,20 @@ pub(super) enum Interruption {
     Broken(String),
 }
 
+/// One report of what was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spent {
+    pub(super) usage: Usage,
+    /// What it belongs to, where a report could be repeated.
+    pub(super) id: Option<String>,
+    pub(super) model: Option<String>,
+}
+
 /// The scene.
 pub(super) struct Scene {
     pub(super) profile: AgentProfile,
     pub(super) policy: Policy,
+    worktree: PathBuf,
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Cancelled when there is an interruption.
     pub(super) interrupted: CancellationToken,
@@ -79,6 +95,7 @@ impl Scene {
         Self {
             profile: errand.profile.clone(),
             policy,
+            worktree: errand.worktree.clone(),
             now: Arc::clone(&errand.now),
             interrupted: CancellationToken::new(),
             state: Mutex::new(state),
@@ -98,6 +115,40 @@ impl Scene {
     pub(super) fn interrupt(&self, why: Interruption) {
         self.lock().interruption.get_or_insert(why);
         self.interrupted.cancel();
+    }
+
+    /// What breaks the conversation off.
+    pub(super) fn interruption(&self) -> AgentEnd {
+        match self.lock().interruption.clone() {
+            Some(Interruption::Question(question)) => AgentEnd::Asked { question },
+            Some(Interruption::Broken(detail)) => AgentEnd::Failed { detail },
+            None => AgentEnd::Stopped,
+        }
+    }
+
+    /// Takes what is heard beside the conversation.
+    pub(super) fn aside(&self, aside: Aside<'_>) {
+        match aside {
+            Aside::Errors(bytes) => self.lock().narrative.printed(bytes),
+            Aside::Vitals(vitals) => self.lock().narrative.vitals(vitals),
+        }
+    }
+
+    /// What came of the conversation, once its program has ended.
+    pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Vec<u8>) -> Done {
+        let narrative = &mut self.lock().narrative;
+        let words = narrative.last_words();
+        let end = conclude(ending, &driven, &self.profile, &words);
+        let (usage, log) = (narrative.usage(), narrative.finish());
+        Done { end, usage, log, frames, survivors: driven.ended.survivors }
+    }
+
+    /// What the policy says to a tool call. Links within the worktree lead where they lead: the path behind them is
+    /// judged.
+    pub(super) fn judge(&self, call: &ToolCall) -> Judgement {
+        let real = |path: &PathBuf| resolve(&self.worktree, path).unwrap_or_else(|_| path.clone());
+        let paths = call.paths.iter().map(real).collect();
+        self.policy.tool(&ToolCall { paths, ..call.clone() })
     }
 
     /// Acts on a judgement: `Err` has what the agent is told.
