@@ -142,10 +142,12 @@ pub fn prompt(task: &AgentTask, template: Option<&Path>) -> Result<String, Promp
     render(&name, &source, &context(task))
 }
 
-/// What is said first in a session that knows the task already: why it goes on.
+/// What is said first in a session that knows the task already: why it goes on, and what it was not told yet.
 pub fn resumed_prompt(task: &AgentTask, session: &AgentSession) -> Result<String, PromptError> {
-    let context = Resumed { cut_off: session.cut_off, task: context(task) };
-    render("built-in", RESUMED, &context)
+    let mut task = context(task);
+    let known = task.feedback.len().saturating_sub(session.news as usize);
+    task.feedback.drain(..known);
+    render("built-in", RESUMED, &Resumed { cut_off: session.cut_off, task })
 }
 
 fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, PromptError> {

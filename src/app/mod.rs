@@ -26,6 +26,7 @@ mod readers;
 mod recovery;
 mod serve;
 mod shutdown;
+mod steer;
 mod system;
 mod watchdog;
 mod why;

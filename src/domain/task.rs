@@ -370,6 +370,9 @@ pub struct AgentSession {
     /// How many attempts in a row failed in it.
     #[serde(default)]
     pub failures: u32,
+    /// In a task: how many pieces of its feedback, the newest ones, the agent was not given with an earlier one.
+    #[serde(default)]
+    pub news: u32,
 }
 
 /// Lines of one file that other slices added and a second attempt after a conflict may not drop.

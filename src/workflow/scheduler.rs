@@ -6,7 +6,7 @@
 
 mod keeping_out;
 mod offering;
-mod operator;
+pub mod operator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

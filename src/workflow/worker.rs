@@ -101,7 +101,7 @@ impl Worker {
         let agent = self.assignment.agent.clone();
         let known = self.assignment.session.as_ref().filter(|known| known.id == id && known.agent == agent);
         let (used, failures) = known.map(|known| (known.used, known.failures)).unwrap_or_default();
-        self.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures });
+        self.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures, news: 0 });
     }
 
     /// The session that its agent named.

@@ -108,7 +108,7 @@ fn slice_block(page: &mut Page, slice: &SliceView) {
         lines.push(format!("+{} -{} in {files} @ {}", capture.added, capture.removed, capture.commit));
     }
     lines.extend(slice.delivery.merge.iter().map(|merge| format!("merged by {merge}")));
-    lines.extend(slice.feedback.iter().map(|told| format!("was told: {}", told.summary)));
+    lines.extend(slice.feedback.iter().map(|told| format!("was told: {}", words::told(told))));
     page.list(&format!("slice {}  {}", spec.id, safe::line(&spec.title)), lines.into_iter());
 }
 
