@@ -19,6 +19,7 @@ mod cli_budget;
 mod cli_screens;
 mod config;
 mod demo;
+mod doctor;
 mod gate;
 mod git_capture;
 mod git_capture_policy;
