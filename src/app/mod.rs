@@ -11,11 +11,13 @@ pub mod request;
 
 mod budget;
 mod check;
+pub mod choice;
 mod control;
 mod create;
 mod drive;
 mod garbage;
 mod live;
+mod meeting;
 mod plan;
 mod projection;
 mod read;

@@ -1,7 +1,7 @@
 //! What an attempt is told: by which agent, from which state, with which words of earlier checks.
 
 use crate::domain::ids::CommitId;
-use crate::domain::task::{AgentSession, Assignment, Feedback, FeedbackKind};
+use crate::domain::task::{AgentSession, Assignment, Feedback, FeedbackKind, Surroundings};
 use crate::workflow::profiles::SCRIPT;
 use crate::workflow::slices::{NextStart, SliceRecord};
 
@@ -29,6 +29,7 @@ pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
         captured,
         keep: record.keep.clone(),
         session: session_of(record),
+        around: Surroundings::default(),
     }
 }
 

@@ -6,7 +6,23 @@ use omk::agents::prompt::{prompt, resumed_prompt};
 use omk::domain::agent::AgentTask;
 use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
-use omk::domain::task::{AgentSession, Assignment, Feedback, FeedbackKind, KeptLines};
+use omk::domain::task::{AgentSession, Assignment, Feedback, FeedbackKind, KeptLines, Surroundings};
+
+fn around() -> Surroundings {
+    serde_json::from_value(serde_json::json!({
+        "after": [{"id": "lexer", "title": "Tokens have places"}],
+        "beside": [
+            {"id": "docs", "title": "Describe it", "writes": ["docs", "README.md"], "merges": ["CHANGELOG.md"]},
+            {"id": "idle", "title": "Only looks"},
+        ],
+        "before": [{"id": "cli", "title": "A flag for it"}],
+        "gates": [
+            {"name": "test", "command": "cargo test && ./more.sh", "timeout_ms": 1, "required": true},
+            {"name": "lint", "command": ["cargo", "clippy"], "kind": "lint", "timeout_ms": 1, "required": true},
+        ],
+    }))
+    .expect("surroundings")
+}
 
 fn task(worktree: &Path) -> AgentTask {
     let spec = serde_json::from_value(serde_json::json!({
@@ -28,6 +44,7 @@ fn task(worktree: &Path) -> AgentTask {
             captured: None,
             keep: Vec::new(),
             session: None,
+            around: around(),
         },
         worktree: worktree.to_owned(),
         timeout_ms: 1,

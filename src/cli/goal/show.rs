@@ -101,6 +101,7 @@ fn slice_block(page: &mut Page, slice: &SliceView) {
             lines.push(format!("{name} {}", patterns.join(", ")));
         }
     }
+    lines.extend(spec.agent.iter().map(|agent| format!("agent {agent}")));
     lines.extend(slice.waiting_for.iter().map(|what| format!("waits for {}", words::waiting(what, None))));
     if let Some(capture) = &slice.captured {
         let files = units::counted(capture.paths.len(), "file");
