@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::acp_goal::{Bench, shell, slice};
+use crate::support::git_repo::write_executable;
 use crate::support::omk::Ran;
-use crate::support::scene::Scene;
+use crate::support::scene::{GATE, Scene};
 
 const QUESTION: &str =
     "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
@@ -53,6 +54,28 @@ fn a_question_needs_you_and_a_yes_grants_what_it_names() {
     let told = format!("## the operator's answer to a1, \"{QUESTION}\"\n```\nyes\n```");
     assert!(prompts.len() == 2 && prompts[1].contains(&told), "{prompts:?}");
     assert_eq!(permitted(&bench), ["chose yes"]);
+}
+
+#[test]
+fn an_agent_that_asked_goes_on_in_its_session_with_question_and_answer() {
+    let scene = Scene::new();
+    let script = format!(
+        "#!/bin/sh\nM={}\ncat > $M/task.$OMK_ATTEMPT\necho '{{\"type\":\"session\",\"id\":\"s-1\"}}'\n\
+         [ $OMK_ATTEMPT = 1 ] && {{ echo half > one.txt; echo '{{\"type\":\"ask\",\"text\":\"Which  colour?\"}}'; exit; }}\n\
+         cp one.txt $M/found; echo whole > one.txt\n",
+        scene.place.path("marks").display()
+    );
+    write_executable(&scene.place.path("."), "agent.sh", &script);
+    let agent = format!("cmd:{}", scene.place.path("agent.sh").display());
+    let plan = slice("one", "") + GATE;
+    assert_eq!(scene.run(&plan, &["--agent", &agent]).code(), Some(3));
+    assert_ready(&scene.omk(&["goal", "answer", "a1", "--text", "blue"]));
+    assert_ready(&scene.omk(&["goal", "resume"]));
+    let task: Value = serde_json::from_slice(&std::fs::read(scene.mark("task.2")).unwrap()).unwrap();
+    assert_eq!((&task["session"], &task["workspace"]), (&json!({"id": "s-1", "cut_off": true}), &json!("continued")));
+    let summary = "the operator's answer to a1, \"Which colour?\"";
+    assert_eq!(task["feedback"], json!([{"kind": "operator", "summary": summary, "detail": "blue"}]));
+    assert_eq!(std::fs::read_to_string(scene.mark("found")).unwrap(), "half\n");
 }
 
 #[test]

@@ -84,6 +84,23 @@ fn an_agent_at_work_hears_what_it_is_told() {
 }
 
 #[test]
+fn words_that_come_when_the_agent_has_ended_are_kept_for_a_further_attempt() {
+    let scene = Scene::new();
+    let gate = format!("test -e one.txt || exit 0\n{}\n", scene.wait_for("gate", "gated"));
+    scene.repo.write("gate.sh", &gate);
+    scene.repo.commit_all("a gate that waits");
+    let bench = Bench::new(scene, &json!([shell("echo 1 > one.txt")]));
+    let mut session = bench.start(&slice("one", ""));
+    let scene = &bench.scene;
+    scene.see("gate");
+    let ran = steer(scene, "latest", "one", "use the other crate");
+    assert_eq!((ran.code(), &ran.json()["told"]), (Some(0), &json!("next_attempt")), "{}", ran.stderr());
+    assert_eq!(scene.records_of("slice_steered").len(), 1);
+    scene.make("gated");
+    assert_eq!(session.code(), Some(0), "{}", session.stderr());
+}
+
+#[test]
 fn an_agent_that_cannot_be_told_is_named_with_what_helps() {
     for by_command in [false, true] {
         let scene = Scene::new();
