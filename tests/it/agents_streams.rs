@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use omk::agents::policy::{CommandRules, Unattended};
+use omk::agents::policy::CommandRules;
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::task::AgentSession;
@@ -129,7 +129,7 @@ async fn a_question_of_claude_ends_the_attempt_and_is_put_to_a_person() {
 #[tokio::test]
 async fn a_question_that_nobody_will_answer_is_decided_by_claude_itself() {
     let mut stage = claude(&turn(&json!([{"ask": "Which colour?"}])));
-    stage.settings.rules = CommandRules { unattended: Unattended::Refuse, ..CommandRules::default() };
+    stage.settings.rules = CommandRules { nobody_answers: true, ..CommandRules::default() };
     let played = stage.play().await;
     assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
     assert_eq!(
