@@ -283,7 +283,7 @@ fn what_ended_a_turn_of_codex_is_told_apart_by_its_words() {
 fn command_lines_name_the_session_and_keep_the_sandbox_on() {
     let words = |line: Vec<std::ffi::OsString>| line.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
     let program = ["codex".to_owned()];
-    let sandbox = "codex exec --json -s workspace-write --disable plugins --disable apps";
+    let sandbox = "codex exec --json -s workspace-write --disable plugins --disable apps -c analytics.enabled=false";
     assert_eq!(words(codex::command_line(&program, &codex::Thread::New, None)), format!("{sandbox} -"));
     let thread = codex::Thread::Resumed("t-1".to_owned());
     assert_eq!(words(codex::command_line(&program, &thread, Some("m"))), format!("{sandbox} -m m resume t-1 -"));
