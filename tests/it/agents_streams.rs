@@ -170,7 +170,7 @@ async fn a_timeout_ends_an_agent_that_never_stops() {
 
 fn session(id: &str) -> AgentSession {
     let used = used(200, 20, 0);
-    AgentSession { agent: "it".into(), id: id.into(), worktree: "w".into(), used, cut_off: true, failures: 0 }
+    AgentSession { agent: "it".into(), id: id.into(), worktree: "w".into(), used, cut_off: true, failures: 0, news: 0 }
 }
 
 /// What a stage's agent noted: how it was started, and whether it was told the whole task.

@@ -12,7 +12,7 @@ pub enum Thread {
 }
 
 /// The command line: `program` with what makes it work on a prompt that it reads from its standard input to the end.
-/// Its sandbox stays on, and it looks for no plugins on the network and reports nothing.
+/// Its sandbox stays on, and it asks the network for nothing but its model.
 pub fn command_line(program: &[String], thread: &Thread, model: Option<&str>) -> Vec<OsString> {
     let mode = ["exec", "--json", "-s", "workspace-write"];
     let quiet = ["--disable", "plugins", "--disable", "apps", "-c", "analytics.enabled=false"];
