@@ -2,6 +2,7 @@
 //!
 //! Talks to the scheduler through the `WorkPlane` only. It ends after every process of its attempt has ended.
 
+mod hints;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
+use crate::actors::worker::hints::Hints;
 use crate::domain::agent::AgentTask;
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
@@ -59,6 +61,8 @@ pub struct WorkerActor {
     heartbeat: Heartbeat,
     /// The watch over the agent, while it works.
     vigil: Option<Vigil>,
+    /// What the operator says to the agent.
+    hints: Hints,
     /// Ends the agent, and nothing else of the attempt.
     agent_stop: CancellationToken,
     guard: Option<ExitGuard>,
@@ -83,6 +87,7 @@ impl WorkerActor {
             worktree: None,
             heartbeat: Heartbeat::default(),
             vigil: None,
+            hints: Hints::open(),
             guard: Some(guard),
         }
     }
@@ -127,6 +132,9 @@ impl WorkerActor {
     }
 
     fn perform(&mut self, step: Step, ctx: &mut Context<Self>) {
+        if !matches!(step, Step::Prepare | Step::RunAgent) {
+            self.hints.close();
+        }
         match step {
             Step::Prepare => self.prepare(ctx),
             Step::RunAgent => self.reserve(ctx),
@@ -207,7 +215,7 @@ impl WorkerActor {
         };
         let (events, received) = mpsc::unbounded_channel();
         self.watch(received, ctx);
-        let (_nobody_speaks, hints) = mpsc::unbounded_channel();
+        let hints = self.hints.agent_begins();
         let report = self.around.effects.agents.run(task, events, hints, self.agent_stop.clone());
         ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
             actor.unwatch();

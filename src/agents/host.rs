@@ -16,6 +16,7 @@ use super::conversing;
 use super::environment::AgentEnvironment;
 use super::errand::Ears;
 use super::name::{AgentName, parse_agent_among};
+use super::profile::quirks::Steer;
 use super::profile::{AgentProfile, Profiles};
 use super::script::SCRIPT_VERB;
 use super::settings::AgentSettings;
@@ -86,6 +87,10 @@ impl Agents for AgentHost {
     fn probe(&self, agent: &str) -> Effect<Result<(), String>> {
         let AgentSetup { cwd, environment, settings, .. } = &*self.setup;
         Box::pin(std::future::ready(probe_among(agent, cwd, environment, &settings.profiles)))
+    }
+
+    fn hears(&self, agent: &str) -> bool {
+        conversing::profile_of(&self.setup, agent).is_some_and(|profile| profile.quirks.steer != Steer::No)
     }
 
     fn run(

@@ -13,6 +13,7 @@ mod course;
 mod ending;
 pub mod environment;
 mod errand;
+pub mod greeting;
 pub mod heard;
 pub mod host;
 pub mod jsonrpc;

@@ -28,6 +28,7 @@ pub mod settling;
 pub mod slices;
 pub mod spending;
 pub mod state;
+pub mod surroundings;
 pub mod verdict;
 pub mod view;
 pub mod vigil;

@@ -6,7 +6,7 @@
 
 mod keeping_out;
 mod offering;
-mod operator;
+pub mod operator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::workflow::breaker::Probes;
 use crate::workflow::leases::Leases;
 use crate::workflow::settling::{describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback};
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
+use crate::workflow::surroundings::surroundings;
 
 /// What the scheduler wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +185,8 @@ impl Scheduler {
         let Some(record) = self.table.slice(&attempt.slice).filter(offered) else {
             return Decided::intent(Intent::Deny(attempt.clone()));
         };
-        let assignment = assignment_of(record, continues(&record.agent));
+        let mut assignment = assignment_of(record, continues(&record.agent));
+        assignment.around = surroundings(&self.graph, &self.charter.proposal.gates, &record.spec);
         let lease_until = now.wall.plus(self.charter.settings.lease_ms);
         self.leases.grant(attempt, now.steady);
         self.record(&mut decided, Fact::AttemptClaimed { attempt: attempt.clone(), lease_until }, now);

@@ -108,6 +108,8 @@ pub struct SliceRecord {
     pub keep: Vec<KeptLines>,
     /// What its attempts were told.
     pub feedback: Vec<Feedback>,
+    /// The questions that pieces of feedback answer, by the place of those.
+    pub answered: BTreeMap<usize, String>,
     /// The start of the newest attempt.
     pub start: Option<CommitId>,
     /// From where the next one starts.
@@ -124,6 +126,10 @@ pub struct SliceRecord {
     pub worktree: Option<PathBuf>,
     /// The newest session of the agent of its newest attempt that had one.
     pub session: Option<AgentSession>,
+    /// How much of the feedback the newest attempt was given with its task.
+    pub told: usize,
+    /// How much of it the agent of that session was given with a task.
+    pub session_told: usize,
     /// What its agents used.
     pub usage: Usage,
     /// When its first attempt was offered.
@@ -147,6 +153,7 @@ impl SliceRecord {
             conflicts: Vec::new(),
             keep: Vec::new(),
             feedback: Vec::new(),
+            answered: BTreeMap::new(),
             start: None,
             next_start: NextStart::Dependencies,
             capture: None,
@@ -155,6 +162,8 @@ impl SliceRecord {
             gate_results: Vec::new(),
             worktree: None,
             session: None,
+            told: 0,
+            session_told: 0,
             usage: Usage::default(),
             started: None,
             ended: None,

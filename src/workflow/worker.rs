@@ -73,9 +73,7 @@ pub struct Worker {
 impl Worker {
     /// A worker for an assignment, with all gates of the plan.
     pub fn new(assignment: Assignment, plan_gates: &[GateSpec]) -> Self {
-        let own = &assignment.spec.gates;
-        let applies = |gate: &&GateSpec| if own.is_empty() { gate.required } else { own.contains(&gate.name) };
-        let gates = plan_gates.iter().filter(applies).cloned().collect();
+        let gates = plan_gates.iter().filter(|gate| assignment.spec.is_judged_by(gate)).cloned().collect();
         let capture = assignment.captured.clone();
         Self { capture, assignment, gates, passed: 0, results: Vec::new(), stale: None, session: None }
     }
@@ -103,7 +101,7 @@ impl Worker {
         let agent = self.assignment.agent.clone();
         let known = self.assignment.session.as_ref().filter(|known| known.id == id && known.agent == agent);
         let (used, failures) = known.map(|known| (known.used, known.failures)).unwrap_or_default();
-        self.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures });
+        self.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures, news: 0 });
     }
 
     /// The session that its agent named.

@@ -11,7 +11,7 @@ use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, Timestamp};
-use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
+use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec, Surroundings};
 use omk::ports::Agents;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,7 @@ impl Bench {
                 captured: None,
                 keep: Vec::new(),
                 session: None,
+                around: Surroundings::default(),
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: 120_000,

@@ -2,10 +2,27 @@
 
 use std::path::Path;
 
-use omk::agents::prompt::prompt;
+use omk::agents::prompt::{prompt, resumed_prompt};
 use omk::domain::agent::AgentTask;
+use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
-use omk::domain::task::{Assignment, Feedback, FeedbackKind, KeptLines};
+use omk::domain::task::{AgentSession, Assignment, Feedback, FeedbackKind, KeptLines, Surroundings};
+
+fn around() -> Surroundings {
+    serde_json::from_value(serde_json::json!({
+        "after": [{"id": "lexer", "title": "Tokens have places"}],
+        "beside": [
+            {"id": "docs", "title": "Describe it", "writes": ["docs", "README.md"], "merges": ["CHANGELOG.md"]},
+            {"id": "idle", "title": "Only looks"},
+        ],
+        "before": [{"id": "cli", "title": "A flag for it"}],
+        "gates": [
+            {"name": "test", "command": "cargo test && ./more.sh", "timeout_ms": 1, "required": true},
+            {"name": "lint", "command": ["cargo", "clippy"], "kind": "lint", "timeout_ms": 1, "required": true},
+        ],
+    }))
+    .expect("surroundings")
+}
 
 fn task(worktree: &Path) -> AgentTask {
     let spec = serde_json::from_value(serde_json::json!({
@@ -27,6 +44,7 @@ fn task(worktree: &Path) -> AgentTask {
             captured: None,
             keep: Vec::new(),
             session: None,
+            around: around(),
         },
         worktree: worktree.to_owned(),
         timeout_ms: 1,
@@ -59,6 +77,36 @@ fn a_later_prompt_has_the_feedback_the_kept_lines_and_the_conventions() {
         vec![KeptLines { path: "CHANGELOG.md".into(), from: Vec::new(), lines: vec!["- lexer: logs".into()] }];
     let text = prompt(&task, None).expect("a prompt");
     insta::with_settings!({filters => vec![(r"/[^ ]*\.tmp[^ .]*", "<worktree>")]}, { insta::assert_snapshot!(text) });
+}
+
+#[test]
+fn a_session_that_goes_on_is_told_what_it_was_not_told_yet() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut task = task(dir.path());
+    task.assignment.feedback = ["the gate is red", "the operator says", "the review blocks"]
+        .map(|summary| Feedback {
+            kind: FeedbackKind::Gate,
+            summary: summary.into(),
+            detail: String::new(),
+            paths: Vec::new(),
+        })
+        .to_vec();
+    let told = |news| {
+        let session = AgentSession {
+            agent: "kimi".into(),
+            id: "1".into(),
+            worktree: "worktrees/parser.1".into(),
+            used: Usage::default(),
+            cut_off: true,
+            failures: 0,
+            news,
+        };
+        let text = resumed_prompt(&task, &session).expect("a prompt");
+        text.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(told(0), Vec::<String>::new());
+    assert_eq!(told(2), ["the operator says", "the review blocks"]);
+    assert_eq!(told(9), ["the gate is red", "the operator says", "the review blocks"]);
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Tongue {
     /// The reader for a process of an errand.
     pub(super) fn of(errand: &Errand, begin: &Begin) -> Self {
         if errand.profile.protocol != Protocol::CodexExec {
-            let alone = errand.rules.unattended == Unattended::Refuse;
+            let alone = errand.rules.nobody_answers && errand.rules.unattended != Unattended::Ask;
             return Self::Claude(Box::new(if alone { Claude::alone() } else { Claude::new() }));
         }
         let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());

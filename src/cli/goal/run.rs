@@ -66,7 +66,7 @@ pub struct RunArgs {
     /// Accepted; agents and gates run unconfined in this version, and run, status and proof say so
     #[arg(long, value_enum, default_value_t)]
     pub sandbox: Sandbox,
-    /// End with `blocked_on_human` at the first question instead of waiting for an answer
+    /// Nobody answers: a question goes back to the agent, which is told to decide by itself
     #[arg(long)]
     pub no_input: bool,
     /// Go on in the background and return at once

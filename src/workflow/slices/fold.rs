@@ -13,6 +13,7 @@ use crate::domain::review::{Review, Subject};
 use crate::domain::supervision::{ProfileQuarantine, Quarantine};
 use crate::domain::task::{AgentSession, AttemptOutcome, Feedback, FeedbackKind};
 use crate::workflow::sessions;
+use crate::workflow::settling::one_line;
 
 impl SliceTable {
     /// Applies a fact. `attempt` is the one that the journal's record bears, `at` its time.
@@ -22,7 +23,8 @@ impl SliceTable {
             Fact::AttemptOffered { attempt, start, agent, .. } => self.offered(attempt, (start, agent), at),
             Fact::AttemptClaimed { attempt, lease_until } => {
                 self.change(attempt, |it| {
-                    it.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at)
+                    it.told = it.feedback.len();
+                    it.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at);
                 });
             }
             Fact::AttemptFinished { attempt, outcome } => self.finished(attempt, outcome, at),
@@ -156,6 +158,7 @@ impl SliceTable {
 
     fn session_opened(&mut self, attempt: Option<&AttemptRef>, id: &str) {
         self.progressed(attempt, "agent", |it| {
+            it.session_told = it.told;
             let known = it.session.take().filter(|known| known.id == id && known.agent == it.agent);
             let (used, failures) = known.map(|known| (known.used, known.failures)).unwrap_or_default();
             it.session = it.worktree.clone().map(|worktree| AgentSession {
@@ -165,13 +168,17 @@ impl SliceTable {
                 used,
                 cut_off: true,
                 failures,
+                news: 0,
             });
         });
     }
 
     /// The session that an attempt worked in, as its worker says.
     pub fn worked_in(&mut self, attempt: &AttemptRef, session: AgentSession) {
-        self.change(attempt, |it| it.session = Some(session));
+        self.change(attempt, |it| {
+            it.session = Some(session);
+            it.session_told = it.told;
+        });
     }
 
     fn gated(&mut self, scope: &GateScope, result: &GateResult) {
@@ -215,8 +222,12 @@ impl SliceTable {
     }
 
     fn answered(&mut self, id: &str, answer: &str, at: Timestamp) {
-        let asks = |r: &&mut SliceRecord| matches!(&r.stage, Stage::Asking { question, .. } if question == id);
-        if let Some(record) = self.records.iter_mut().find(asks) {
+        for record in &mut self.records {
+            let Stage::Asking { question, text } = &record.stage else { continue };
+            if question != id {
+                continue;
+            }
+            record.answered.insert(record.feedback.len(), one_line(text));
             record.tell(&operator_says(format!("the operator's answer to {id}"), answer));
             record.enter(Stage::Waiting, at);
         }

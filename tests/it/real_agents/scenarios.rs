@@ -62,7 +62,7 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "two slices", configuration: "", go: two_slices },
     Scenario { name: "usage", configuration: "", go: usage },
-    Scenario { name: "outside", configuration: "retries = 1", go: outside_of_the_write_set },
+    Scenario { name: "outside", configuration: "retries = 0", go: outside_of_the_write_set },
     Scenario { name: "red gate", configuration: "", go: red_gate },
     Scenario { name: "cancel", configuration: "", go: cancel_in_a_shell },
     Scenario { name: "agent killed", configuration: "", go: sessions::agent_killed },

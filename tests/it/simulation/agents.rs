@@ -219,16 +219,39 @@ impl Agent<'_> {
     }
 }
 
+/// Works, and hears what the operator says meanwhile.
+async fn listening<T>(world: &World, task: &AgentTask, hints: &mut AgentHints, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            Some(text) = hints.recv() => world.hears(&task.attempt(), &task.assignment.feedback, text),
+            done = &mut work => return done,
+        }
+    }
+}
+
 impl Agents for Port {
     fn probe(&self, _agent: &str) -> Effect<Result<(), String>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn run(&self, task: AgentTask, signs: AgentSigns, _: AgentHints, stop: CancellationToken) -> Effect<AgentReport> {
+    fn hears(&self, _agent: &str) -> bool {
+        true
+    }
+
+    fn run(
+        &self,
+        task: AgentTask,
+        signs: AgentSigns,
+        mut hints: AgentHints,
+        stop: CancellationToken,
+    ) -> Effect<AgentReport> {
         let (world, doom) = (Arc::clone(&self.0), self.begin("agent"));
         Box::pin(async move {
             world.alive_at(doom, Point::Dispatch).await;
             let living = Living::new(&world, task.attempt());
+            world.checks_task(&task.attempt(), &task.assignment.feedback);
             let behaviour = world.behaviour(&task.assignment);
             let mut agent = Agent { world: &world, task: &task, signs: &signs, stop: &stop, used: 0 };
             agent.open_session();
@@ -238,7 +261,10 @@ impl Agents for Port {
             world.alive_at(doom, Point::During).await;
             let end = match doom {
                 Some(Doom::Fail) => AgentEnd::Failed { detail: "planned to fail".into() },
-                Some(Doom::Die(_)) | None => agent.work(behaviour).await.unwrap_or_else(|cut| cut),
+                Some(Doom::Die(_)) | None => {
+                    let work = agent.work(behaviour);
+                    listening(&world, &task, &mut hints, work).await.unwrap_or_else(|cut| cut)
+                }
             };
             let usage = Usage { input_tokens: agent.used / 2, output_tokens: agent.used / 2, ..Usage::default() };
             drop(living);

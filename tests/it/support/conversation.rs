@@ -9,7 +9,7 @@ use omk::agents::host::{AgentHost, AgentSetup};
 use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
-use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec};
+use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec, Surroundings};
 use omk::ports::{AgentHints, Agents};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -149,6 +149,7 @@ impl Stage {
                 captured: None,
                 keep: Vec::new(),
                 session: self.session.clone(),
+                around: Surroundings::default(),
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: self.timeout_ms,

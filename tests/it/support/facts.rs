@@ -120,6 +120,7 @@ pub(crate) fn plan() -> AcceptedPlan {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        agent: None,
         budget: omk::domain::budget::Limits::default(),
     };
     let full = SliceSpec {
