@@ -196,6 +196,7 @@ async fn a_session_goes_on_where_the_agent_has_it_and_begins_anew_where_not() {
         worktree: stage.path(""),
         cut_off: true,
         failures: 0,
+        news: 0,
     });
     let fresh = stage.play().await;
     let told = heard(&stage);

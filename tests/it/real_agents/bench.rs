@@ -130,15 +130,28 @@ impl<'a> Bench<'a> {
         goals.filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(|it| Some(it.ok()?.path())).collect()
     }
 
-    /// The processes of agents, the topmost of each tree: those that know the goal, below one that does not.
-    pub(crate) fn agents(&self) -> Vec<u32> {
-        let all = processes(|pid| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            let marked = environment.split(|byte| *byte == 0).any(|one| one.starts_with(b"OMK_ATTEMPT="));
-            marked && holds(&environment, self.scene.place.path("").as_os_str().as_encoded_bytes())
-        });
-        let top = |pid: &u32| parent(*pid).is_none_or(|parent| !all.contains(&parent));
-        all.iter().copied().filter(top).collect()
+    /// What happened, as far as the journal has it: a line a record, its beginning.
+    pub(crate) fn tale(&self) -> String {
+        if !self.scene.place.state().join("goals").exists() {
+            return "there is no goal".to_owned();
+        }
+        let line =
+            |record: Value| format!("{} {:.400}", record["type"].as_str().unwrap_or("?"), record["data"].to_string());
+        self.scene.records().into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The agent's process: of those that have a keeper the first, the others are commands that we run for it.
+    pub(crate) fn agent_process(&self) -> u32 {
+        let kept = |pid: &u32| parent(*pid).is_some_and(|parent| holds(&read(parent, "cmdline"), b"\0__keeper\0"));
+        let first = self.started().into_iter().filter(kept).min_by_key(|pid| began(*pid));
+        first.expect("the agent's process is there")
+    }
+
+    /// The processes of this bench that are not `omk`.
+    pub(crate) fn started(&self) -> Vec<u32> {
+        let omk = Path::new(env!("CARGO_BIN_EXE_omk"));
+        let is_omk = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == omk);
+        self.leftovers().into_iter().map(|(pid, _)| pid).filter(|pid| !is_omk(*pid)).collect()
     }
 
     /// What is left of this bench among the processes of the machine, as `pid command line`.
@@ -146,14 +159,11 @@ impl<'a> Bench<'a> {
         let place = self.scene.place.path("").canonicalize().unwrap();
         let name = place.as_os_str().as_encoded_bytes();
         let ours = processes(|pid| {
-            let at = format!("/proc/{pid}");
-            let inside = fs::read_link(format!("{at}/cwd")).is_ok_and(|cwd| cwd.starts_with(&place));
-            let says = |file: &str| holds(&fs::read(format!("{at}/{file}")).unwrap_or_default(), name);
+            let inside = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&place));
+            let says = |file: &str| holds(&read(pid, file), name);
             inside || says("cmdline") || says("environ")
         });
-        let line = |pid: u32| {
-            String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).replace('\0', " ")
-        };
+        let line = |pid: u32| String::from_utf8_lossy(&read(pid, "cmdline")).replace('\0', " ");
         ours.into_iter().map(|pid| (pid, line(pid))).collect()
     }
 
@@ -210,9 +220,23 @@ fn processes(is: impl Fn(u32) -> bool) -> Vec<u32> {
     all.filter(|pid| *pid != std::process::id() && is(*pid)).collect()
 }
 
+fn read(pid: u32, file: &str) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default()
+}
+
+/// A field of its `stat`, from 0 behind its name.
+fn stat(pid: u32, field: usize) -> Option<u64> {
+    let stat = String::from_utf8(read(pid, "stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(field)?.parse().ok()
+}
+
 fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    stat(pid, 1)?.try_into().ok()
+}
+
+/// When it began, in ticks of the machine.
+fn began(pid: u32) -> Option<u64> {
+    stat(pid, 19)
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {

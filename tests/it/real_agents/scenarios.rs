@@ -28,7 +28,7 @@ impl Scenario {
             note
         }));
         let left = swept(&bench);
-        let note = told.map_err(|cause| words(&*cause))?;
+        let note = told.map_err(|cause| format!("{}\n{}", words(&*cause), bench.tale()))?;
         if left.is_empty() { Ok(note) } else { Err(format!("processes were left: {left:?}")) }
     }
 }
@@ -142,7 +142,7 @@ fn cancel_in_a_shell(bench: &Bench<'_>) -> String {
     let start = Instant::now();
     let cancelled = bench.verb("cancel");
     assert_eq!(cancelled.code, Some(0), "{}", cancelled.why());
-    while !bench.agents().is_empty() {
+    while !bench.started().is_empty() {
         assert!(start.elapsed() < Duration::from_secs(15), "still there: {:?}", bench.leftovers());
         std::thread::sleep(Duration::from_millis(10));
     }
