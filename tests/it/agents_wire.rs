@@ -193,10 +193,10 @@ async fn a_session_goes_on_where_the_agent_has_it_and_begins_anew_where_not() {
         id: "mine".into(),
         agent: "it".into(),
         used: Usage::default(),
-        worktree: stage.path(""),
-        cut_off: true,
         failures: 0,
         news: 0,
+        worktree: stage.path(""),
+        cut_off: true,
     });
     let fresh = stage.play().await;
     let told = heard(&stage);
