@@ -88,6 +88,14 @@ impl Agents for AgentHost {
         Box::pin(std::future::ready(probe_among(agent, cwd, environment, &settings.profiles)))
     }
 
+    fn hears(&self, agent: &str) -> bool {
+        let profiles = &self.setup.settings.profiles;
+        match parse_agent_among(agent, profiles) {
+            Ok(AgentName::Profile(name)) => profiles.find(&name).is_some_and(|profile| profile.quirks.hears()),
+            Ok(AgentName::Script | AgentName::Command(_) | AgentName::Acp(_)) | Err(_) => false,
+        }
+    }
+
     fn run(
         &self,
         task: AgentTask,

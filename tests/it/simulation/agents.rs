@@ -207,6 +207,10 @@ impl Agents for Port {
         Box::pin(async { Ok(()) })
     }
 
+    fn hears(&self, _agent: &str) -> bool {
+        false
+    }
+
     fn run(&self, task: AgentTask, signs: AgentSigns, _: AgentHints, stop: CancellationToken) -> Effect<AgentReport> {
         let (world, doom) = (Arc::clone(&self.0), self.begin("agent"));
         Box::pin(async move {
