@@ -60,7 +60,7 @@ pub trait Artifacts: Send + Sync {
 pub trait Agents: Send + Sync {
     /// Whether the agent can be used at all, without spending anything: `Err` has the cause in one sentence.
     fn probe(&self, agent: &str) -> Effect<Result<(), String>>;
-    /// Whether the agent can be told something while it works: whether `hints` reach it.
+    /// Whether the agent can be told anything while it works: where not, nobody reads `hints`.
     fn hears(&self, agent: &str) -> bool;
     /// Works on a task to its end. `signs` gets what the agent lets us see, as it comes, and what its keeper says of
     /// its processes every `pulse_ms` of the task; a closed receiver is no error. `hints` is what the operator says

@@ -16,7 +16,6 @@ use super::conversing;
 use super::environment::AgentEnvironment;
 use super::errand::Ears;
 use super::name::{AgentName, parse_agent_among};
-use super::profile::quirks::Steer;
 use super::profile::{AgentProfile, Profiles};
 use super::script::SCRIPT_VERB;
 use super::settings::AgentSettings;
@@ -90,7 +89,11 @@ impl Agents for AgentHost {
     }
 
     fn hears(&self, agent: &str) -> bool {
-        conversing::profile_of(&self.setup, agent).is_some_and(|profile| profile.quirks.steer != Steer::No)
+        let profiles = &self.setup.settings.profiles;
+        match parse_agent_among(agent, profiles) {
+            Ok(AgentName::Profile(name)) => profiles.find(&name).is_some_and(|profile| profile.quirks.hears()),
+            Ok(AgentName::Script | AgentName::Command(_) | AgentName::Acp(_)) | Err(_) => false,
+        }
     }
 
     fn run(

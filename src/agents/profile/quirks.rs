@@ -139,6 +139,16 @@ pub struct Quirks {
     pub exit_ms: u64,
 }
 
+impl Quirks {
+    /// Whether it can be told anything during a turn.
+    pub fn hears(&self) -> bool {
+        match self.steer {
+            Steer::No => false,
+            Steer::Prompt | Steer::Method(_) => true,
+        }
+    }
+}
+
 impl Default for Quirks {
     fn default() -> Self {
         Self {
