@@ -317,6 +317,18 @@ fn where_nobody_answers_the_goal_is_refused_with_the_words_of_each() {
 }
 
 #[test]
+fn a_request_that_is_wrong_waits_for_no_agent_and_leaves_none() {
+    let clinic = Clinic::new();
+    clinic.install("kimi", "sleep 1000 & exec sleep 1000\n");
+    let text = "[[slices]]\nid = \"one\"\nafter = [\"one\"]\n".to_owned() + GATE;
+    let plan = clinic.scene.plan(&text);
+    let ran = clinic.omk(&["goal", "run", "Do it", "--until-ready", "--plan", &plan]);
+    assert_eq!(ran.code(), Some(2), "{}", ran.stderr());
+    assert!(ran.stderr().contains("the plan cannot be used"), "{}", ran.stderr());
+    assert_eq!(processes_at(&clinic.bin()), [0_u32; 0]);
+}
+
+#[test]
 fn a_plan_of_commands_starts_no_agent() {
     let clinic = Clinic::new();
     clinic.install_fake("kimi", &json!({}));
