@@ -136,7 +136,10 @@ fn codex() -> AgentProfile {
             steer: Steer::Method("_session/steering".to_owned()),
             usage_source: UsageSource::Quota,
             resume: Resume::Resume,
-            quiet_env: table(&[("CODEX_CONFIG", r#"{"features":{"plugins":false,"apps":false}}"#)]),
+            quiet_env: table(&[(
+                "CODEX_CONFIG",
+                r#"{"features":{"plugins":false,"apps":false},"analytics":{"enabled":false}}"#,
+            )]),
             ..Quirks::default()
         },
         ..AgentProfile::default()
@@ -190,6 +193,7 @@ fn opencode() -> AgentProfile {
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Prompt,
             usage_source: UsageSource::TurnUsage,
+            cost_goes_on: true,
             usage_scope: UsageScope::LastCall,
             resume: Resume::Resume,
             quiet_env: table(&[
