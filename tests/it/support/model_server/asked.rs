@@ -98,7 +98,7 @@ impl Asked {
         self.system = texts(&body["system"]);
         for message in items(&body["messages"]) {
             let speaker = if message["role"] == "assistant" { Speaker::Assistant } else { Speaker::User };
-            let text = texts(&message["content"]);
+            let text = texts(&message["content"]) + &said_meanwhile(&message["content"]);
             // Claude Code puts it behind a call that was cut off; no model said it.
             if text.trim() != "No response requested." {
                 self.said.push((speaker, text));
@@ -182,6 +182,16 @@ fn path_behind(text: &str, label: &str) -> Option<String> {
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// What the user said while a tool ran: Claude Code puts it behind the tool's output.
+fn said_meanwhile(content: &Value) -> String {
+    let results = items(content).filter(|part| part["type"] == "tool_result");
+    let said = results.filter_map(|part| {
+        let output = texts(&part["content"]);
+        Some(output.split_once("The user sent a new message while you were working:")?.1.to_owned())
+    });
+    said.collect()
 }
 
 /// All text of a message's content.
