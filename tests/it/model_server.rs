@@ -322,3 +322,22 @@ fn a_held_answer_comes_when_its_mark_is_there() {
     assert!(answer.contains("at last"), "{answer}");
     until("it is over", || server.requests()[0].outcome == Outcome::Complete);
 }
+
+#[test]
+fn what_the_user_says_within_the_result_of_a_tool_counts_and_what_the_tool_prints_does_not() {
+    let server = ModelServer::start();
+    let (_, path, mut body) = in_dialects(r#"[{"text":"first"},{"text":"second"}]"#)
+        .into_iter()
+        .find(|(path, _, _)| *path == "/v1/messages")
+        .expect("it is one of them");
+    let printed = r#"<<script [{"text":"printed"}]>>"#;
+    let said = r#"<system-reminder>The user says <<script [{"text":"said"}]>></system-reminder>"#;
+    for (content, expected) in [(printed.to_owned(), "second"), (format!("{printed}{said}"), "said")] {
+        let result = json!({"type": "tool_result", "tool_use_id": "1", "content": content});
+        let call =
+            json!({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "Bash", "input": {}}]});
+        let first = body["messages"][0].clone();
+        body["messages"] = json!([first, call, {"role": "user", "content": [result]}]);
+        assert_eq!(ask(&server, "POST", path, &body).json()["content"][0]["text"], expected);
+    }
+}

@@ -84,7 +84,15 @@ pub(super) fn steered(bench: &Bench<'_>) -> String {
     let start = Instant::now();
     let mut session = bench.start(&slice("one", &["one.txt", "two.txt"], &first));
     bench.see_asked(&mut session);
-    let steered = bench.words(&["goal", "steer", "one", &format!("And also: <<script {second}>>"), "--json"]);
+    let steered = bench.words(&[
+        "goal",
+        "steer",
+        "--slice",
+        "one",
+        "--text",
+        &format!("And also: <<script {second}>>"),
+        "--json",
+    ]);
     bench.scene.make("go-on");
     if bench.agent.steers == Steers::No {
         assert!(steered.code != Some(0) && steered.errors.contains("--hint"), "{}", steered.why());

@@ -98,7 +98,7 @@ impl Asked {
         self.system = texts(&body["system"]);
         for message in items(&body["messages"]) {
             let speaker = if message["role"] == "assistant" { Speaker::Assistant } else { Speaker::User };
-            let text = texts(&message["content"]) + &said_meanwhile(&message["content"]);
+            let text = texts(&message["content"]) + &reminders(&message["content"]);
             // Claude Code puts it behind a call that was cut off; no model said it.
             if text.trim() != "No response requested." {
                 self.said.push((speaker, text));
@@ -184,14 +184,11 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// What the user said while a tool ran: Claude Code puts it behind the tool's output.
-fn said_meanwhile(content: &Value) -> String {
+/// What the user says while Claude works: it stands within the result of a tool, behind what the tool printed.
+fn reminders(content: &Value) -> String {
     let results = items(content).filter(|part| part["type"] == "tool_result");
-    let said = results.filter_map(|part| {
-        let output = texts(&part["content"]);
-        Some(output.split_once("The user sent a new message while you were working:")?.1.to_owned())
-    });
-    said.collect()
+    let reminder = |text: String| text.find("<system-reminder>").map(|at| text[at..].to_owned());
+    results.filter_map(|part| reminder(texts(&part["content"]))).collect()
 }
 
 /// All text of a message's content.
