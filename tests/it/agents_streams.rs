@@ -234,11 +234,17 @@ async fn what_the_operator_says_goes_into_the_turn_of_claude() {
 
 #[tokio::test]
 async fn what_comes_too_late_for_a_turn_of_claude_gets_one_of_its_own() {
-    let part = turn(&json!([{"say": "ready"}, "listen_late"]));
-    let played = claude(&part).play_told("use the parser", |event| says(event, "ready")).await;
-    assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
-    assert_eq!(played.said(), ["ready", "soon", "then: use the parser"]);
-    assert_eq!(played.report.usage, used(300, 30, 3000));
+    let first = json!([{"say": "ready"}, "listen_late"]);
+    let played = async |second: Value| {
+        let part = json!({"turns": [first, second]});
+        claude(&part).play_told("use the parser", |event| says(event, "ready")).await
+    };
+    let done = played(json!([{"run": "echo did"}])).await;
+    assert_eq!(done.report.end, AgentEnd::Finished, "{}", done.log);
+    assert_eq!(done.said(), ["ready", "soon", "then: use the parser", "did"]);
+    assert_eq!(done.report.usage, used(500, 50, 5000));
+    // How that one ends counts.
+    failed(&played(json!([{"run": "echo did"}, {"fail": [500, "broken"]}])).await, "broken");
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ impl Actor<'_> {
                     self.whole_turn(turns.next().map_or(&[][..], Vec::as_slice));
                     while let Some((id, text)) = self.hints.pop_front() {
                         lifecycle(&id, "started");
-                        self.whole_turn(&[Step::Say(format!("then: {text}"))]);
+                        self.say(&format!("then: {text}"));
+                        self.whole_turn(turns.next().map_or(&[][..], Vec::as_slice));
                     }
                 }
                 other => panic!("{other:?}"),
