@@ -68,6 +68,8 @@ pub(super) struct State {
     pub(super) calls: BTreeMap<String, ToolCall>,
     /// The first interruption.
     pub(super) interruption: Option<Interruption>,
+    /// The agent tells of the past of a session that goes on.
+    pub(super) replaying: bool,
     /// We are on our way out: whatever is asked is cancelled.
     pub(super) leaving: bool,
     /// The cost of the session so far, in millionths of a US dollar.
@@ -88,8 +90,9 @@ impl Scene {
             refused: Vec::new(),
             calls: BTreeMap::new(),
             interruption: None,
+            replaying: false,
             leaving: false,
-            cost_micros: 0,
+            cost_micros: cost_before(errand),
             trouble: None,
         };
         Self {
@@ -174,6 +177,13 @@ impl Scene {
             state.narrative.used(usage, id, model);
         }
     }
+}
+
+/// What a session that goes on has cost already, where its agent goes on counting from there.
+fn cost_before(errand: &Errand) -> u64 {
+    let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
+    let known = resumption.filter(|_| errand.profile.quirks.cost_goes_on).and_then(|it| it.used.usd_micros);
+    known.unwrap_or_default()
 }
 
 impl State {

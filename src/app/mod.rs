@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod hidden;
 pub mod request;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use omk::agents::policy::{CommandRules, Unattended};
+use omk::agents::policy::CommandRules;
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::task::AgentSession;
@@ -129,13 +129,15 @@ async fn a_question_of_claude_ends_the_attempt_and_is_put_to_a_person() {
 #[tokio::test]
 async fn a_question_that_nobody_will_answer_is_decided_by_claude_itself() {
     let mut stage = claude(&turn(&json!([{"ask": "Which colour?"}])));
-    stage.settings.rules = CommandRules { unattended: Unattended::Refuse, ..CommandRules::default() };
+    stage.settings.rules = CommandRules { nobody_answers: true, ..CommandRules::default() };
     let played = stage.play().await;
     assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
     assert_eq!(
         played.said(),
         ["told: Nobody is there to answer. Decide it yourself as the task demands, and say what you chose."]
     );
+    stage.settings.rules.unattended = Unattended::Ask;
+    assert_eq!(stage.play().await.report.end, AgentEnd::Asked { question: "Which colour?".into() });
 }
 
 #[tokio::test]
@@ -169,8 +171,9 @@ async fn a_timeout_ends_an_agent_that_never_stops() {
 }
 
 fn session(id: &str) -> AgentSession {
-    let used = used(200, 20, 0);
-    AgentSession { agent: "it".into(), id: id.into(), worktree: "w".into(), used, cut_off: true, failures: 0, news: 0 }
+    let used = json!({"input_tokens": 200, "output_tokens": 20});
+    let session = json!({"agent": "it", "id": id, "worktree": "w", "used": used, "cut_off": true});
+    serde_json::from_value(session).expect("a session")
 }
 
 /// What a stage's agent noted: how it was started, and whether it was told the whole task.

@@ -193,10 +193,10 @@ async fn a_session_goes_on_where_the_agent_has_it_and_begins_anew_where_not() {
         id: "mine".into(),
         agent: "it".into(),
         used: Usage::default(),
-        failures: 0,
-        news: 0,
         worktree: stage.path(""),
         cut_off: true,
+        failures: 0,
+        news: 0,
     });
     let fresh = stage.play().await;
     let told = heard(&stage);
@@ -302,7 +302,7 @@ async fn the_python_cli_under_the_profile_of_kimi_code_is_named() {
     let stage = Stage::configured(json!({"like": "kimi", "command": ["sh", "-c", older]}));
     let end = stage.play().await.report.end;
     let said = matches!(&end, AgentEnd::Unavailable { detail }
-        if detail.contains("version 1.51.0") && detail.contains("--agent kimi-cli"));
+        if detail.contains("version 1.51.0") && detail.contains("--agent kimi-cli") && detail.contains("@moonshot-ai/kimi-code"));
     assert!(said, "{end:?}");
 }
 

@@ -1,8 +1,8 @@
 //! Telling an agent something while it works: what reaches whom, and what is refused with which help.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::acp_goal::{Bench, shell, slice};
+use crate::support::acp_goal::{Bench, configure, shell, slice};
 use crate::support::git_repo::write_executable;
 use crate::support::omk::Ran;
 use crate::support::scene::{GATE, Scene, Session};
@@ -55,6 +55,49 @@ fn words_for_an_agent_at_work_are_recorded_shown_and_told_to_a_later_attempt() {
     assert!(!prompts[0].contains("the operator says"), "{}", prompts[0]);
     let second = prompts.last().unwrap();
     assert!(second.contains("## the operator says\n```\nuse the other crate\n```"), "{second}");
+}
+
+#[test]
+fn an_agent_at_work_hears_what_it_is_told() {
+    let scene = Scene::new();
+    // The agent itself only speaks: it ends its turn when it was told something.
+    let begins = format!("echo 1 > one.txt; touch {}; exec \"$@\"", scene.mark("on").display());
+    let exe = std::env::current_exe().unwrap();
+    let speaker = [exe.to_str().unwrap(), "--exact", "support::wire_agent::speaks", "--ignored", "--nocapture"];
+    // What follows, the arguments of its protocol, is for nobody.
+    let script = format!("set -- {}; {begins}", speaker.join(" "));
+    let command = ["sh", "-c", &script, "kimi"];
+    let part = json!({"turn": [{"say": "at work"}, {"steered": 1}, {"say": "as you like"}]}).to_string();
+    let env = json!({"FAKE_AGENT": part, "FAKE_AGENT_HEARD": scene.mark("heard")});
+    let generation = json!({"ask": ["-c", "echo kimi, version 1.51.0"]});
+    let quirks = json!({"generation": generation, "handshake_ms": 20_000});
+    let agent = json!({"like": "kimi-cli", "command": command, "env": env, "quirks": quirks});
+    configure(&scene, &json!({"agents": {"it": agent}}));
+    let mut session = scene.start_plan(&(slice("one", "") + GATE), &["--agent", "it"]);
+    scene.see("on");
+    assert_eq!(steer(&scene, "latest", "one", "use tabs").json()["told"], "agent");
+    assert_eq!(session.code(), Some(0), "{}", session.stderr());
+    let heard = std::fs::read_to_string(scene.mark("heard")).unwrap();
+    let heard = heard.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let steers: Vec<_> = heard.filter(|it| it["method"] == "steer").map(|it| it["params"].clone()).collect();
+    assert_eq!(steers, [json!({"user_input": "use tabs"})]);
+}
+
+#[test]
+fn words_that_come_when_the_agent_has_ended_are_kept_for_a_further_attempt() {
+    let scene = Scene::new();
+    let gate = format!("test -e one.txt || exit 0\n{}\n", scene.wait_for("gate", "gated"));
+    scene.repo.write("gate.sh", &gate);
+    scene.repo.commit_all("a gate that waits");
+    let bench = Bench::new(scene, &json!([shell("echo 1 > one.txt")]));
+    let mut session = bench.start(&slice("one", ""));
+    let scene = &bench.scene;
+    scene.see("gate");
+    let ran = steer(scene, "latest", "one", "use the other crate");
+    assert_eq!((ran.code(), &ran.json()["told"]), (Some(0), &json!("next_attempt")), "{}", ran.stderr());
+    assert_eq!(scene.records_of("slice_steered").len(), 1);
+    scene.make("gated");
+    assert_eq!(session.code(), Some(0), "{}", session.stderr());
 }
 
 #[test]

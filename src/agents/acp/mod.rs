@@ -12,6 +12,8 @@ mod terminals;
 mod updates;
 mod usage;
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +24,11 @@ use self::requests::AcpDialect;
 use self::session::Session;
 use self::session_file::{SessionFiles, follow};
 use self::terminals::{Site, Terminals};
+use super::course::patience;
 use super::ending::Ending;
 use super::errand::{Done, Ears, Errand};
-use super::jsonrpc::peer::{Manner, connect};
-use super::scene::Scene;
+use super::jsonrpc::peer::{Manner, Peer, connect};
+use super::scene::{Interruption, Scene};
 use super::talk::{Aside, Line, Partner, talk};
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
@@ -44,10 +47,11 @@ pub(super) async fn run(
     let site = Site::of(&errand);
     let terminals = Arc::new(Terminals::new(launcher.clone(), site, Arc::clone(&scene)));
     let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
-    let session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand: &errand };
+    let hints = ears.hints;
+    let mut session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand: &errand, hints };
     let line = Line { peer: peer.clone(), inbox, outgoing };
     let mut aside = |aside: Aside<'_>| scene.aside(aside);
-    let script = script(&session, stop, deadline);
+    let script = script(&mut session, stop, deadline);
     let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
     terminals.close().await;
     let (driven, (ending, records)) = talked?;
@@ -57,17 +61,39 @@ pub(super) async fn run(
     Ok(scene.done(ending, driven, peer.take_record()))
 }
 
+/// Breaks the conversation off when an agent says nothing any more: some try again for ever when their model does not
+/// answer, and say nothing of it. A tool of its own may take as long as the attempt's other clocks allow.
+async fn listen(peer: &Peer, scene: &Scene) -> Infallible {
+    let longest = Duration::from_millis(scene.profile.quirks.idle_ms);
+    loop {
+        let silent = match scene.lock().calls.is_empty() {
+            true => peer.life().silent_for(Instant::now()).unwrap_or_default(),
+            false => Duration::ZERO,
+        };
+        if silent >= longest {
+            let silence = humantime::format_duration(longest);
+            scene.interrupt(Interruption::Broken(format!(
+                "the agent said nothing for {silence}; its model may not answer"
+            )));
+            return pending().await;
+        }
+        tokio::time::sleep(longest - silent).await;
+    }
+}
+
 /// What we say, from hello to the end, while the agent's own records of what it uses are followed.
 async fn script(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     stop: &CancellationToken,
     deadline: Instant,
 ) -> ((Ending, Option<SessionFiles>), Duration) {
-    let mut records = SessionFiles::of(session.errand);
+    let (errand, scene, peer) = (session.errand, session.scene, session.peer.clone());
+    let mut records = SessionFiles::of(errand).await;
     let ending = tokio::select! {
         ending = session.converse(stop, deadline) => ending,
-        () = follow(records.as_mut(), session.scene) => Ending::Gone { greeted: true },
+        never = follow(records.as_mut(), scene) => match never {},
+        never = listen(&peer, scene) => match never {},
     };
-    let patience = session.patience(&ending);
+    let patience = patience(&errand.profile.quirks, &ending);
     ((ending, records), patience)
 }

@@ -7,24 +7,26 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::outcome::{LOCKED_OUT, of_turn};
 use super::terminals::Terminals;
 use super::usage;
+use crate::agents::course::{see_through, shake_hands};
 use crate::agents::ending::{Ending, of_error, words_of};
-use crate::agents::errand::Errand;
-use crate::agents::jsonrpc::message::METHOD_NOT_FOUND;
+use crate::agents::errand::{Errand, Opening};
 use crate::agents::jsonrpc::peer::{CallError, Peer};
-use crate::agents::scene::{Interruption, Scene};
+use crate::agents::profile::quirks::{Resume, Steer};
+use crate::agents::scene::Scene;
 use crate::domain::agent::AgentEnd;
+use crate::ports::AgentHints;
 
 /// The version of the protocol.
 const VERSION: u64 = 1;
-/// How long an agent that was told to stop may take to end by itself.
-const AFTER_CANCEL: Duration = Duration::from_millis(200);
 /// How often a turn that a refusal ended is taken up again.
 const MOST_NUDGES: usize = 8;
 
@@ -34,56 +36,38 @@ pub(super) struct Session<'a> {
     pub(super) scene: &'a Arc<Scene>,
     pub(super) terminals: &'a Terminals,
     pub(super) errand: &'a Errand,
+    /// What the operator says.
+    pub(super) hints: AgentHints,
 }
 
 impl Session<'_> {
     /// From hello to the end of the last turn.
-    pub(super) async fn converse(&self, stop: &CancellationToken, deadline: Instant) -> Ending {
-        let mut work = pin!(self.work());
-        let end = tokio::select! {
-            biased;
-            () = stop.cancelled() => AgentEnd::Stopped,
-            () = sleep_until(deadline) => AgentEnd::TimedOut,
-            () = self.scene.interrupted.cancelled() => self.interrupted(),
-            ending = &mut work => match ending {
-                Ok(()) => return Ending::Over(AgentEnd::Finished),
-                Err(ending) => return ending,
-            },
+    pub(super) async fn converse(&mut self, stop: &CancellationToken, deadline: Instant) -> Ending {
+        let (scene, terminals, peer) = (self.scene, self.terminals, self.peer.clone());
+        let cancel = || {
+            terminals.stop_all();
+            let session = scene.session();
+            if let Some(session) = &session {
+                peer.tell("session/cancel", &json!({ "sessionId": session }));
+            }
+            session.is_some()
         };
-        self.scene.lock().leaving = true;
-        self.terminals.stop_all();
-        if let Some(session) = self.scene.session() {
-            self.peer.tell("session/cancel", &json!({ "sessionId": session }));
-            let patience = Duration::from_millis(self.errand.profile.quirks.cancel_ms);
-            let _too_late_or_done = timeout(patience, work).await;
-        }
-        Ending::Over(end)
+        see_through(scene, stop, deadline, self.work(), cancel).await
     }
 
-    /// How long the program may live when we have hung up.
-    pub(super) fn patience(&self, ending: &Ending) -> Duration {
-        let quirks = &self.errand.profile.quirks;
-        match ending {
-            Ending::Over(AgentEnd::Stopped | AgentEnd::TimedOut | AgentEnd::Asked { .. }) => AFTER_CANCEL,
-            _ if quirks.stdin_eof_stops => Duration::from_millis(quirks.exit_ms),
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn interrupted(&self) -> AgentEnd {
-        match self.scene.lock().interruption.clone() {
-            Some(Interruption::Question(question)) => AgentEnd::Asked { question },
-            Some(Interruption::Broken(detail)) => AgentEnd::Failed { detail },
-            None => AgentEnd::Stopped,
-        }
-    }
-
-    async fn work(&self) -> Result<(), Ending> {
+    async fn work(&mut self) -> Result<(), Ending> {
+        let errand = self.errand;
         self.hello().await?;
-        let session = self.open().await?;
-        self.scene.lock().session = Some(session.clone());
-        let Some(opening) = &self.errand.opening else { return Ok(()) };
-        let mut text = opening.prompt.clone();
+        let Some(opening) = &errand.opening else {
+            self.begin().await?;
+            return Ok(());
+        };
+        let (session, mut text) = self.open(opening).await?;
+        {
+            let mut state = self.scene.lock();
+            state.session = Some(session.clone());
+            state.narrative.session(&session);
+        }
         for _ in 0..MOST_NUDGES {
             match self.turn(&session, &text).await? {
                 Some(reasons) => text = nudge(&reasons),
@@ -119,44 +103,77 @@ impl Session<'_> {
         }
     }
 
-    async fn open(&self) -> Result<String, Ending> {
+    /// The session that an earlier process began, or a new one; and what is said in it first.
+    async fn open(&self, opening: &Opening) -> Result<(String, String), Ending> {
+        if let Some(resumption) = &opening.resumption {
+            if let Some(answer) = self.resume(&resumption.session).await? {
+                self.set_mode(&resumption.session, &answer).await?;
+                return Ok((resumption.session.clone(), resumption.prompt.clone()));
+            }
+            let mut state = self.scene.lock();
+            state.narrative.note("[the session to go on with is gone; this is a new one]");
+            state.cost_micros = 0;
+        }
+        Ok((self.begin().await?, opening.prompt.clone()))
+    }
+
+    /// Begins a session.
+    async fn begin(&self) -> Result<String, Ending> {
         let place = json!({ "cwd": self.errand.worktree, "mcpServers": [] });
         let answer = self.shake_hands("session/new", &place).await?;
         let id = answer.get("sessionId").and_then(Value::as_str);
         let id = id.ok_or_else(|| Ending::Unusable("it opened a session without an id".to_owned()))?.to_owned();
-        let mode = self.errand.profile.quirks.mode_id.as_deref();
-        if let Some(mode) = mode.filter(|mode| answer.pointer("/modes/currentModeId").is_none_or(|now| now != mode)) {
-            self.shake_hands("session/set_mode", &json!({ "sessionId": id, "modeId": mode })).await?;
-        }
+        self.set_mode(&id, &answer).await?;
         Ok(id)
+    }
+
+    /// Goes on with a session; `None` where the agent cannot, for whatever reason. What it tells of the past is no
+    /// news.
+    async fn resume(&self, session: &str) -> Result<Option<Value>, Ending> {
+        let quirks = &self.errand.profile.quirks;
+        let method = match quirks.resume {
+            Resume::Load => "session/load",
+            Resume::Resume => "session/resume",
+            Resume::No | Resume::Flag(_) => return Ok(None),
+        };
+        let place = json!({ "sessionId": session, "cwd": self.errand.worktree, "mcpServers": [] });
+        let patience = Duration::from_millis(quirks.handshake_ms);
+        self.scene.lock().replaying = true;
+        let answer = timeout(patience, self.peer.ask(method, &place)).await;
+        self.scene.lock().replaying = false;
+        let problem = match answer {
+            Ok(Ok(answer)) => return Ok(Some(answer)),
+            Ok(Err(CallError::Closed)) => return Err(Ending::Gone { greeted: false }),
+            Ok(Err(CallError::Refused(error))) => words_of(&error),
+            Err(_elapsed) => format!("no answer within {patience:?}"),
+        };
+        self.scene.lock().narrative.note(&format!("[{method}: {problem}]"));
+        Ok(None)
+    }
+
+    async fn set_mode(&self, session: &str, opened: &Value) -> Result<(), Ending> {
+        let mode = self.errand.profile.quirks.mode_id.as_deref();
+        if let Some(mode) = mode.filter(|mode| opened.pointer("/modes/currentModeId").is_none_or(|now| now != mode)) {
+            self.shake_hands("session/set_mode", &json!({ "sessionId": session, "modeId": mode })).await?;
+        }
+        Ok(())
     }
 
     /// Asks something that has to be answered before any work.
     async fn shake_hands(&self, method: &str, params: &Value) -> Result<Value, Ending> {
         let patience = Duration::from_millis(self.errand.profile.quirks.handshake_ms);
-        match timeout(patience, self.peer.ask(method, params)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(CallError::Refused(error))) if error.code == METHOD_NOT_FOUND => {
-                Err(Ending::Unusable(format!("it does not know {method}")))
-            }
-            Ok(Err(CallError::Refused(error))) => {
-                Err(Ending::Unusable(format!("it answers {method} with: {} (code {})", words_of(&error), error.code)))
-            }
-            Ok(Err(CallError::Closed)) => Err(Ending::Gone { greeted: false }),
-            Err(_) => Err(Ending::Unusable(format!("it did not answer {method} within {patience:?}"))),
-        }
+        shake_hands(&self.peer, patience, method, params).await
     }
 
     /// One turn; `Some` has the reasons of refusals that ended it too early.
-    async fn turn(&self, session: &str, text: &str) -> Result<Option<Vec<String>>, Ending> {
+    async fn turn(&mut self, session: &str, text: &str) -> Result<Option<Vec<String>>, Ending> {
         {
             let mut state = self.scene.lock();
             state.worked = false;
             state.refused.clear();
         }
-        let prompt = json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] });
         let profile = &self.errand.profile;
-        let result = match self.peer.ask("session/prompt", &prompt).await {
+        let result = match self.prompt(session, text).await {
             Ok(result) => result,
             Err(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
             Err(CallError::Refused(error)) => {
@@ -178,6 +195,46 @@ impl Session<'_> {
             end => Err(Ending::Over(end)),
         }
     }
+
+    /// Prompts, and says what the operator says meanwhile into the turn. What is said as a prompt of its own has an
+    /// answer of its own: the turn is over when all are there, and the first has its use.
+    async fn prompt(&mut self, session: &str, text: &str) -> Result<Value, CallError> {
+        let Self { peer, scene, errand, hints, .. } = self;
+        let mut turn = pin!(peer.ask("session/prompt", &words(session, text)));
+        let (mut hints_come, mut said) = (errand.profile.quirks.steer != Steer::No, FuturesUnordered::new());
+        let result = loop {
+            tokio::select! {
+                result = &mut turn => break result?,
+                Some(()) = said.next() => {}
+                hint = hints.recv(), if hints_come => match hint {
+                    Some(hint) => said.push(steer(peer, scene, session, hint)),
+                    None => hints_come = false,
+                },
+            }
+        };
+        if errand.profile.quirks.steer == Steer::Prompt {
+            while said.next().await.is_some() {}
+        }
+        Ok(result)
+    }
+}
+
+/// Says the operator's words into the running turn, and notes what came of it.
+async fn steer(peer: &Peer, scene: &Scene, session: &str, hint: String) {
+    let method = match &scene.profile.quirks.steer {
+        Steer::No => return,
+        Steer::Prompt => "session/prompt",
+        Steer::Method(method) => method,
+    };
+    scene.lock().narrative.note(&format!("[the operator says: {hint}]"));
+    if let Err(problem) = peer.ask(method, &words(session, &hint)).await {
+        scene.lock().narrative.note(&format!("[the operator was not heard: {problem}]"));
+    }
+}
+
+/// A text for a session.
+fn words(session: &str, text: &str) -> Value {
+    json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] })
 }
 
 /// The prompt after a turn that ended with a refusal.

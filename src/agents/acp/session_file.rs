@@ -4,7 +4,9 @@
 //! one record a model call, its subagents' too. The files are the agent's; what is not understood is passed over.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs::File;
+use std::future::pending;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,8 +32,8 @@ pub(super) struct SessionFiles {
 }
 
 /// Reads the files every now and then, for as long as it is polled.
-pub(super) async fn follow(files: Option<&mut SessionFiles>, scene: &Scene) {
-    let Some(files) = files else { return std::future::pending().await };
+pub(super) async fn follow(files: Option<&mut SessionFiles>, scene: &Scene) -> Infallible {
+    let Some(files) = files else { return pending().await };
     loop {
         tokio::time::sleep(EVERY).await;
         let spent = files.read(scene.session()).await;
@@ -40,12 +42,28 @@ pub(super) async fn follow(files: Option<&mut SessionFiles>, scene: &Scene) {
 }
 
 impl SessionFiles {
-    /// The files of an errand's agent, where that is how it reports.
-    pub(super) fn of(errand: &Errand) -> Option<Self> {
+    /// The files of an errand's agent, where that is how it reports. What an earlier process wrote was read then.
+    pub(super) async fn of(errand: &Errand) -> Option<Self> {
         let home = errand.home.clone()?;
-        match errand.profile.quirks.usage_source {
-            UsageSource::KimiSessionFile => Some(Self { home, read: BTreeMap::new() }),
-            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota | UsageSource::Messages => None,
+        let mut files = match errand.profile.quirks.usage_source {
+            UsageSource::KimiSessionFile => Self { home, read: BTreeMap::new() },
+            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota | UsageSource::Messages => return None,
+        };
+        let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
+        if let Some(resumption) = resumption {
+            files.skip(&resumption.session).await;
+        }
+        Some(files)
+    }
+
+    /// Passes over what is there.
+    async fn skip(&mut self, session: &str) {
+        loop {
+            let before = self.read.clone();
+            drop(self.read(Some(session.to_owned())).await);
+            if self.read == before {
+                return;
+            }
         }
     }
 

@@ -127,6 +127,13 @@ impl Default for CommandRules {
     }
 }
 
+impl CommandRules {
+    /// Whether a question of the agent's own goes back to it at once: it decides by itself.
+    pub fn leave_alone(&self) -> bool {
+        self.nobody_answers && self.unattended != Unattended::Ask
+    }
+}
+
 /// A tool call, as far as a protocol shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCall {

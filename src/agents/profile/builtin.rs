@@ -47,9 +47,7 @@ fn kimi() -> AgentProfile {
             retry_env: table(&[("KIMI_LOOP_MAX_ATTEMPTS_PER_STEP", "4")]),
             generation: Some(Generation {
                 from: "2.0".to_owned(),
-                earlier: "the Python CLI, which came before Kimi Code; install Kimi Code with `npm install -g \
-                          @moonshot-ai/kimi-code`, or use `--agent kimi-cli` up to version 1.51"
-                    .to_owned(),
+                earlier: "the Python CLI, which came before Kimi Code; for that one use `--agent kimi-cli`".to_owned(),
                 ..Generation::default()
             }),
             ..Quirks::default()
@@ -195,6 +193,7 @@ fn opencode() -> AgentProfile {
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Prompt,
             usage_source: UsageSource::TurnUsage,
+            cost_goes_on: true,
             usage_scope: UsageScope::LastCall,
             resume: Resume::Resume,
             quiet_env: table(&[

@@ -88,6 +88,6 @@ mod tests {
         assert_eq!(judged("kimi-cli", "hello"), "no version");
         assert_eq!(judged("kimi", "2.1.0"), "");
         let python = judged("kimi", "1.51.0");
-        assert!(python.contains("--agent kimi-cli") && python.contains("@moonshot-ai/kimi-code"), "{python}");
+        assert!(python.contains("Python CLI") && python.contains("--agent kimi-cli"), "{python}");
     }
 }

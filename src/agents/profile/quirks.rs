@@ -118,6 +118,8 @@ pub struct Quirks {
     pub cache_within_input: bool,
     /// How a session goes on in a new process.
     pub resume: Resume,
+    /// Its sum of a session's cost goes on when the session does.
+    pub cost_goes_on: bool,
     /// It ends when its standard input does.
     pub stdin_eof_stops: bool,
     /// Variables that keep it from the network but for its model, where the user has not set them.
@@ -129,6 +131,8 @@ pub struct Quirks {
     pub generation: Option<Generation>,
     /// How long it may take to say hello, and to open a session.
     pub handshake_ms: u64,
+    /// How long it may say nothing, while no tool of its works.
+    pub idle_ms: u64,
     /// How long it may take to end a turn that was cancelled.
     pub cancel_ms: u64,
     /// How long it may take to end by itself when its turn is over.
@@ -150,11 +154,13 @@ impl Default for Quirks {
             usage_scope: UsageScope::default(),
             cache_within_input: false,
             resume: Resume::default(),
+            cost_goes_on: false,
             stdin_eof_stops: true,
             quiet_env: BTreeMap::new(),
             retry_env: BTreeMap::new(),
             generation: None,
             handshake_ms: 30_000,
+            idle_ms: 360_000,
             cancel_ms: 700,
             exit_ms: 3_000,
         }

@@ -4,7 +4,6 @@ use crate::agents::claude::{self, Claude};
 use crate::agents::codex::{self, Codex};
 use crate::agents::errand::Errand;
 use crate::agents::heard::{Heard, Ruling};
-use crate::agents::policy::Unattended;
 use crate::agents::profile::Protocol;
 use crate::domain::ids::Timestamp;
 use crate::process::program::Program;
@@ -55,8 +54,7 @@ impl Tongue {
     /// The reader for a process of an errand.
     pub(super) fn of(errand: &Errand, begin: &Begin) -> Self {
         if errand.profile.protocol != Protocol::CodexExec {
-            let alone = errand.rules.unattended == Unattended::Refuse;
-            return Self::Claude(Box::new(if alone { Claude::alone() } else { Claude::new() }));
+            return Self::Claude(Box::new(if errand.rules.leave_alone() { Claude::alone() } else { Claude::new() }));
         }
         let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
         Self::Codex(Box::new(match (begin, resumption) {

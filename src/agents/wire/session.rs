@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::requests::text;
 use super::thread::Thread;
 use crate::agents::course::{see_through, shake_hands};
-use crate::agents::ending::{Ending, of_error, says_limited};
+use crate::agents::ending::{Ending, of_error, without_work};
 use crate::agents::jsonrpc::peer::{CallError, Peer};
 use crate::agents::scene::{Scene, State};
 use crate::domain::agent::AgentEnd;
@@ -138,14 +138,7 @@ fn of_turn(result: &Value, state: &State, scene: &Scene) -> Result<(), Ending> {
     let failed = |detail: String| Err(Ending::Over(AgentEnd::Failed { detail }));
     match (text(result, "status"), state.trouble.as_deref()) {
         ("finished", _) if state.worked => Ok(()),
-        ("finished", Some(words)) if says_limited(words) => {
-            let (provider, detail) = (scene.profile.provider.clone(), words.to_owned());
-            Err(Ending::Over(AgentEnd::Limited { provider, until: None, detail }))
-        }
-        ("finished", Some(words)) => failed(format!("the turn ended without work: {words}")),
-        ("finished", None) => {
-            failed("the turn ended without work: the agent called no model, or its model did not answer".to_owned())
-        }
+        ("finished", trouble) => Err(Ending::Over(without_work(trouble, &scene.profile))),
         ("cancelled", _) => failed("the agent cancelled its turn".to_owned()),
         ("max_steps_reached", _) => failed("the turn was cut: the agent's limit of steps was reached".to_owned()),
         (other, _) => failed(format!("the turn ended with `{}`", other.escape_debug())),

@@ -12,6 +12,8 @@ pub(crate) struct Part {
     pub(crate) logged_out: bool,
     /// It counts tokens.
     pub(crate) usage: bool,
+    /// It goes on with every session; `session/load` tells these updates of its past.
+    pub(crate) past: Option<Vec<Value>>,
     /// A file that the prompts of its turns are written to.
     pub(crate) prompts: Option<std::path::PathBuf>,
 }
@@ -33,6 +35,8 @@ pub(crate) enum Step {
     Update(Value),
     /// Many small updates.
     Chatter(usize),
+    /// Waits for words of the operator; they become a message.
+    Heed,
     /// Waits until it is cancelled.
     Hang,
     /// Waits, and does not hear that it is cancelled.

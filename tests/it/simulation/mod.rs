@@ -130,7 +130,7 @@ fn say(world: &World, supervisor: &Addr<Supervisor>, act: Act) {
         Stage::Asking { question, .. } => Some(question.clone()),
         _ => None,
     });
-    let at_work = slices.iter().find(|record| matches!(record.stage, Stage::Running { .. }));
+    let at_work = slices.iter().find(|record| matches!(record.stage, Stage::Offered | Stage::Running { .. }));
     let given_up = slices.iter().find(|record| matches!(record.stage, Stage::GivenUp { .. }));
     if let (Act::Steer, Some(record)) = (&act, at_work) {
         let (reply_to, _) = oneshot::channel();

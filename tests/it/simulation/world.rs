@@ -292,7 +292,7 @@ impl World {
             Fact::SliceSteered { slice, text } if *slice == attempt.slice => Some(text),
             _ => None,
         });
-        let missing = missing.filter(|text| !task.iter().any(|told| told.detail == **text)).cloned().next();
+        let missing = missing.into_iter().find(|text| !task.iter().any(|told| told.detail == **text)).cloned();
         drop(state);
         if let Some(text) = missing {
             self.violate(format!("the task of {attempt} lacks \"{text}\""));

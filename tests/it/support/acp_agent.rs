@@ -42,6 +42,13 @@ impl Actor {
                 Some("initialize") => Ok(json!({"protocolVersion": 1})),
                 Some("session/new") if part.logged_out => Err((-32000, "Authentication required".to_owned())),
                 Some("session/new") => Ok(json!({"sessionId": "fake-1"})),
+                Some(method @ ("session/load" | "session/resume")) => match &part.past {
+                    Some(past) => {
+                        past.iter().filter(|_| method == "session/load").for_each(update);
+                        Ok(json!({}))
+                    }
+                    None => Err((-32602, "Session not found".to_owned())),
+                },
                 Some("session/prompt") => {
                     part.note(&message["params"]["prompt"]);
                     self.cancelled = false;
@@ -97,6 +104,17 @@ impl Actor {
             }
             Step::Update(value) => update(value),
             Step::Chatter(count) => (0..*count).for_each(|number| say(&format!("word {number}\n"))),
+            Step::Heed => {
+                let message = loop {
+                    let message = self.listen();
+                    if ["_session/steering", "session/prompt"].contains(&message["method"].as_str().unwrap_or_default())
+                    {
+                        break message;
+                    }
+                };
+                say(&format!("heard {}", text(&message["params"]["prompt"][0]["text"])));
+                tell(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"stopReason": "end_turn"}}));
+            }
             Step::Hang => {
                 while !self.cancelled {
                     self.listen();

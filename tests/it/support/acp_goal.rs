@@ -11,6 +11,13 @@ pub(crate) struct Bench {
     part: Value,
 }
 
+/// Writes the user's configuration.
+pub(crate) fn configure(scene: &Scene, configuration: &Value) {
+    let file = scene.place.path(".config/omk/config.toml");
+    std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+    std::fs::write(file, toml::to_string(configuration).expect("a form in TOML")).expect("a configuration");
+}
+
 /// A slice that the agent works on; it may write `<id>.txt`.
 pub(crate) fn slice(id: &str, more: &str) -> String {
     format!("[[slices]]\nid = \"{id}\"\ntitle = \"Do {id}\"\nwrites = [\"{id}.txt\"]\n{more}\n")
@@ -26,26 +33,20 @@ impl Bench {
     pub(crate) fn new(scene: Scene, steps: &Value) -> Self {
         let part = json!({"turns": [steps], "prompts": scene.place.path("prompts")});
         let bench = Self { scene, part };
-        bench.configure("prompt", "");
+        bench.configure("prompt", json!({}));
         bench
     }
 
-    /// Writes the configuration: how the agent is told something while it works, and more.
-    pub(crate) fn configure(&self, steer: &str, more: &str) {
+    /// Writes the configuration: how the agent is told something while it works, and what agents may run.
+    pub(crate) fn configure(&self, steer: &str, commands: Value) {
         let exe = std::env::current_exe().expect("this binary");
         let command =
             json!([exe, "--exact", "support::acp_agent::speaks", "--ignored", "--nocapture", "--test-threads=1"]);
-        // A string in JSON is one in TOML.
-        let part = Value::String(self.part.to_string());
-        let quirks = format!(
-            "handshake_ms = 20000, fs_read_cap = true, terminal_cap = true, usage_source = \"any\", stdin_eof_stops = \
-             true, steer = \"{steer}\""
-        );
-        let agent =
-            format!("like = \"gemini\"\ncommand = {command}\nenv = {{ FAKE_AGENT = {part} }}\nquirks = {{ {quirks} }}");
-        let file = self.scene.place.path(".config/omk/config.toml");
-        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
-        std::fs::write(file, format!("{more}\n[agents.it]\n{agent}\n")).expect("a configuration");
+        let quirks = json!({"handshake_ms": 20_000, "fs_read_cap": true, "terminal_cap": true, "usage_source": "any",
+            "stdin_eof_stops": true, "steer": steer});
+        let env = json!({"FAKE_AGENT": self.part.to_string()});
+        let agent = json!({"like": "gemini", "command": command, "env": env, "quirks": quirks});
+        configure(&self.scene, &json!({"commands": commands, "agents": {"it": agent}}));
     }
 
     /// Starts a goal of these slices and goes on.

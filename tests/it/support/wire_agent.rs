@@ -21,7 +21,8 @@ struct Part {
 #[serde(rename_all = "snake_case")]
 enum Step {
     Say(String),
-    Step(u64),
+    #[serde(rename = "step")]
+    Begin(u64),
     /// Id, tool, the first of its arguments.
     Call(String, String, String),
     More(String),
@@ -117,7 +118,7 @@ impl Actor {
     fn step(&mut self, step: &Step, tell: &dyn Fn(&str, Value)) -> Result<Option<String>, (i32, String)> {
         match step {
             Step::Say(text) => tell("ContentPart", json!({"type": "text", "text": format!("{text}\n")})),
-            Step::Step(n) => tell("StepBegin", json!({"n": n})),
+            Step::Begin(n) => tell("StepBegin", json!({"n": n})),
             Step::Call(id, tool, arguments) => {
                 let function = json!({"name": tool, "arguments": arguments});
                 tell("ToolCall", json!({"type": "function", "id": id, "function": function, "extras": null}));

@@ -98,7 +98,11 @@ impl Asked {
         self.system = texts(&body["system"]);
         for message in items(&body["messages"]) {
             let speaker = if message["role"] == "assistant" { Speaker::Assistant } else { Speaker::User };
-            self.said.push((speaker, texts(&message["content"]) + &reminders(&message["content"])));
+            let text = texts(&message["content"]) + &reminders(&message["content"]);
+            // Claude Code puts it behind a call that was cut off; no model said it.
+            if text.trim() != "No response requested." {
+                self.said.push((speaker, text));
+            }
         }
         for tool in items(&body["tools"]).filter(|tool| tool.get("input_schema").is_some()) {
             self.offer(&tool["name"], Some(&tool["input_schema"]));

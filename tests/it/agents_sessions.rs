@@ -1,0 +1,128 @@
+//! Sessions over the Agent Client Protocol: begun, gone on with, lost; and what the operator says into them.
+
+use omk::domain::agent::{AgentEnd, AgentEvent};
+use omk::domain::budget::Usage;
+use omk::domain::task::AgentSession;
+use serde_json::{Value, json};
+
+use crate::support::conversation::{Played, Stage};
+
+/// A stage for an agent that says one word a turn and knows `past`, with a session to go on with.
+fn going_on(resume: &str, past: Value, more: Value) -> Stage {
+    let notes = json!({});
+    let mut quirks = json!({"resume": resume, "handshake_ms": 20_000});
+    quirks.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut stage = Stage::fake(&notes, quirks);
+    let prompts = stage.outside("prompts");
+    play(&mut stage, json!({"turns": [[{"say": "on"}]], "past": past, "prompts": prompts}));
+    let used = Usage { usd_micros: Some(500), ..Usage::default() };
+    let (agent, id) = ("it".to_owned(), "old".to_owned());
+    let worktree = "worktree".into();
+    stage.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures: 0, news: 0 });
+    stage
+}
+
+fn play(stage: &mut Stage, part: Value) {
+    let entry = json!({"env": {"FAKE_AGENT": part.to_string()}});
+    stage.settings.profiles.configure("it", entry).expect("a profile");
+}
+
+fn prompts(stage: &Stage) -> String {
+    std::fs::read_to_string(stage.outside("prompts")).expect("prompts")
+}
+
+fn sessions(played: &Played) -> Vec<&str> {
+    let ids = played.events.iter().filter_map(|event| match event {
+        AgentEvent::Session { id } => Some(id.as_str()),
+        _ => None,
+    });
+    ids.collect()
+}
+
+#[tokio::test]
+async fn a_session_that_is_begun_is_named() {
+    let mut stage = Stage::fake(&json!({}), json!({}));
+    play(&mut stage, json!({"turns": [[{"say": "hello"}]]}));
+    let played = stage.play().await;
+    assert_eq!((&played.report.end, sessions(&played)), (&AgentEnd::Finished, vec!["fake-1"]), "{}", played.log);
+}
+
+#[tokio::test]
+async fn a_session_is_gone_on_with_and_told_why() {
+    for resume in ["resume", "load"] {
+        let stage = going_on(resume, json!([]), json!({}));
+        let played = stage.play().await;
+        assert_eq!((&played.report.end, sessions(&played)), (&AgentEnd::Finished, vec!["old"]), "{}", played.log);
+        assert!(prompts(&stage).contains("You were cut off"), "{}", prompts(&stage));
+        assert!(!played.frames.contains("session/new") && played.frames.contains(&format!("session/{resume}")));
+    }
+}
+
+#[tokio::test]
+async fn what_an_agent_tells_of_the_past_is_no_news() {
+    let past = json!([
+        {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "old words\n"}},
+        {"sessionUpdate": "tool_call", "toolCallId": "t", "title": "old work", "status": "completed"},
+        {"sessionUpdate": "usage_update", "cost": {"amount": 0.0005, "currency": "USD"}},
+    ]);
+    let stage = going_on("load", past, json!({}));
+    let played = stage.play().await;
+    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, vec!["on"]), "{}", played.log);
+    assert_eq!(played.report.usage, Usage::default());
+    assert!(!played.log.contains("old"), "{}", played.log);
+}
+
+#[tokio::test]
+async fn the_cost_of_a_session_that_goes_on_is_charged_once() {
+    let cost = json!({"sessionUpdate": "usage_update", "cost": {"amount": 0.0007, "currency": "USD"}});
+    let charged = async |goes_on: bool| {
+        let mut stage = going_on("resume", json!([]), json!({"cost_goes_on": goes_on}));
+        play(&mut stage, json!({"turns": [[{"say": "on"}, {"update": cost}]], "past": []}));
+        stage.play().await.report.usage.usd_micros
+    };
+    assert_eq!((charged(true).await, charged(false).await), (Some(200), Some(700)));
+}
+
+#[tokio::test]
+async fn where_a_session_is_gone_or_cannot_go_on_a_new_one_is_told_everything() {
+    for resume in ["resume", "load", "no"] {
+        let stage = going_on(resume, Value::Null, json!({}));
+        let played = stage.play().await;
+        assert_eq!((&played.report.end, sessions(&played)), (&AgentEnd::Finished, vec!["fake-1"]), "{}", played.log);
+        let told = prompts(&stage);
+        assert!(told.contains("Your slice: The first") && told.contains("holds earlier work"), "{told}");
+        assert!(played.log.contains("this is a new one"), "{}", played.log);
+    }
+}
+
+#[tokio::test]
+async fn the_operator_speaks_into_the_turn_as_the_agent_hears_it() {
+    let begun = |event: &AgentEvent| matches!(event, AgentEvent::Message { text } if text == "ready");
+    for steer in [json!({"method": "_session/steering"}), json!("prompt")] {
+        let mut stage = Stage::fake(&json!({}), json!({"steer": steer}));
+        play(&mut stage, json!({"turns": [[{"say": "ready"}, "heed"]], "usage": true}));
+        let played = stage.play_told("use tabs", begun).await;
+        let expected = (&AgentEnd::Finished, vec!["ready", "heard use tabs"], 30);
+        assert_eq!((&played.report.end, played.said(), played.report.usage.tokens()), expected, "{}", played.log);
+        assert!(played.log.contains("[the operator says: use tabs]"), "{}", played.log);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_be_told_goes_on_without() {
+    let begun = |event: &AgentEvent| matches!(event, AgentEvent::Message { text } if text == "ready");
+    let mut stage = Stage::fake(&json!({}), json!({"steer": {"method": "_no/such"}}));
+    play(&mut stage, json!({"turns": [[{"say": "ready"}, {"run": ["true"]}, {"stop": "end_turn"}]]}));
+    let played = stage.play_told("use tabs", begun).await;
+    assert_eq!((&played.report.end, played.said().len()), (&AgentEnd::Finished, 2), "{}", played.log);
+}
+
+#[tokio::test]
+async fn an_agent_that_says_nothing_any_more_is_ended_and_can_go_on_later() {
+    let mut stage = Stage::fake(&json!({}), json!({"idle_ms": 300}));
+    play(&mut stage, json!({"turns": [[{"say": "ready"}, "hang"]]}));
+    let played = stage.play().await;
+    let AgentEnd::Failed { detail } = &played.report.end else { panic!("{:?}", played.report.end) };
+    assert!(detail.starts_with("the agent said nothing for 300ms"), "{detail}");
+    assert!(played.frames.contains("session/cancel"), "{}", played.frames);
+}
