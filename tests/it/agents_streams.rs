@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use omk::agents::policy::CommandRules;
+use omk::agents::policy::{CommandRules, Unattended};
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::task::AgentSession;
