@@ -25,7 +25,8 @@ npm_install() {
 # The Python CLI. Its virtual environment cannot be moved. A later version only prints that it is retired.
 kimi_cli() {
     if [ -f "$cache/kimi-cli/VERSION" ]; then return 0; fi
-    for python in python3.14 python3.13 python3.12 python3 none; do
+    # What pyenv has is not in PATH unless it is chosen.
+    for python in python3.14 python3.13 python3.12 python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[2-9]*/bin/python3 none; do
         if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then break; fi
     done
     if [ "$python" = none ]; then

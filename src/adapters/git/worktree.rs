@@ -67,8 +67,8 @@ impl Shared {
             let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.'));
             name.is_some_and(|(slice, _)| slice == order.attempt.slice.as_str())
         };
-        let others = places.map(|entry| entry.path()).filter(|path| of_slice(path) && path != directory);
-        others.map(|other| self.remove(&other)).collect()
+        let mut others = places.map(|entry| entry.path()).filter(|path| of_slice(path) && path != directory);
+        others.try_for_each(|other| self.remove(&other))
     }
 
     /// Whether a worktree is whole and at `start`; a lock that a killed git left in it is removed.

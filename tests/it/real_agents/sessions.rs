@@ -77,10 +77,10 @@ fn taken_up(bench: &Bench<'_>, must: bool) -> String {
     format!("same session{counted}")
 }
 
-/// The operator's words are the second half of the script: only who hears them does it.
+/// The operator's words hold the whole of the work: only who hears them does it. Codex drops the answer that it waits for.
 pub(super) fn steered(bench: &Bench<'_>) -> String {
     let first = json!([{"hold": bench.scene.mark("go-on"), "shell": "echo one > one.txt"}, {"text": "All done"}]);
-    let second = json!([{"shell": "echo two > two.txt"}, {"text": "That as well"}]);
+    let second = json!([{"shell": "echo one > one.txt; echo two > two.txt"}, {"text": "That as well"}]);
     let start = Instant::now();
     let mut session = bench.start(&slice("one", &["one.txt", "two.txt"], &first));
     bench.see_asked(&mut session);

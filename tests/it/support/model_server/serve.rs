@@ -121,9 +121,7 @@ impl Chosen {
 
 fn chosen(asked: &Asked, shared: &Shared) -> Chosen {
     match asked.next() {
-        Next::Step(Some(step), number, source) => {
-            Chosen { step: *step, number: Some(number), source, ..Chosen::default() }
-        }
+        Next::Step(Some(step), number, source) => Chosen { step: *step, number: Some(number), source },
         Next::Step(None, number, source) => Chosen { number: Some(number), source, ..Chosen::default() },
         Next::Aside => Chosen::saying(if asked.wants_json { dialect::JUDGEMENT } else { ASIDE }),
         Next::Lost(problem) => {
