@@ -20,13 +20,15 @@ use crate::agents::course::{see_through, shake_hands};
 use crate::agents::ending::{Ending, of_error, words_of};
 use crate::agents::errand::{Errand, Opening};
 use crate::agents::jsonrpc::peer::{CallError, Peer};
-use crate::agents::profile::quirks::{Resume, Steer};
+use crate::agents::profile::quirks::{BusyPrompt, Resume, Steer};
 use crate::agents::scene::Scene;
 use crate::domain::agent::AgentEnd;
 use crate::ports::AgentHints;
 
 /// The version of the protocol.
 const VERSION: u64 = 1;
+/// How long the agent may take, its turn over, to answer what was said into it.
+const ANSWERS: Duration = Duration::from_secs(1);
 /// How often a turn that a refusal ended is taken up again.
 const MOST_NUDGES: usize = 8;
 
@@ -212,8 +214,13 @@ impl Session<'_> {
                 },
             }
         };
-        if errand.profile.quirks.steer == Steer::Prompt {
-            while said.next().await.is_some() {}
+        let rest = async { while said.next().await.is_some() {} };
+        match errand.profile.quirks.busy_prompt {
+            // Its turn comes behind this one.
+            BusyPrompt::Queue if errand.profile.quirks.steer == Steer::Prompt => rest.await,
+            BusyPrompt::Error | BusyPrompt::Inject | BusyPrompt::Queue | BusyPrompt::Abort => {
+                let _nobody_answers = timeout(ANSWERS, rest).await;
+            }
         }
         Ok(result)
     }
