@@ -8,6 +8,7 @@ mod agents_lines;
 mod agents_peer;
 mod agents_prompt;
 mod agents_replay;
+mod agents_sessions;
 mod architecture;
 mod budget;
 mod budget_actor;

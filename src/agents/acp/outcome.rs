@@ -45,7 +45,12 @@ pub(super) enum Ending {
     /// As it should, or by our own doing.
     Over(AgentEnd),
     /// The agent is there, and cannot be worked with.
-    Unusable(String),
+    Unusable {
+        /// Why.
+        problem: String,
+        /// Whether that may be different in a moment.
+        passing: bool,
+    },
     /// Its program ended under us.
     Gone {
         /// Whether a session was open.
@@ -60,7 +65,7 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
         Ending::Over(end) => end,
         _ if driven.by == EndedBy::Timeout => AgentEnd::TimedOut,
         _ if driven.ended.lapsed => AgentEnd::Failed { detail: LAPSED.to_owned() },
-        Ending::Unusable(problem) => unavailable(profile, &problem, words),
+        Ending::Unusable { problem, passing: _ } => unavailable(profile, &problem, words),
         Ending::Gone { greeted: false } => {
             let problem = format!("it ended before it could be spoken to ({})", exit_of(driven));
             unavailable(profile, &problem, words)
@@ -107,6 +112,24 @@ pub(super) fn words_of(error: &RpcError) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// Whether a start that ended so may come through when it is tried again: nothing is known to be missing.
+pub(super) fn may_pass(ending: &Ending, driven: &Driven) -> bool {
+    match ending {
+        Ending::Unusable { passing, .. } => *passing,
+        // The shell's words for a program that is not there.
+        Ending::Gone { greeted: false } => {
+            driven.by == EndedBy::Itself && !matches!(driven.ended.exit, Exit::Code(126 | 127))
+        }
+        Ending::Gone { greeted: true } | Ending::Over(_) => false,
+    }
+}
+
+/// Whether an error at the start is neither a missing login nor a limit.
+pub(super) fn is_passing(error: &RpcError) -> bool {
+    let words = words_of(error);
+    !matches!(error.code, AUTH_REQUIRED | 401 | 403 | 429) && !says(&words, LOGIN) && !says(&words, LIMITED)
 }
 
 /// What an error in answer to a prompt means.

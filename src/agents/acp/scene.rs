@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::opening::Opened;
 use super::usage::Spent;
 use crate::agents::errand::Errand;
 use crate::agents::narrative::Narrative;
 use crate::agents::policy::{Judgement, Policy, ToolCall};
 use crate::agents::profile::AgentProfile;
+use crate::agents::profile::quirks::CostScope;
 use crate::domain::ids::Timestamp;
 use crate::ports::AgentSigns;
 
@@ -54,7 +56,9 @@ pub(super) struct State {
     pub(super) interruption: Option<Interruption>,
     /// We are on our way out: whatever is asked is cancelled.
     pub(super) leaving: bool,
-    /// The cost of the session so far, in millionths of a US dollar.
+    /// The session's history is being told again.
+    pub(super) replays: bool,
+    /// The cost of the session that has been counted, in millionths of a US dollar.
     pub(super) cost_micros: u64,
     /// The last trouble with the model that the agent told us of.
     pub(super) trouble: Option<String>,
@@ -73,7 +77,8 @@ impl Scene {
             calls: BTreeMap::new(),
             interruption: None,
             leaving: false,
-            cost_micros: 0,
+            replays: false,
+            cost_micros: cost_before(errand),
             trouble: None,
         };
         Self {
@@ -92,6 +97,24 @@ impl Scene {
     /// The session's id, once it is open.
     pub(super) fn session(&self) -> Option<String> {
         self.lock().session.clone()
+    }
+
+    /// The session is open, and what is heard from now on is new.
+    pub(super) fn begin(&self, opened: &Opened) {
+        let mut state = self.lock();
+        state.session = Some(opened.id.clone());
+        state.replays = false;
+        if !opened.resumed {
+            state.cost_micros = 0;
+        }
+        state.narrative.session(&opened.id);
+    }
+
+    /// A turn begins.
+    pub(super) fn begin_turn(&self) {
+        let mut state = self.lock();
+        state.worked = false;
+        state.refused.clear();
     }
 
     /// Breaks the conversation off; the first reason counts.
@@ -140,6 +163,16 @@ impl State {
         if self.refused.len() < MOST_REFUSALS {
             self.refused.push(reason);
         }
+    }
+}
+
+/// What a total of the agent's has in it of earlier processes.
+fn cost_before(errand: &Errand) -> u64 {
+    let earlier = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
+    let counted = earlier.and_then(|earlier| earlier.used.usd_micros).unwrap_or(0);
+    match errand.profile.quirks.cost_scope {
+        CostScope::Session => counted,
+        CostScope::Process => 0,
     }
 }
 

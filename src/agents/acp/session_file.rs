@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::Errand;
 use super::scene::Scene;
 use super::usage::Spent;
+use crate::agents::errand::Resumption;
 use crate::agents::profile::quirks::UsageSource;
 use crate::domain::budget::Usage;
 
@@ -48,6 +49,16 @@ impl SessionFiles {
             UsageSource::KimiSessionFile => Some(Self { home, read: BTreeMap::new() }),
             UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota => None,
         }
+    }
+
+    /// Passes over what earlier processes noted in a session that is gone on with; what of it nobody has counted yet
+    /// (they were killed before it was read) is returned.
+    pub(super) async fn pass_over(&mut self, earlier: &Resumption) -> Vec<Spent> {
+        let noted = self.read(Some(earlier.session.clone())).await;
+        let sum = noted.iter().fold(Usage::default(), |sum, one| sum.plus(&one.usage));
+        let usage = Usage { usd_micros: None, ..sum.beyond(&earlier.used) };
+        let model = noted.last().and_then(|one| one.model.clone());
+        if usage.is_nothing() { Vec::new() } else { vec![Spent { usage, id: None, model }] }
     }
 
     /// What has been added since the last time.
@@ -161,6 +172,24 @@ mod tests {
         std::fs::create_dir_all(agent("sub")).expect("a directory");
         std::fs::write(agent("sub").join("wire.jsonl"), format!("{}\n", line(20))).expect("a file");
         assert_eq!(inputs().into_iter().map(|(input, _)| input).collect::<Vec<_>>(), [17, 27]);
+    }
+
+    #[tokio::test]
+    async fn what_earlier_processes_noted_is_counted_once_in_all() {
+        let home = tempfile::tempdir().expect("a directory");
+        let agent = home.path().join("sessions/wd_1/s/agents/main");
+        std::fs::create_dir_all(&agent).expect("a directory");
+        std::fs::write(agent.join("wire.jsonl"), format!("{}\n{}\n", line(1), line(10))).expect("a file");
+        let used = |input_tokens, output_tokens| Usage { input_tokens, output_tokens, ..Usage::default() };
+        let left = async |used: Usage| {
+            let mut files = SessionFiles { home: home.path().to_owned(), read: BTreeMap::new() };
+            let earlier = Resumption { session: "s".into(), prompt: String::new(), used };
+            let left = files.pass_over(&earlier).await;
+            assert_eq!(files.read(Some("s".into())).await, []);
+            left.into_iter().map(|one| one.usage).collect::<Vec<_>>()
+        };
+        assert_eq!(left(Usage { cached_tokens: 6, ..used(25, 4) }).await, []);
+        assert_eq!(left(Usage { cached_tokens: 3, ..used(8, 2) }).await, [Usage { cached_tokens: 3, ..used(17, 2) }]);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub(super) fn take(scene: &Scene, params: &Value) {
     let Some(update) = params.get("update") else { return };
     let state = &mut *scene.lock();
     state.narrative.alive();
+    if state.replays {
+        return;
+    }
     match text(update, "sessionUpdate") {
         "agent_message_chunk" => {
             let piece = update.pointer("/content/text").and_then(Value::as_str).unwrap_or_default();

@@ -15,7 +15,7 @@ pub(super) struct Spent {
 }
 
 /// What the end of a turn says was used in it: by model where that is known.
-pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
+fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
     let quota = || {
         let models = result.pointer("/_meta/quota/model_usage").and_then(Value::as_array);
         let by_model: Vec<_> = models.into_iter().flatten().filter_map(|one| of_model(one, quirks)).collect();
@@ -33,6 +33,17 @@ pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
             spent => spent,
         },
     }
+}
+
+/// What the prompts of one turn say was used in it: some tell each of them the same.
+pub(super) fn of_turns(answers: &[Value], quirks: &Quirks) -> Vec<Spent> {
+    let mut reports: Vec<Vec<Spent>> = Vec::new();
+    for report in answers.iter().map(|answer| of_turn(answer, quirks)) {
+        if !reports.contains(&report) {
+            reports.push(report);
+        }
+    }
+    reports.concat()
 }
 
 /// Whether the agent always says what a turn used, so that saying nothing means that no model answered.

@@ -100,6 +100,7 @@ fn codex() -> AgentProfile {
             terminal_cap: false,
             // Its default mode asks a model instead of us.
             mode_id: text("workspace-write"),
+            first_start_alone: true,
             reject_ends_turn: true,
             busy_prompt: BusyPrompt::Queue,
             steer: Steer::Method("_session/steering".to_owned()),
@@ -134,6 +135,7 @@ fn opencode() -> AgentProfile {
             steer: Steer::Prompt,
             usage_source: UsageSource::TurnUsage,
             usage_scope: UsageScope::LastCall,
+            first_start_alone: true,
             resume: Resume::Resume,
             quiet_env: table(&[
                 ("OPENCODE_DISABLE_MODELS_FETCH", "1"),

@@ -60,16 +60,29 @@ pub enum UsageScope {
     LastCall,
 }
 
+/// What a total of cost covers, as it is reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostScope {
+    /// The session, earlier processes included.
+    #[default]
+    Session,
+    /// This process.
+    Process,
+}
+
 /// How a session goes on in a new process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resume {
-    /// It does not.
+    /// As the agent offers: without a replay of the history, else with it.
     #[default]
+    Offered,
+    /// It does not.
     No,
     /// `session/load`, which replays the history.
     Load,
-    /// `session/resume`, which does not.
+    /// `session/resume`, which does not; else `session/load`.
     Resume,
     /// An argument with the session's id.
     Flag(String),
@@ -100,8 +113,12 @@ pub struct Quirks {
     pub usage_source: UsageSource,
     /// What one report covers.
     pub usage_scope: UsageScope,
+    /// What a total of cost covers.
+    pub cost_scope: CostScope,
     /// Input tokens, as reported, include those that came from a cache.
     pub cache_within_input: bool,
+    /// The first start in a home sets up what a second one at the same time would spoil.
+    pub first_start_alone: bool,
     /// How a session goes on in a new process.
     pub resume: Resume,
     /// It ends when its standard input does.
@@ -116,6 +133,10 @@ pub struct Quirks {
     pub cancel_ms: u64,
     /// How long it may take to end by itself when its turn is over.
     pub exit_ms: u64,
+    /// How long nothing may be heard of it in a session, while nothing is ours to answer.
+    pub idle_ms: u64,
+    /// The same while one of its tool calls is open.
+    pub tool_idle_ms: u64,
 }
 
 impl Quirks {
@@ -141,7 +162,9 @@ impl Default for Quirks {
             steer: Steer::default(),
             usage_source: UsageSource::default(),
             usage_scope: UsageScope::default(),
+            cost_scope: CostScope::default(),
             cache_within_input: false,
+            first_start_alone: false,
             resume: Resume::default(),
             stdin_eof_stops: true,
             quiet_env: BTreeMap::new(),
@@ -149,6 +172,8 @@ impl Default for Quirks {
             handshake_ms: 30_000,
             cancel_ms: 700,
             exit_ms: 3_000,
+            idle_ms: 300_000,
+            tool_idle_ms: 1_800_000,
         }
     }
 }

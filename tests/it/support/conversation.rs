@@ -10,7 +10,7 @@ use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
 use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec};
-use omk::ports::Agents;
+use omk::ports::{AgentHints, Agents};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -133,13 +133,22 @@ impl Stage {
         self.play_until(|_| false).await
     }
 
+    /// Runs the agent to its end, while the operator says something.
+    pub(crate) async fn play_told(&self, hints: AgentHints) -> Played {
+        self.play_with(hints, |_| false).await
+    }
+
     /// Runs the agent, and stops it when `enough` is true of one of its events.
     pub(crate) async fn play_until(&self, enough: impl Fn(&AgentEvent) -> bool) -> Played {
+        self.play_with(silence(), enough).await
+    }
+
+    async fn play_with(&self, hints: AgentHints, enough: impl Fn(&AgentEvent) -> bool) -> Played {
         let (events, mut heard) = unbounded_channel();
         let stop = CancellationToken::new();
         let host = self.host();
         let (report, events) = tokio::join!(
-            host.run(self.task(), events, silence(), stop.clone()),
+            host.run(self.task(), events, hints, stop.clone()),
             collect(&mut heard, |event| {
                 if enough(event) {
                     stop.cancel();
