@@ -81,6 +81,7 @@ fn plan(count: usize, window: usize) -> Vec<SliceSpec> {
             gates: Vec::new(),
             retries: 1,
             run: None,
+            agent: None,
             budget: omk::domain::budget::Limits::default(),
         }
     };

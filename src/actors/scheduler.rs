@@ -10,6 +10,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Recipient};
 use tokio::sync::oneshot;
 
 use crate::actors::exit_guard::ExitGuard;
+use crate::actors::scheduler::operator::Speaker;
 use crate::domain::decided::Decided;
 use crate::domain::event::ActorName;
 use crate::domain::goal::Charter;
@@ -22,10 +23,11 @@ use crate::messages::budget::SliceExhausted;
 use crate::messages::goal::{Execute, ExecutionSettled, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, StartWorker, StopWorker, WorkerGone};
+use crate::messages::operator::TellAgent;
 use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
 use crate::messages::slice::{Claim, Enqueue, Finish, Landed, QueueFailed, Renew};
 use crate::messages::{Undelivered, tell};
-use crate::ports::{Clock, Effect, WorkPlane};
+use crate::ports::{Agents, Clock, Effect, WorkPlane};
 use crate::workflow::scheduler::{Intent, Scheduler};
 use crate::workflow::slices::SliceTable;
 
@@ -35,6 +37,8 @@ pub struct Wires {
     pub start_worker: Recipient<StartWorker>,
     /// Kills what works on an attempt.
     pub stop_worker: Recipient<StopWorker>,
+    /// Tells the agent of an attempt what the operator says.
+    pub tell_agent: Recipient<TellAgent>,
     /// Starts reviewers.
     pub start_reviewers: Recipient<StartReviewers>,
     /// The scheduler itself, for their reports.
@@ -52,13 +56,11 @@ type Finisher = oneshot::Sender<Result<(), LeaseOver>>;
 /// Who waits for a claim to be durable.
 type Claimant = oneshot::Sender<Result<Assignment, LeaseOver>>;
 
-/// Who waits for a word of the operator's to be durable.
-type Speaker = oneshot::Sender<Result<(), String>>;
-
 /// The actor.
 pub struct SchedulerActor {
     charter: Arc<Charter>,
     clock: Arc<dyn Clock>,
+    agents: Arc<dyn Agents>,
     /// The slices as folded from the journal, until there is a scheduler over them.
     folded: Option<SliceTable>,
     scheduler: Option<Scheduler>,
@@ -77,7 +79,7 @@ pub struct SchedulerActor {
 impl SchedulerActor {
     /// An actor over the slices as they were folded from the journal.
     pub fn new(
-        (charter, clock): (Arc<Charter>, Arc<dyn Clock>),
+        (charter, clock, agents): (Arc<Charter>, Arc<dyn Clock>, Arc<dyn Agents>),
         folded: SliceTable,
         outbox: Outbox<Intent>,
         wires: Wires,
@@ -86,6 +88,7 @@ impl SchedulerActor {
         Self {
             charter,
             clock,
+            agents,
             folded: Some(folded),
             scheduler: None,
             halted: None,
@@ -160,10 +163,7 @@ impl SchedulerActor {
                 answer(self.finishers.remove(&attempt), Err(LeaseOver { attempt: attempt.clone() }));
                 Ok(())
             }
-            Intent::Answer(word) => {
-                answer(self.speakers.remove(&word), Ok(()));
-                Ok(())
-            }
+            Intent::Answer(word) => self.word_is_durable(word),
             Intent::Report(settlement) => {
                 tell(&self.wires.controller, ExecutionSettled { settlement: *settlement, cause })
             }

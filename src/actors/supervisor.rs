@@ -72,6 +72,12 @@ struct Generation {
     retired: CancellationToken,
 }
 
+/// One attempt under way.
+struct AtWork {
+    worker: Addr<WorkerActor>,
+    stop: CancellationToken,
+}
+
 /// The actor.
 pub struct Supervisor {
     charter: Arc<Charter>,
@@ -84,7 +90,7 @@ pub struct Supervisor {
     journal: Option<Addr<JournalActor>>,
     number: u32,
     generation: Option<Generation>,
-    attempts: BTreeMap<AttemptRef, CancellationToken>,
+    attempts: BTreeMap<AttemptRef, AtWork>,
     /// The newest sighting of each attempt under way.
     sightings: BTreeMap<AttemptRef, Sighting>,
     reviewers: BTreeMap<u64, (StartReviewers, Role)>,
@@ -373,7 +379,7 @@ impl Handler<StartWorker> for Supervisor {
         let seat = seat::<WorkerActor>();
         let Some(outbox) = self.lasting_outbox(ActorName::Worker, seat.address().recipient()) else { return };
         let guard = self.guard(Child::Worker(attempt.clone()), ctx);
-        self.attempts.insert(attempt.clone(), token.clone());
+        self.attempts.insert(attempt.clone(), AtWork { worker: seat.address(), stop: token.clone() });
         seat.run(WorkerActor::new(attempt, around, token, outbox, guard));
     }
 }
@@ -381,8 +387,8 @@ impl Handler<StartWorker> for Supervisor {
 impl Handler<StopWorker> for Supervisor {
     type Result = ();
     fn handle(&mut self, stop: StopWorker, _ctx: &mut Context<Self>) {
-        if let Some(token) = self.attempts.get(&stop.attempt) {
-            token.cancel();
+        if let Some(at_work) = self.attempts.get(&stop.attempt) {
+            at_work.stop.cancel();
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Talks to the scheduler through the `WorkPlane` only. It ends after every process of its attempt has ended.
 
+mod hints;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::fut::ready;
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
+use crate::actors::worker::hints::Hints;
 use crate::domain::agent::AgentTask;
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
@@ -20,7 +22,7 @@ use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
-use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, WorktreeOrder};
+use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::messages::budget::{Purse, Reserve, Settle};
 use crate::messages::journal::{Committed, Outbox};
@@ -59,6 +61,8 @@ pub struct WorkerActor {
     heartbeat: Heartbeat,
     /// The watch over the agent, while it works.
     vigil: Option<Vigil>,
+    /// What the operator says to the agent.
+    hints: Hints,
     /// Ends the agent, and nothing else of the attempt.
     agent_stop: CancellationToken,
     guard: Option<ExitGuard>,
@@ -83,6 +87,7 @@ impl WorkerActor {
             worktree: None,
             heartbeat: Heartbeat::default(),
             vigil: None,
+            hints: Hints::open(),
             guard: Some(guard),
         }
     }
@@ -127,13 +132,19 @@ impl WorkerActor {
     }
 
     fn perform(&mut self, step: Step, ctx: &mut Context<Self>) {
+        if !matches!(step, Step::Prepare | Step::RunAgent) {
+            self.hints.close();
+        }
         match step {
             Step::Prepare => self.prepare(ctx),
             Step::RunAgent => self.reserve(ctx),
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
-            Step::Finish { outcome, capture, gates } => self.finish(AttemptEnd { outcome, capture, gates }, ctx),
+            Step::Finish { outcome, capture, gates } => {
+                let session = self.worker.as_ref().and_then(Worker::session).cloned();
+                self.finish(AttemptEnd { outcome, capture, gates, session }, ctx);
+            }
         }
     }
 
@@ -150,7 +161,10 @@ impl WorkerActor {
             attempt: self.attempt.clone(),
             start: assignment.start.clone(),
             content: assignment.content.clone(),
-            place: None,
+            place: assignment
+                .session
+                .as_ref()
+                .map(|session| Place { worktree: session.worktree.clone(), as_it_stands: session.cut_off }),
         };
         let prepared = self.around.effects.workspace.prepare(order);
         ctx.spawn(prepared.into_actor(self).map(|prepared, actor, ctx| match prepared {
@@ -160,9 +174,8 @@ impl WorkerActor {
     }
 
     fn prepared(&mut self, path: PathBuf, ctx: &mut Context<Self>) {
-        let name = PathBuf::from("worktrees").join(path.file_name().unwrap_or_default());
+        let fact = Some(Fact::WorktreePrepared { path: name_of(&path) });
         self.worktree = Some(path);
-        let fact = Some(Fact::WorktreePrepared { path: name });
         self.advance(Progress { fact, step: Step::RunAgent }, ctx);
     }
 
@@ -202,7 +215,7 @@ impl WorkerActor {
         };
         let (events, received) = mpsc::unbounded_channel();
         self.watch(received, ctx);
-        let (_nobody_speaks, hints) = mpsc::unbounded_channel();
+        let hints = self.hints.agent_begins();
         let report = self.around.effects.agents.run(task, events, hints, self.agent_stop.clone());
         ctx.spawn(report.into_actor(self).map(|report, actor, ctx| {
             actor.unwatch();
@@ -210,7 +223,7 @@ impl WorkerActor {
             if let Err(error) = tell(&actor.around.budget.settle, Settle { attempt, role, report: report.clone() }) {
                 tracing::debug!(%error, attempt = %actor.attempt, "nobody settles");
             }
-            if let Some(worker) = &actor.worker {
+            if let Some(worker) = &mut actor.worker {
                 let progress = worker.agent_reported(report);
                 actor.advance(progress, ctx);
             }
@@ -285,6 +298,9 @@ impl WorkerActor {
     }
 
     fn finish(&mut self, end: AttemptEnd, ctx: &mut Context<Self>) {
+        if self.worker.as_ref().is_some_and(|worker| worker.leaves_worktree(&end.outcome)) {
+            self.worktree = None;
+        }
         let finished = self.around.plane.finish(self.attempt.clone(), end);
         ctx.spawn(finished.into_actor(self).then(|finished, actor, ctx| {
             if let Err(over) = finished {
@@ -307,6 +323,11 @@ impl WorkerActor {
             ctx.stop();
         }));
     }
+}
+
+/// A worktree's path, relative to the goal's directory.
+fn name_of(worktree: &Path) -> PathBuf {
+    Path::new("worktrees").join(worktree.file_name().unwrap_or_default())
 }
 
 /// The lines that an attempt dropped, of those that it found at its start: what another slice has rightly removed

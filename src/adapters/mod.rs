@@ -6,4 +6,5 @@
 pub mod clock;
 pub mod gate;
 pub mod git;
+pub mod machine;
 pub mod sandbox;

@@ -30,14 +30,24 @@ pub(super) fn command_line(command: &str, cwd: &Path) -> String {
 
 /// Whether the command's first word can be run; `Err` has the cause in one sentence.
 pub(super) fn probe(command: &str, cwd: &Path, path: Option<&OsStr>) -> Result<(), String> {
-    let Some(word) = first_word(command).filter(|word| !BUILT_IN.contains(word)) else { return Ok(()) };
+    located(command, cwd, path).map(drop)
+}
+
+/// The program that the command's first word names; `None` where only a shell can tell.
+pub(super) fn located(command: &str, cwd: &Path, path: Option<&OsStr>) -> Result<Option<PathBuf>, String> {
+    let Some(word) = first_word(command).filter(|word| !BUILT_IN.contains(word)) else { return Ok(None) };
     if word.contains('/') {
-        return runnable(&cwd.join(word)).map_err(|problem| format!("agent command `{word}` {problem}"));
+        let file = cwd.join(word);
+        return match runnable(&file) {
+            Ok(()) => Ok(Some(file)),
+            Err(problem) => Err(format!("agent command `{word}` {problem}")),
+        };
     }
     let directories: Vec<PathBuf> = path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    let found: Vec<_> = directories.iter().map(|dir| runnable(&dir.join(word))).collect();
-    if found.iter().any(Result::is_ok) {
-        return Ok(());
+    let files: Vec<_> = directories.iter().map(|dir| dir.join(word)).collect();
+    let found: Vec<_> = files.iter().map(|file| runnable(file)).collect();
+    if let Some(place) = found.iter().position(Result::is_ok) {
+        return Ok(files.into_iter().nth(place));
     }
     match found.into_iter().flat_map(Result::err).find(|problem| problem.contains("executable")) {
         Some(problem) => Err(format!("agent command `{word}` {problem}")),

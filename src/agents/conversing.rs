@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,15 +15,17 @@ use super::acp;
 use super::cmd;
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears, Errand, Opening, Resumption};
-use super::host::{AgentHost, AgentSetup, end_of};
+use super::host::{AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Protocol};
 use super::prompt::{PromptError, prompt, resumed_prompt};
+use super::streams;
+use super::version;
+use super::wire;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
-use crate::ports::Effect;
 use crate::process::drive::Limits;
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
@@ -42,8 +43,8 @@ pub(super) fn profile_of(setup: &AgentSetup, agent: &str) -> Option<AgentProfile
         AgentName::Profile(name) => setup.settings.profiles.find(&name)?.clone(),
     };
     match profile.protocol {
-        Protocol::Acp => Some(profile),
-        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire | Protocol::Cmd => None,
+        Protocol::Acp | Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire => Some(profile),
+        Protocol::Cmd => None,
     }
 }
 
@@ -74,15 +75,20 @@ pub(super) async fn run(
 }
 
 /// Speaks the dialect of the errand's agent.
-async fn speak(
+pub(super) async fn speak(
     errand: Errand,
     launcher: &Launcher,
     ears: Ears,
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
+    if let Some(end) = version::refusal(&errand, launcher, stop).await? {
+        return Ok(Done::unspoken(end));
+    }
     match errand.profile.protocol {
         Protocol::Acp => acp::run(errand, launcher, ears, stop).await,
-        Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire | Protocol::Cmd => {
+        Protocol::ClaudeStreamJson | Protocol::CodexExec => streams::run(errand, launcher, ears, stop).await,
+        Protocol::KimiWire => wire::run(errand, launcher, ears, stop).await,
+        Protocol::Cmd => {
             unreachable!("`profile_of` lets no other protocol through")
         }
     }
@@ -114,6 +120,7 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
         ("OMK_ATTEMPT", task.assignment.attempt.to_string()),
     ];
     Ok(Errand {
+        name: format!("{}.{}.{}", task.goal, task.assignment.spec.id, task.assignment.attempt),
         opening: Some(opening),
         access: task.assignment.spec.access.clone(),
         rules: setup.settings.rules.clone(),
@@ -138,12 +145,13 @@ fn opening(task: &AgentTask, template: Option<&Path>) -> Result<Opening, PromptE
 }
 
 /// An errand that only opens a session.
-fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(&str, String)]) -> Errand {
+pub(super) fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(&str, String)]) -> Errand {
     let clock = Arc::clone(&setup.clock);
     let env = environment(&setup.environment, &profile, ours);
     Errand {
         home: home(&setup.environment, &profile),
         env,
+        name: String::new(),
         opening: None,
         worktree,
         access: AccessSet::default(),
@@ -181,29 +189,4 @@ fn home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf> {
     let set = profile.env.get(&home.variable).map(PathBuf::from);
     let usual = || Some(Path::new(seen.value("HOME")?).join(&home.usual));
     home.private.clone().or(set).or_else(|| seen.value(&home.variable).map(PathBuf::from)).or_else(usual)
-}
-
-impl AgentHost {
-    /// Speaks to an agent and leaves again, spending nothing: `Err` has the cause and what mends it. `place` is the
-    /// directory that its session is opened in.
-    pub fn greet(&self, agent: &str, place: PathBuf) -> Effect<Result<(), String>> {
-        let setup = Arc::clone(&self.setup);
-        let agent = agent.to_owned();
-        Box::pin(async move {
-            let Some(profile) = profile_of(&setup, &agent) else {
-                return super::host::probe_among(&agent, &setup.cwd, &setup.environment, &setup.settings.profiles);
-            };
-            let errand = plain(&setup, profile, place, &[]);
-            let ears = Ears { events: unbounded_channel().0, hints: unbounded_channel().1 };
-            let done = speak(errand, &setup.launcher, ears, &CancellationToken::new()).await;
-            match done.map_or_else(end_of, |done| done.end) {
-                AgentEnd::Finished => Ok(()),
-                AgentEnd::Unavailable { detail } | AgentEnd::Failed { detail } | AgentEnd::Limited { detail, .. } => {
-                    Err(detail)
-                }
-                AgentEnd::TimedOut => Err(format!("agent {agent} did not open a session within {HANDSHAKE:?}")),
-                AgentEnd::Stopped | AgentEnd::Asked { .. } => Err(format!("agent {agent} did not open a session")),
-            }
-        })
-    }
 }

@@ -18,6 +18,8 @@ use crate::process::drive::Limits;
 /// What is to be done with an agent.
 pub(super) struct Errand {
     pub(super) profile: AgentProfile,
+    /// What tells it from others, for people: goal, slice and attempt.
+    pub(super) name: String,
     /// What is said first; `None` only opens a session and leaves.
     pub(super) opening: Option<Opening>,
     /// The worktree: absolute, no symbolic links.
@@ -71,4 +73,11 @@ pub(super) struct Done {
     /// The raw lines.
     pub(super) frames: Vec<u8>,
     pub(super) survivors: Vec<String>,
+}
+
+impl Done {
+    /// The end of an errand whose agent was not spoken to.
+    pub(super) fn unspoken(end: AgentEnd) -> Self {
+        Self { end, usage: Usage::default(), log: Vec::new(), frames: Vec::new(), survivors: Vec::new() }
+    }
 }

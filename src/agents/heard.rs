@@ -17,6 +17,8 @@ pub enum Heard {
     Send(String),
     /// To be judged; the agent waits for the answer.
     Judge(Asked),
+    /// What was said to it is taken up: a turn runs.
+    Begun,
     /// The turn is over.
     Ended(AgentEnd),
 }

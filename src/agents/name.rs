@@ -97,7 +97,8 @@ mod tests {
         assert_eq!(parse_agent("acp:my agent"), Ok(AgentName::Acp("my agent".into())));
         assert_eq!(parse_agent("kimi"), Ok(AgentName::Profile("kimi".into())));
         let refused = |text| parse_agent(text).expect_err("refused").to_string();
-        let known = "known agents: script, cmd:<command>, acp:<command>, kimi, claude, codex, opencode, gemini";
+        let known = "known agents: script, cmd:<command>, acp:<command>, kimi, claude-code, claude, codex, codex-exec, \
+                     opencode, gemini, kimi-cli";
         assert_eq!(refused("clod"), format!("agent `clod` is not known; {known}"));
         assert_eq!(refused("cmd: "), format!("agent `cmd: ` has no command; {known}"));
     }

@@ -24,8 +24,6 @@ const MOST_EVENTS: usize = 10_000;
 const LONGEST_SPEECH: usize = 2_000;
 /// How much of what an agent said last is quoted, in bytes.
 const EXCERPT: usize = 4_096;
-/// The longest name of a session that is passed on, in bytes.
-const LONGEST_ID: usize = 256;
 /// The most tool calls that are open at once.
 const MOST_TOOLS: usize = 1_000;
 /// How often it is said at most that there was any output.
@@ -74,10 +72,7 @@ impl Narrative {
 
     /// It works in this session.
     pub(super) fn session(&mut self, id: &str) {
-        self.write(&format!("[session {}]", one_line(id.as_bytes())));
-        if id.len() <= LONGEST_ID && !id.chars().any(char::is_control) {
-            self.pass_on(AgentEvent::Session { id: id.to_owned() });
-        }
+        self.pass_on(AgentEvent::Session { id: id.to_owned() });
     }
 
     /// It says something, piece by piece; what ends a line is passed on.

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::domain::access::PathPattern;
 use crate::domain::agent::AgentTask;
-use crate::domain::task::{AgentSession, Feedback, KeptLines, Risk};
+use crate::domain::task::{AgentSession, Feedback, GateKind, GateSpec, KeptLines, Neighbour, Risk};
 use crate::process::output::Bounded;
 use crate::process::sanitise::sanitise;
 
@@ -31,6 +31,8 @@ const CONVENTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md", ".github/copilot-instru
 const LONGEST_CONVENTIONS: usize = 24 * 1024;
 /// How much of one piece of feedback is quoted, in bytes.
 const LONGEST_DETAIL: usize = 8 * 1024;
+/// How much of a gate's command is quoted, in bytes.
+const LONGEST_COMMAND: usize = 4 * 1024;
 /// The most pieces of feedback that are quoted, the newest ones.
 const MOST_FEEDBACK: usize = 4;
 /// The longest prompt, in bytes.
@@ -76,6 +78,8 @@ struct Context<'a> {
     continued: bool,
     feedback: Vec<Told<'a>>,
     keep: &'a [KeptLines],
+    plan: Plan<'a>,
+    tests: Vec<Test<'a>>,
     conventions: Option<Conventions>,
     worktree: String,
 }
@@ -96,6 +100,31 @@ struct Told<'a> {
     paths: &'a [String],
 }
 
+/// The slice's place in the plan.
+#[derive(Serialize)]
+struct Plan<'a> {
+    after: Vec<Other<'a>>,
+    beside: Vec<Other<'a>>,
+    before: Vec<Other<'a>>,
+}
+
+/// Another slice. Every field is there, empty or not: a template is strict.
+#[derive(Serialize)]
+struct Other<'a> {
+    id: &'a str,
+    title: &'a str,
+    writes: Vec<&'a str>,
+    merges: Vec<&'a str>,
+}
+
+/// A gate that judges the slice.
+#[derive(Serialize)]
+struct Test<'a> {
+    name: &'a str,
+    command: String,
+    kind: GateKind,
+}
+
 #[derive(Serialize)]
 struct Conventions {
     file: &'static str,
@@ -113,10 +142,12 @@ pub fn prompt(task: &AgentTask, template: Option<&Path>) -> Result<String, Promp
     render(&name, &source, &context(task))
 }
 
-/// What is said first in a session that knows the task already: why it goes on.
+/// What is said first in a session that knows the task already: why it goes on, and what it was not told yet.
 pub fn resumed_prompt(task: &AgentTask, session: &AgentSession) -> Result<String, PromptError> {
-    let context = Resumed { cut_off: session.cut_off, task: context(task) };
-    render("built-in", RESUMED, &context)
+    let mut task = context(task);
+    let known = task.feedback.len().saturating_sub(session.news as usize);
+    task.feedback.drain(..known);
+    render("built-in", RESUMED, &Resumed { cut_off: session.cut_off, task })
 }
 
 fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, PromptError> {
@@ -142,7 +173,7 @@ fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, 
 
 fn context(task: &AgentTask) -> Context<'_> {
     let spec = &task.assignment.spec;
-    let feedback = &task.assignment.feedback;
+    let (feedback, around) = (&task.assignment.feedback, &task.assignment.around);
     Context {
         goal: &task.goal_text,
         slice: spec.id.as_str(),
@@ -155,9 +186,11 @@ fn context(task: &AgentTask) -> Context<'_> {
         gates: spec.gates.iter().map(|gate| gate.as_str()).collect(),
         high_risk: spec.risk == Risk::High,
         attempt: task.assignment.attempt.0,
-        continued: task.assignment.content.is_some(),
+        continued: task.assignment.holds_earlier_work(),
         feedback: feedback[feedback.len().saturating_sub(MOST_FEEDBACK)..].iter().map(told).collect(),
         keep: &task.assignment.keep,
+        plan: Plan { after: others(&around.after), beside: others(&around.beside), before: others(&around.before) },
+        tests: around.gates.iter().map(test).collect(),
         conventions: conventions(&task.worktree),
         worktree: task.worktree.display().to_string(),
     }
@@ -165,6 +198,20 @@ fn context(task: &AgentTask) -> Context<'_> {
 
 fn names(patterns: &[PathPattern]) -> Vec<&str> {
     patterns.iter().map(PathPattern::as_str).collect()
+}
+
+fn others(slices: &[Neighbour]) -> Vec<Other<'_>> {
+    slices.iter().map(other).collect()
+}
+
+fn other(slice: &Neighbour) -> Other<'_> {
+    let Neighbour { id, title, writes, merges } = slice;
+    Other { id: id.as_str(), title, writes: names(writes), merges: names(merges) }
+}
+
+fn test(gate: &GateSpec) -> Test<'_> {
+    let command = bounded(gate.command.to_string().as_bytes(), LONGEST_COMMAND);
+    Test { name: gate.name.as_str(), command, kind: gate.kind }
 }
 
 fn told(feedback: &Feedback) -> Told<'_> {

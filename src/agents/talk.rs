@@ -3,16 +3,20 @@
 //! Owns how the four sides of it run together: the program, what is heard of it, what is written to it, and the
 //! script that says what comes next. Invariant: when it resolves nothing of the program's tree is left.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::errand::Errand;
 use super::jsonrpc::peer::{Inbox, Outgoing, Peer, write};
 use super::jsonrpc::serve::{Dialect, serve};
 use crate::domain::vitals::Vitals;
 use crate::process::drive::{Driven, Heard, Limits, Stream, drive};
 use crate::process::error::ProcessError;
+use crate::process::program::Program;
 use crate::process::running::Running;
+use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
 
 /// Our end of a conversation that has not begun.
 pub(super) struct Line {
@@ -35,6 +39,22 @@ pub(super) struct Partner {
     pub(super) limits: Limits,
 }
 
+/// How long a program may live beyond its deadline, should the conversation not end it.
+const BEYOND: Duration = Duration::from_secs(15);
+
+impl Partner {
+    /// Starts the program of an errand, with `more` arguments than its profile has.
+    pub(super) async fn start(errand: &Errand, more: Vec<OsString>, launcher: &Launcher) -> Result<Self, ProcessError> {
+        let mut words = errand.profile.command.iter().map(OsString::from);
+        let program = words.next().unwrap_or_default();
+        let args = words.chain(more).collect();
+        let program = Program { program, args, env: errand.env.clone(), cwd: errand.worktree.clone() };
+        let limits = Limits { timeout: errand.limits.timeout.saturating_add(BEYOND), ..errand.limits };
+        let spec = Spec { program, input: Input::Pipe, output: OutputPlan::Split, lease: errand.lease };
+        Ok(Self { running: launcher.launch(spec).await?, limits })
+    }
+}
+
 /// Lets `script` speak until it resolves, to what came of it and how long the program may then live without its
 /// standard input; sees the program out. `aside` gets what is heard of it outside of the conversation.
 pub(super) async fn talk<T>(
@@ -44,24 +64,60 @@ pub(super) async fn talk<T>(
     aside: &mut (dyn FnMut(Aside<'_>) + Send),
     script: impl Future<Output = (T, Duration)>,
 ) -> Result<(Driven, T), ProcessError> {
-    let Partner { mut running, limits } = partner;
     let Line { peer, inbox, outgoing } = line;
+    let (held, ()) = tokio::join!(hold(partner, &peer, outgoing, aside, script), serve(&peer, inbox, dialect));
+    Ok(held)
+}
+
+/// Our side of a program's standard streams.
+pub(super) trait Side: Sync {
+    /// Takes a piece of its standard output.
+    fn feed(&self, bytes: &[u8]);
+    /// The program is gone.
+    fn close(&self);
+    /// We have nothing more to say: its standard input ends behind what has been said.
+    fn hang_up(&self);
+}
+
+impl Side for Peer {
+    fn feed(&self, bytes: &[u8]) {
+        Self::feed(self, bytes);
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+
+    fn hang_up(&self) {
+        Self::hang_up(self);
+    }
+}
+
+/// As `talk`, with a side that understands by itself what it is fed.
+pub(super) async fn hold<T>(
+    partner: Partner,
+    side: &dyn Side,
+    outgoing: Outgoing,
+    aside: &mut (dyn FnMut(Aside<'_>) + Send),
+    script: impl Future<Output = (T, Duration)>,
+) -> (Driven, T) {
+    let Partner { mut running, limits } = partner;
     let (kill, gone) = (CancellationToken::new(), CancellationToken::new());
     let stdin = running.streams.stdin.take();
     let mut sink = |heard: Heard<'_>| match heard {
-        Heard::Bytes(Stream::Output, bytes) => peer.feed(bytes),
+        Heard::Bytes(Stream::Output, bytes) => side.feed(bytes),
         Heard::Bytes(Stream::Errors, bytes) => aside(Aside::Errors(bytes)),
         Heard::Vitals(vitals) => aside(Aside::Vitals(vitals)),
     };
     let driving = async {
         let driven = drive(running, limits, &kill, &mut sink).await;
-        peer.close();
+        side.close();
         gone.cancel();
         driven
     };
     let speaking = async {
         let (outcome, patience) = script.await;
-        peer.hang_up();
+        side.hang_up();
         tokio::select! {
             () = gone.cancelled() => {}
             () = tokio::time::sleep(patience) => {}
@@ -77,6 +133,6 @@ pub(super) async fn talk<T>(
             }
         }
     };
-    let (driven, outcome, (), ()) = tokio::join!(driving, speaking, serve(&peer, inbox, dialect), writing);
-    Ok((driven, outcome))
+    let (driven, outcome, ()) = tokio::join!(driving, speaking, writing);
+    (driven, outcome)
 }

@@ -28,6 +28,15 @@ pub(super) struct TaskDocument {
     feedback: Vec<Feedback>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     keep: Vec<KeptLines>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionPart>,
+}
+
+/// The session that the agent said it works in, at an earlier attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SessionPart {
+    id: String,
+    cut_off: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +75,7 @@ impl TaskDocument {
     /// The document of a task.
     pub(super) fn of(task: &AgentTask) -> Self {
         let assignment = task.assignment.clone();
+        let workspace = if assignment.holds_earlier_work() { Workspace::Continued } else { Workspace::Fresh };
         let spec = assignment.spec;
         Self {
             schema: SCHEMA.to_owned(),
@@ -80,11 +90,12 @@ impl TaskDocument {
                 run: spec.run,
             },
             attempt: assignment.attempt,
-            workspace: if assignment.content.is_some() { Workspace::Continued } else { Workspace::Fresh },
+            workspace,
             start: assignment.start,
             gates: spec.gates,
             feedback: assignment.feedback,
             keep: assignment.keep,
+            session: assignment.session.map(|session| SessionPart { id: session.id, cut_off: session.cut_off }),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A repository's own files are never read for this: whoever can write there could loosen what judges it.
 
 mod file;
+mod roles;
 mod spending;
 mod variables;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub role_limits: BTreeMap<Spender, Limits>,
     /// What models cost, by name.
     pub prices: Vec<Price>,
+    /// The names of the agents that the user configured a table for.
+    pub own_agents: Vec<String>,
     /// Whom there is to do the work, what they may run, how they are asked.
     pub agents: AgentSettings,
 }

@@ -9,7 +9,7 @@ use crate::app::live::Asked;
 use crate::app::request::{RetryRequest, TakenBy};
 use crate::app::system::record;
 use crate::domain::budget::{Account, Limits};
-use crate::domain::control::{ControlReply, ControlRequest, Stop};
+use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{GoalStatus, Verb};
 use crate::domain::ids::{GoalId, SliceId};
@@ -19,6 +19,7 @@ use crate::ports::Journal;
 use crate::process::sweep::kill_leftovers;
 use crate::store::journal::{FileJournal, Opened};
 use crate::store::lock::{GoalLock, this_process};
+use crate::workflow::scheduler::operator::no_such_slice;
 use crate::workflow::slices::Stage;
 use crate::workflow::state::GoalState;
 
@@ -140,11 +141,8 @@ impl Omk {
         let mut held = self.hold(id, Verb::Retry)?;
         let RetryRequest { slice, fresh, hint } = request;
         let Some(record) = held.state.slices.slice(&slice) else {
-            let known: Vec<_> = held.state.slices.iter().map(|record| record.spec.id.to_string()).collect();
-            return Err(usage(
-                format!("goal {id} has no slice `{slice}`"),
-                &[&format!("its slices: {}", known.join(", "))],
-            ));
+            let Refusal { reason, help } = no_such_slice(&held.state.slices, &slice);
+            return Err(AppError::Usage { message: reason, help });
         };
         if let Stage::Integrated { .. } = record.stage {
             return Err(usage(format!("slice `{slice}` is integrated already"), &[]));
@@ -209,7 +207,7 @@ fn with_ending(reason: &str, ended: &str) -> String {
 }
 
 /// An answer that no request of that kind has.
-fn unforeseen(reply: &ControlReply) -> AppError {
+pub(super) fn unforeseen(reply: &ControlReply) -> AppError {
     infra(format!("the process that runs the goal answered something else: {reply:?}"))
 }
 

@@ -1,15 +1,16 @@
 //! A new goal: every input is checked before anything is written.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::adapters::git::deliver::branches_taken;
 use crate::adapters::git::inspect::inspect;
 use crate::adapters::git::look::Look;
 use crate::adapters::sandbox;
-use crate::agents::environment::AgentEnvironment;
-use crate::agents::host::probe_among;
-use crate::agents::name::parse_agent_among;
 use crate::app::Omk;
+use crate::app::choice::{Chosen, Staff};
 use crate::app::clock::now;
 use crate::app::error::AppError;
 use crate::app::request::{GoalRequest, NewGoal};
@@ -26,25 +27,48 @@ use crate::store::lock::{GoalLock, this_process};
 use crate::workflow::controller::branch_names;
 use crate::workflow::gate_detection::{BaseRoot, READS, detect};
 use crate::workflow::plan_file::{PlanDraft, parse};
-use crate::workflow::planner::{GateSources, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
-use crate::workflow::profiles::SCRIPT;
+use crate::workflow::planner::{GateSources, HEURISTIC, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
+
+/// A request that was found sound, but for who does the work.
+struct Prepared {
+    repository: RepositoryFacts,
+    text: String,
+    draft: PlanDraft,
+    proposal: Proposal,
+}
 
 impl Omk {
-    /// Checks the request whole and creates the goal with its plan; on any error nothing was written.
+    /// Checks the request whole and creates the goal with its plan; on any error nothing was written. An agent that has
+    /// to be chosen says hello meanwhile.
     pub fn create(&self, request: GoalRequest) -> Result<NewGoal, AppError> {
-        let repository = self.repository()?;
         let draft = self.draft(&request)?;
-        let text = self.text(&request, &draft)?;
-        let gates = self.gates(&request, &draft, &repository)?;
+        let stop = CancellationToken::new();
+        std::thread::scope(|scope| {
+            let _nobody_is_needed_after_an_error = stop.clone().drop_guard();
+            let open = self.needs_a_choice(&request, &draft.slices);
+            let choosing = open.then(|| scope.spawn(|| self.choose(&stop)));
+            let prepared = self.prepare(&request, draft)?;
+            let chosen = choosing.map(|choosing| choosing.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            self.write_new(request, prepared, chosen.transpose()?)
+        })
+    }
+
+    fn prepare(&self, request: &GoalRequest, mut draft: PlanDraft) -> Result<Prepared, AppError> {
+        let repository = self.repository()?;
+        let text = self.text(request, &draft)?;
+        let gates = self.gates(request, &draft, &repository)?;
         let slices = match draft.slices.is_empty() {
             true => heuristic(&text, &self.config.settings),
-            false => draft.slices.clone(),
+            false => std::mem::take(&mut draft.slices),
         };
-        let source = request.plan.as_ref().map_or_else(|| "heuristic".to_owned(), |path| path.display().to_string());
-        let proposal = Proposal { slices, gates, source };
-        accept(proposal.slices.clone(), proposal.gates.clone(), &proposal.source)
-            .map_err(|refusal| refused(&refusal, &repository))?;
-        let (agent, stand_ins) = self.agents(&request, &proposal)?;
+        let source = request.plan.as_ref().map_or_else(|| HEURISTIC.to_owned(), |path| path.display().to_string());
+        accept(slices.clone(), gates.clone(), &source).map_err(|refusal| refused(&refusal, &repository))?;
+        Ok(Prepared { repository, text, draft, proposal: Proposal { slices, gates, source } })
+    }
+
+    fn write_new(&self, request: GoalRequest, prepared: Prepared, chosen: Option<Chosen>) -> Result<NewGoal, AppError> {
+        let Prepared { repository, text, draft, mut proposal } = prepared;
+        let Staff { agent, stand_ins } = self.staff(&request, &mut proposal.slices, chosen.as_ref())?;
         let charter = Charter {
             id: GoalId::coined(&text, now()),
             created: now(),
@@ -68,7 +92,9 @@ impl Omk {
             settings: self.config.settings.clone(),
             proposal,
         };
-        self.write(charter)
+        let mut created = self.write(charter)?;
+        created.notes.extend(chosen.map(|chosen| chosen.note()));
+        Ok(created)
     }
 
     fn repository(&self) -> Result<RepositoryFacts, AppError> {
@@ -118,49 +144,6 @@ impl Omk {
         let root = root.map_err(|fault| infra(fault.to_string()))?;
         let read = |name: &str| root.texts.get(name).cloned();
         Ok(detect(&BaseRoot { entries: &root.entries, read: &read }, &self.config.settings))
-    }
-
-    /// The agent of the slices without a `run`, and who stands in for it, each checked to be there.
-    fn agents(&self, request: &GoalRequest, proposal: &Proposal) -> Result<(Option<String>, Vec<String>), AppError> {
-        let agent = self.agent(request.agents.first(), proposal)?;
-        let others = match request.agents.as_slice() {
-            [] | [_] => self.config.stand_ins.as_slice(),
-            [_, others @ ..] => others,
-        };
-        let mut stand_ins: Vec<String> = Vec::new();
-        for name in others {
-            let found = self.agent(Some(name), proposal)?;
-            stand_ins.extend(found.filter(|name| agent.as_ref() != Some(name) && !stand_ins.contains(name)));
-        }
-        Ok((agent, stand_ins))
-    }
-
-    /// The agent of the slices without a `run`, checked to be there; `None` where every slice has one.
-    fn agent(&self, asked: Option<&String>, proposal: &Proposal) -> Result<Option<String>, AppError> {
-        let needs: Vec<&SliceId> = proposal.slices.iter().filter(|s| s.run.is_none()).map(|s| &s.id).collect();
-        let named = asked.or(self.config.agent.as_ref());
-        let Some(name) = named else {
-            return match needs.first() {
-                None => Ok(None),
-                Some(slice) => Err(blocked_on_agent(format!("slice `{slice}` has no `run`, and no agent is named"))),
-            };
-        };
-        let spoken =
-            parse_agent_among(name, &self.config.agents.profiles).map_err(|error| usage(error.to_string(), &[]))?;
-        let agent = spoken.anchored(&self.place.cwd);
-        if agent == SCRIPT {
-            return match needs.first() {
-                None => Ok(Some(agent)),
-                Some(slice) => Err(blocked_on_agent(format!(
-                    "slice `{slice}` has no `run`, and the built-in agent does nothing else"
-                ))),
-            };
-        }
-        let environment = AgentEnvironment::pick(self.variables.clone(), &[]);
-        // As it was typed: the anchored command may be quoted, and then only a shell could tell what it runs.
-        let profiles = &self.config.agents.profiles;
-        probe_among(&spoken.to_string(), &self.place.cwd, &environment, profiles).map_err(blocked_on_agent)?;
-        Ok(Some(agent))
     }
 
     /// Writes the first record. The directory goes again where that fails.
@@ -260,12 +243,4 @@ pub(super) fn usage(message: impl Into<String>, help: &[&str]) -> AppError {
 
 pub(super) fn infra(message: impl Into<String>) -> AppError {
     AppError::Infra { message: message.into(), help: Vec::new() }
-}
-
-fn blocked_on_agent(message: String) -> AppError {
-    AppError::Blocked {
-        status: GoalStatus::BlockedOnExternal,
-        message,
-        help: vec!["name an agent that is installed: --agent \"cmd:<command>\"; or give the slices a `run`".to_owned()],
-    }
 }

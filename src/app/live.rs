@@ -70,7 +70,7 @@ impl Omk {
             Liveness::Held { holder, health: Health::Stopped } => Err(deaf(id, &holder, "is stopped")),
             Liveness::Held { holder, health: Health::Well | Health::Silent } => {
                 match ask(&self.state.goal(id), request, DURABLE_WITHIN) {
-                    Ok(ControlReply::Refused { reason }) => Err(usage(format!("refused: {reason}"), &[])),
+                    Ok(ControlReply::Refused { reason, help }) => Err(refused(&reason, help)),
                     Ok(reply) => Ok(Some(reply)),
                     // It ended between our look and our question, or holds the goal for an instant only.
                     Err(StoreError::NotRunning { .. }) => Ok(None),
@@ -101,7 +101,7 @@ impl Omk {
                 other => return Ok(other),
             }
             match ask(&self.state.goal(id), &request, patience) {
-                Ok(ControlReply::Refused { reason }) => return Err(usage(format!("refused: {reason}"), &[])),
+                Ok(ControlReply::Refused { reason, help }) => return Err(refused(&reason, help)),
                 Ok(_) => return Ok(Asked::Obeyed),
                 // It ended meanwhile: what that came to is seen in the next round.
                 Err(StoreError::NotRunning { .. } | StoreError::Protocol { .. }) => breathe(),
@@ -181,6 +181,11 @@ fn deaf(id: &GoalId, holder: &Holder, how: &str) -> AppError {
             &format!("or end it, losing nothing that was journalled: omk goal pause {id}"),
         ],
     )
+}
+
+/// The process that runs the goal does not do it.
+fn refused(reason: &str, help: Vec<String>) -> AppError {
+    AppError::Usage { message: format!("refused: {reason}"), help }
 }
 
 fn unknown_holder() -> Holder {

@@ -5,17 +5,20 @@
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod hidden;
 pub mod request;
 
 mod budget;
 mod check;
+pub mod choice;
 mod control;
 mod create;
 mod drive;
 mod garbage;
 mod live;
+mod meeting;
 mod plan;
 mod projection;
 mod read;
@@ -23,6 +26,7 @@ mod readers;
 mod recovery;
 mod serve;
 mod shutdown;
+mod steer;
 mod system;
 mod watchdog;
 mod why;

@@ -46,7 +46,8 @@ pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Resu
         Before::Death | Before::Failure | Before::Rest => kill_leftovers(charter.id.as_str()),
     };
     let halt = |fault: Fault| Halt::passing(charter, &format!("{fault}; nothing of the goal was changed"));
-    let mut found = leftovers::clear(dir.path(), &charter.id, &charter.repository, before).map_err(halt)?;
+    let kept = state.slices.iter().filter_map(SliceRecord::left_worktree).cloned().collect();
+    let mut found = leftovers::clear(dir.path(), &charter.id, &charter.repository, (before, &kept)).map_err(halt)?;
     found.processes = processes;
     sweep(dir.path());
     let gates = clear_gates(dir);

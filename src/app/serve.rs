@@ -6,9 +6,9 @@ use actix::{Addr, Handler, Message};
 use tokio::sync::oneshot;
 
 use crate::actors::supervisor::Supervisor;
-use crate::domain::control::{ControlReply, ControlRequest, Stop};
+use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
 use crate::messages::goal::StopRun;
-use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice};
+use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice, SteerSlice};
 
 /// Where the answer to a request goes.
 pub(super) type Reply = oneshot::Sender<ControlReply>;
@@ -25,15 +25,22 @@ pub(super) fn serve(run: &Addr<Supervisor>, request: ControlRequest, reply: Repl
         ControlRequest::Retry { slice, fresh, hint } => {
             pass_on(run, reply, |reply_to| RetrySlice { slice, fresh, hint, reply_to }, done);
         }
+        ControlRequest::Steer { slice, text } => {
+            let steered = |told| ControlReply::Steered { told };
+            pass_on(
+                run,
+                reply,
+                |reply_to| SteerSlice { slice, text, reply_to },
+                move |said: Result<_, _>| said.map_or_else(refused, steered),
+            );
+        }
         ControlRequest::AddBudget { more } => {
+            let limited = |limits| ControlReply::Limits { limits };
             pass_on(
                 run,
                 reply,
                 |reply_to| AddBudget { more, reply_to },
-                |result| match result {
-                    Ok(limits) => ControlReply::Limits { limits },
-                    Err(reason) => ControlReply::Refused { reason },
-                },
+                move |said: Result<_, String>| said.map_or_else(|reason| refused(reason.into()), limited),
             );
         }
         ControlRequest::Look => {
@@ -45,7 +52,7 @@ pub(super) fn serve(run: &Addr<Supervisor>, request: ControlRequest, reply: Repl
 fn stop(run: &Addr<Supervisor>, stop: StopRun, reply: Reply, waiting: &mut Vec<Reply>) {
     match run.try_send(stop) {
         Ok(()) => waiting.push(reply),
-        Err(error) => answer(reply, ControlReply::Refused { reason: error.to_string() }),
+        Err(error) => answer(reply, refused(error.to_string().into())),
     }
 }
 
@@ -60,19 +67,21 @@ where
 {
     let (reply_to, answered) = oneshot::channel();
     if let Err(error) = run.try_send(message(reply_to)) {
-        return answer(reply, ControlReply::Refused { reason: error.to_string() });
+        return answer(reply, refused(error.to_string().into()));
     }
     actix::spawn(async move {
-        let ended = || ControlReply::Refused { reason: "the run ended before it could answer".to_owned() };
+        let ended = || refused("the run ended before it could answer".to_owned().into());
         answer(reply, answered.await.map_or_else(|_| ended(), say));
     });
 }
 
-fn done(result: Result<(), String>) -> ControlReply {
-    match result {
-        Ok(()) => ControlReply::Done,
-        Err(reason) => ControlReply::Refused { reason },
-    }
+fn done(result: Result<(), Refusal>) -> ControlReply {
+    result.map_or_else(refused, |()| ControlReply::Done)
+}
+
+fn refused(refusal: Refusal) -> ControlReply {
+    let Refusal { reason, help } = refusal;
+    ControlReply::Refused { reason, help }
 }
 
 /// Answers; whoever asked may have gone away again.

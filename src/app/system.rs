@@ -226,6 +226,8 @@ impl Parts {
             first_run: self.first_gate,
             sandbox: self.charter.sandbox_level,
         });
+        let mut settings = self.agents.clone();
+        settings.rules.nobody_answers = self.charter.no_input;
         let agents = AgentHost::new(AgentSetup {
             launcher,
             artifacts: Arc::clone(&artifacts),
@@ -234,7 +236,7 @@ impl Parts {
             tasks: self.dir.path().join("tasks"),
             environment: AgentEnvironment::pick(self.variables.clone(), &[]),
             clock: Arc::new(SystemClock),
-            settings: self.agents.clone(),
+            settings,
         });
         Ok(Effects {
             clock: Arc::new(SystemClock),

@@ -29,6 +29,8 @@ pub enum Command {
         #[command(subcommand)]
         verb: Verb,
     },
+    /// Try every agent for real, and look at git, the disk and what else runs need
+    Doctor(DoctorArgs),
     /// Make a small repository and drive a goal on it to `ready`
     Demo(DemoArgs),
 }
@@ -93,6 +95,14 @@ pub struct GoalArg {
     /// A goal's id, a unique prefix of one, or `latest`
     #[arg(value_name = "ID", default_value = "latest")]
     pub id: String,
+}
+
+/// `omk doctor`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DoctorArgs {
+    /// Try only this agent, as `goal run --agent` takes it; can be given several times
+    #[arg(long = "agent", value_name = "NAME")]
+    pub agents: Vec<String>,
 }
 
 /// `omk demo`.

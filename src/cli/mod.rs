@@ -6,6 +6,7 @@
 pub mod args;
 pub mod context;
 pub mod demo;
+pub mod doctor;
 pub mod drive;
 pub mod error;
 pub mod event;
@@ -52,6 +53,7 @@ fn run(args: &[OsString]) -> u8 {
 fn execute(cli: Cli, output: Output) -> Result<u8, Failure> {
     match cli.command {
         Command::Goal { verb } => goal::run(&Context::open(&cli.common, output)?, verb),
+        Command::Doctor(args) => doctor::run(&Context::open(&cli.common, output)?, &args),
         Command::Demo(options) => demo::run(&cli.common, output, &options),
     }
 }

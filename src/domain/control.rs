@@ -38,6 +38,13 @@ pub enum ControlRequest {
         /// What the operator tells the next attempt.
         hint: Option<String>,
     },
+    /// Tell the agent at work on a slice something; answered once that is durable and passed on.
+    Steer {
+        /// The slice.
+        slice: SliceId,
+        /// The operator's words.
+        text: String,
+    },
     /// Add to what may be spent; answered once that is durable.
     AddBudget {
         /// How much more.
@@ -73,11 +80,51 @@ pub enum ControlReply {
         /// By attempt.
         sightings: Vec<Sighting>,
     },
+    /// The operator's words are durable.
+    Steered {
+        /// Who has them.
+        told: Told,
+    },
     /// Not done.
     Refused {
         /// Why, as the end of "refused: …".
         reason: String,
+        /// What helps: a sentence or a command each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        help: Vec<String>,
     },
+}
+
+/// Whom the operator's words to an agent at work have reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// The agent that works now.
+    Agent,
+    /// Nobody yet: it had just ended, and a further attempt is told, where one follows.
+    NextAttempt,
+}
+
+/// Why a run does not do what the operator says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, as the end of "refused: …".
+    pub reason: String,
+    /// What helps: a sentence or a command each.
+    pub help: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal with what helps.
+    pub fn new(reason: impl Into<String>, help: impl IntoIterator<Item = String>) -> Self {
+        Self { reason: reason.into(), help: help.into_iter().collect() }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self { reason, help: Vec::new() }
+    }
 }
 
 /// The two ways to stop a run from outside.

@@ -391,7 +391,7 @@ pub struct Charter {
     pub sandbox: SandboxChoice,
     /// The confinement in force.
     pub sandbox_level: SandboxLevel,
-    /// Whether a question ends the run at once.
+    /// Whether nobody answers questions.
     pub no_input: bool,
     /// The numbers that supervise it.
     pub settings: Settings,

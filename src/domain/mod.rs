@@ -3,6 +3,7 @@
 //! Level 0: imports nothing of this crate. Holds no I/O, no clock, no policy.
 
 pub mod access;
+pub mod actor;
 pub mod agent;
 pub mod budget;
 pub mod change;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::access::AccessSet;
+use crate::domain::access::{AccessSet, PathPattern};
 use crate::domain::budget::{Limits, Usage};
 use crate::domain::ids::{Attempt, CommitId, Epoch, GateName, SliceId, Timestamp, TreeId};
 
@@ -53,6 +53,9 @@ pub struct SliceSpec {
     /// The shell command that does the work; `None` leaves it to the goal's agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// The agent that works on it; `None` leaves it to the goal's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// What all its attempts together may spend.
     #[serde(default, skip_serializing_if = "Limits::is_unlimited")]
     pub budget: Limits,
@@ -62,6 +65,11 @@ impl SliceSpec {
     /// The attempts that the slice may have in all.
     pub fn max_attempts(&self) -> u32 {
         self.retries.saturating_add(1)
+    }
+
+    /// Whether its attempts must pass the gate.
+    pub fn is_judged_by(&self, gate: &GateSpec) -> bool {
+        if self.gates.is_empty() { gate.required } else { self.gates.contains(&gate.name) }
     }
 }
 
@@ -293,6 +301,55 @@ pub struct Assignment {
     /// The session of this agent to go on with, where it has begun one for the slice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<AgentSession>,
+    /// What is around the slice: its neighbours in the plan, and the gates that judge it.
+    #[serde(default, skip_serializing_if = "Surroundings::is_empty")]
+    pub around: Surroundings,
+}
+
+/// What an agent is told of the rest of the plan, and of how its work is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surroundings {
+    /// Slices that it starts from: they are integrated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Neighbour>,
+    /// Slices that may be worked on at the same time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Neighbour>,
+    /// Slices that wait for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Neighbour>,
+    /// The gates that its attempts must pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateSpec>,
+}
+
+impl Surroundings {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Another slice of the same plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// Its name.
+    pub id: SliceId,
+    /// One line for people.
+    pub title: String,
+    /// What it alone may change meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<PathPattern>,
+    /// What it changes as others do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<PathPattern>,
+}
+
+impl Assignment {
+    /// Whether the worktree holds work of an earlier attempt: captured, or as its agent left it.
+    pub fn holds_earlier_work(&self) -> bool {
+        self.content.is_some() || self.session.as_ref().is_some_and(|session| session.cut_off)
+    }
 }
 
 /// What an agent remembers of its work on a slice, by which another process of it can go on.
@@ -310,6 +367,12 @@ pub struct AgentSession {
     /// Whether it was cut off in the middle of its work, so that the worktree stands as it left it.
     #[serde(default)]
     pub cut_off: bool,
+    /// How many attempts in a row failed in it.
+    #[serde(default)]
+    pub failures: u32,
+    /// In a task: how many pieces of its feedback, the newest ones, the agent was not given with an earlier one.
+    #[serde(default)]
+    pub news: u32,
 }
 
 /// Lines of one file that other slices added and a second attempt after a conflict may not drop.

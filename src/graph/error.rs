@@ -107,7 +107,7 @@ fn chain(members: &[SliceId]) -> String {
 }
 
 /// The known name that is most like `wanted`, if any is like it at all.
-pub(super) fn nearest<'a, T: 'a>(
+pub fn nearest<'a, T: 'a>(
     wanted: &str,
     known: impl Iterator<Item = &'a T>,
     text: impl Fn(&T) -> &str,

@@ -6,7 +6,8 @@ use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::domain::budget::Limits;
-use crate::domain::ids::SliceId;
+use crate::domain::control::{Refusal, Told};
+use crate::domain::ids::{AttemptRef, SliceId};
 use crate::domain::vitals::Sighting;
 
 /// Control socket -> scheduler: the answer to a question that a slice waits on.
@@ -18,7 +19,7 @@ pub struct AnswerQuestion {
     /// The answer.
     pub answer: String,
     /// Where the answer goes.
-    pub reply_to: oneshot::Sender<Result<(), String>>,
+    pub reply_to: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// Control socket -> scheduler: give a slice attempts again.
@@ -32,7 +33,31 @@ pub struct RetrySlice {
     /// What the next attempt is told.
     pub hint: Option<String>,
     /// Where the answer goes.
-    pub reply_to: oneshot::Sender<Result<(), String>>,
+    pub reply_to: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// Control socket -> scheduler: tell the agent at work on a slice something. Answered with who has it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SteerSlice {
+    /// The slice.
+    pub slice: SliceId,
+    /// The operator's words.
+    pub text: String,
+    /// Where the answer goes.
+    pub reply_to: oneshot::Sender<Result<Told, Refusal>>,
+}
+
+/// Scheduler -> supervisor -> worker: the operator's words, durable by now, for the agent of an attempt.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellAgent {
+    /// The attempt.
+    pub attempt: AttemptRef,
+    /// The operator's words.
+    pub text: String,
+    /// Where the answer goes.
+    pub reply_to: oneshot::Sender<Result<Told, Refusal>>,
 }
 
 /// Control socket -> budget: more may be spent. Answered with the limits from now on.

@@ -10,6 +10,7 @@
 )]
 
 mod contain;
+pub mod containment;
 pub mod detached;
 pub mod direct;
 pub mod drive;

@@ -109,5 +109,5 @@ async fn reply_to(line: &[u8], asks: &mpsc::Sender<Ask>) -> ControlReply {
 }
 
 fn refused(reason: &str) -> ControlReply {
-    ControlReply::Refused { reason: reason.to_owned() }
+    ControlReply::Refused { reason: reason.to_owned(), help: Vec::new() }
 }

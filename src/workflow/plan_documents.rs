@@ -31,7 +31,10 @@ pub fn technical_plan(charter: &Charter, plan: &AcceptedPlan) -> String {
     page.0.push('\n');
     page.item(&format!("Base: commit `{}`, tree `{}`", charter.repository.base, charter.repository.base_tree));
     page.item(&format!("Plan: {}", plan.source));
-    page.item(&format!("Agent: {}", charter.agent.as_deref().unwrap_or("none named; slices run their own commands")));
+    page.item(&format!(
+        "Agent: {}",
+        charter.agent.as_deref().unwrap_or("none; slices have a command or an agent of their own")
+    ));
     page.item(&format!("Slices at once: at most {}", charter.max_agents));
     for slice in &plan.slices {
         page.slice(slice);
@@ -122,6 +125,9 @@ impl Page {
         self.item(&format!("Risk: {risk}; attempts: at most {}", slice.max_attempts()));
         if let Some(run) = &slice.run {
             self.item(&format!("Runs: {}", code(run)));
+        }
+        if let Some(agent) = &slice.agent {
+            self.item(&format!("Agent: {}", code(agent)));
         }
     }
 

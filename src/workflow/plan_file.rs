@@ -120,6 +120,14 @@ pub enum PlanProblem {
         /// The field.
         field: &'static str,
     },
+    /// Two fields of which an entry can have only one.
+    #[error("`{field}` and `{other}` exclude each other; leave one of them out")]
+    Excluded {
+        /// The field.
+        field: &'static str,
+        /// The one that it stands beside.
+        other: &'static str,
+    },
     /// A character that cannot be shown, or not be given to a program.
     #[error("`{field}` holds a control character")]
     ControlCharacter {

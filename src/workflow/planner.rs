@@ -60,6 +60,7 @@ fn whole_repository(id: SliceId, text: String, settings: &Settings) -> SliceSpec
         gates: Vec::new(),
         retries: settings.retries,
         run: None,
+        agent: None,
         budget: Limits::default(),
     }
 }

@@ -8,18 +8,37 @@ use crate::workflow::slices::{SliceRecord, SliceTable};
 /// The built-in agent, which does a slice's own `run`.
 pub const SCRIPT: &str = "script";
 
-/// The agents of a slice: the built-in one for a `run`, else the goal's own and its stand-ins.
+/// The agents of a slice: the built-in one for a `run`, else its own or the goal's, and then the goal's stand-ins.
 pub fn candidates(charter: &Charter, spec: &SliceSpec) -> Vec<String> {
     if spec.run.is_some() {
         return vec![SCRIPT.to_owned()];
     }
-    let mut agents = Vec::new();
-    for agent in charter.agent.iter().chain(&charter.stand_ins) {
-        if !agents.contains(agent) {
-            agents.push(agent.clone());
+    each_once(spec.agent.as_ref().or(charter.agent.as_ref()).into_iter().chain(&charter.stand_ins))
+}
+
+/// All agents that may work on the goal, the built-in one left out: its failures are its slices' own. Those that stand
+/// in come last.
+pub fn all<'a>(charter: &'a Charter, slices: impl Iterator<Item = &'a SliceSpec>) -> Vec<String> {
+    let own = slices.filter_map(|spec| spec.agent.as_ref());
+    let mut agents = each_once(charter.agent.iter().chain(own).chain(&charter.stand_ins));
+    agents.retain(|agent| agent != SCRIPT);
+    agents
+}
+
+/// Who may take over from an agent that the goal no longer uses.
+pub fn successors(charter: &Charter, agent: &String) -> Vec<String> {
+    let team = each_once(charter.agent.iter().chain(&charter.stand_ins));
+    if team.contains(agent) { team } else { charter.stand_ins.clone() }
+}
+
+fn each_once<'a>(agents: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for agent in agents {
+        if !once.contains(agent) {
+            once.push(agent.clone());
         }
     }
-    agents
+    once
 }
 
 /// The agent of a slice's next attempt: empty where the goal names none, `None` where all are in quarantine.

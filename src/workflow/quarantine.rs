@@ -152,7 +152,13 @@ impl Quarantines {
     }
 
     /// Those of the agents that failed on `after` slices in a row, or more, and are not in quarantine yet.
-    pub fn due_profiles(&self, agents: &[String], after: u32) -> Vec<ProfileQuarantine> {
+    /// `successors` are those who may take over from one.
+    pub fn due_profiles(
+        &self,
+        agents: &[String],
+        successors: &dyn Fn(&String) -> Vec<String>,
+        after: u32,
+    ) -> Vec<ProfileQuarantine> {
         let long = |row: &&Row| u32::try_from(row.slices.len()).unwrap_or(u32::MAX) >= after.max(1);
         let fails = |agent: &String| self.rows.get(agent).filter(long);
         let fit = |other: &&String| !self.profiles.contains_key(*other) && fails(other).is_none();
@@ -161,7 +167,7 @@ impl Quarantines {
                 agent: agent.clone(),
                 slices: row.slices.clone(),
                 reason: row.last.clone(),
-                successor: agents.iter().find(fit).cloned(),
+                successor: successors(agent).into_iter().find(|other| fit(&other)),
             })
         };
         agents.iter().filter_map(quarantine).collect()

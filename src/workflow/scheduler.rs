@@ -6,7 +6,7 @@
 
 mod keeping_out;
 mod offering;
-mod operator;
+pub mod operator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::workflow::breaker::Probes;
 use crate::workflow::leases::Leases;
 use crate::workflow::settling::{describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback};
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
+use crate::workflow::surroundings::surroundings;
 
 /// What the scheduler wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +185,8 @@ impl Scheduler {
         let Some(record) = self.table.slice(&attempt.slice).filter(offered) else {
             return Decided::intent(Intent::Deny(attempt.clone()));
         };
-        let assignment = assignment_of(record, continues(&record.agent));
+        let mut assignment = assignment_of(record, continues(&record.agent));
+        assignment.around = surroundings(&self.graph, &self.charter.proposal.gates, &record.spec);
         let lease_until = now.wall.plus(self.charter.settings.lease_ms);
         self.leases.grant(attempt, now.steady);
         self.record(&mut decided, Fact::AttemptClaimed { attempt: attempt.clone(), lease_until }, now);
@@ -200,12 +202,15 @@ impl Scheduler {
     /// A worker ends its attempt.
     pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let AttemptEnd { outcome, capture, gates } = end;
+        let AttemptEnd { outcome, capture, gates, session } = end;
         if !self.leases.end(attempt) {
             let detail = format!("{} after the end of its lease", describe(&outcome));
             self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
             decided.intents.push(Intent::Deny(attempt.clone()));
             return decided;
+        }
+        if let Some(session) = session {
+            self.table.worked_in(attempt, session);
         }
         if let Some(capture) = capture {
             self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now.wall);

@@ -62,12 +62,22 @@ pub fn describe(outcome: &AttemptOutcome) -> &'static str {
     }
 }
 
+/// An agent's question on one line, bounded. Whatever it says, none of its words begins a line of feedback.
+pub fn one_line(question: &str) -> String {
+    const MOST: usize = 600;
+    let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 /// What the next attempt is told where its agent asked and nobody answers.
 pub fn nobody_answers(question: &str) -> Feedback {
     Feedback {
         kind: FeedbackKind::Operator,
         summary: "nobody answers questions in this run: decide yourself and say what you assumed".to_owned(),
-        detail: question.to_owned(),
+        detail: format!("you asked: {}", one_line(question)),
         paths: Vec::new(),
     }
 }

@@ -108,6 +108,8 @@ pub struct SliceRecord {
     pub keep: Vec<KeptLines>,
     /// What its attempts were told.
     pub feedback: Vec<Feedback>,
+    /// The questions that pieces of feedback answer, by the place of those.
+    pub answered: BTreeMap<usize, String>,
     /// The start of the newest attempt.
     pub start: Option<CommitId>,
     /// From where the next one starts.
@@ -124,6 +126,10 @@ pub struct SliceRecord {
     pub worktree: Option<PathBuf>,
     /// The newest session of the agent of its newest attempt that had one.
     pub session: Option<AgentSession>,
+    /// How much of the feedback the newest attempt was given with its task.
+    pub told: usize,
+    /// How much of it the agent of that session was given with a task.
+    pub session_told: usize,
     /// What its agents used.
     pub usage: Usage,
     /// When its first attempt was offered.
@@ -147,6 +153,7 @@ impl SliceRecord {
             conflicts: Vec::new(),
             keep: Vec::new(),
             feedback: Vec::new(),
+            answered: BTreeMap::new(),
             start: None,
             next_start: NextStart::Dependencies,
             capture: None,
@@ -155,6 +162,8 @@ impl SliceRecord {
             gate_results: Vec::new(),
             worktree: None,
             session: None,
+            told: 0,
+            session_told: 0,
             usage: Usage::default(),
             started: None,
             ended: None,
@@ -164,6 +173,16 @@ impl SliceRecord {
     /// The capture of the newest attempt, where it has one.
     pub fn current_capture(&self) -> Option<&Capture> {
         self.capture.as_ref().filter(|(attempt, _)| *attempt == self.attempt).map(|(_, capture)| capture)
+    }
+
+    /// What an interrupted attempt captured, where the next one goes on from there.
+    pub fn capture_to_take_up(&self) -> Option<&Capture> {
+        self.current_capture().filter(|_| self.take_up)
+    }
+
+    /// The worktree that stands as an agent left it, to be gone on with; relative to the goal's directory.
+    pub fn left_worktree(&self) -> Option<&PathBuf> {
+        self.session.as_ref().filter(|session| session.cut_off && self.is_open()).map(|session| &session.worktree)
     }
 
     /// The newest attempt under its lease.
@@ -178,6 +197,12 @@ impl SliceRecord {
     fn enter(&mut self, stage: Stage, at: Timestamp) {
         self.stage = stage;
         self.since = at;
+    }
+
+    fn session_used(&mut self, usage: &Usage) {
+        if let Some(session) = self.session.as_mut().filter(|session| session.agent == self.agent) {
+            session.used = session.used.plus(usage);
+        }
     }
 
     fn fail(&mut self, how: &str) {

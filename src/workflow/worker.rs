@@ -3,11 +3,16 @@
 //! Pure: each input is the result of the step before. Invariants: nothing that the agent says decides anything; an
 //! attempt passes only with a change that is within its rights and green on every one of its gates.
 
+use std::path::PathBuf;
+
 use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::order::{Captured, Uncapturable};
-use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
+use crate::domain::task::{
+    AgentSession, Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines,
+};
+use crate::workflow::sessions::cuts_off;
 
 /// What the worker does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,15 +66,16 @@ pub struct Worker {
     results: Vec<GateResult>,
     /// How its agent went stale, where it did.
     stale: Option<String>,
+    /// The session that its agent works in.
+    session: Option<AgentSession>,
 }
 
 impl Worker {
     /// A worker for an assignment, with all gates of the plan.
     pub fn new(assignment: Assignment, plan_gates: &[GateSpec]) -> Self {
-        let own = &assignment.spec.gates;
-        let applies = |gate: &&GateSpec| if own.is_empty() { gate.required } else { own.contains(&gate.name) };
-        let gates = plan_gates.iter().filter(applies).cloned().collect();
-        Self { capture: assignment.captured.clone(), assignment, gates, passed: 0, results: Vec::new(), stale: None }
+        let gates = plan_gates.iter().filter(|gate| assignment.spec.is_judged_by(gate)).cloned().collect();
+        let capture = assignment.captured.clone();
+        Self { capture, assignment, gates, passed: 0, results: Vec::new(), stale: None, session: None }
     }
 
     /// What it works on.
@@ -90,8 +96,30 @@ impl Worker {
         self.stale.get_or_insert(how);
     }
 
+    /// The agent works in a session, in a worktree that is named relative to the goal's directory.
+    pub fn session_opened(&mut self, id: String, worktree: PathBuf) {
+        let agent = self.assignment.agent.clone();
+        let known = self.assignment.session.as_ref().filter(|known| known.id == id && known.agent == agent);
+        let (used, failures) = known.map(|known| (known.used, known.failures)).unwrap_or_default();
+        self.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures, news: 0 });
+    }
+
+    /// The session that its agent named.
+    pub fn session(&self) -> Option<&AgentSession> {
+        self.session.as_ref()
+    }
+
+    /// Whether the worktree is left as it stands at such an end, for the attempt that goes on with the session.
+    pub fn leaves_worktree(&self, outcome: &AttemptOutcome) -> bool {
+        let resumes = self.assignment.session.as_ref().is_some_and(|session| session.cut_off);
+        (self.session.is_some() || resumes) && self.capture.is_none() && cuts_off(outcome)
+    }
+
     /// The agent's process ended.
-    pub fn agent_reported(&self, report: AgentReport) -> Progress {
+    pub fn agent_reported(&mut self, report: AgentReport) -> Progress {
+        if let Some(session) = &mut self.session {
+            session.used = session.used.plus(&report.usage);
+        }
         let step = match &report.end {
             AgentEnd::Finished => Step::Capture,
             AgentEnd::Asked { question } => self.finish(AttemptOutcome::Asked { question: question.clone() }),

@@ -11,7 +11,7 @@ use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, Timestamp};
-use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec};
+use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec, Surroundings};
 use omk::ports::Agents;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,7 @@ impl Bench {
                 captured: None,
                 keep: Vec::new(),
                 session: None,
+                around: Surroundings::default(),
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: 120_000,
@@ -275,8 +276,8 @@ async fn a_script_that_fails_or_is_missing_says_so() {
     let said = "exit status 70\nscript agent: its slice has no `run`; give it one, or name another agent";
     assert_eq!(report.end, AgentEnd::Failed { detail: said.into() });
     let (report, _) = bench.run(bench.task("nobody", None)).await;
-    let said = "agent `nobody` is not known; known agents: script, cmd:<command>, acp:<command>, kimi, claude, \
-                codex, opencode, gemini";
+    let said = "agent `nobody` is not known; known agents: script, cmd:<command>, acp:<command>, kimi, \
+                claude-code, claude, codex, codex-exec, opencode, gemini, kimi-cli";
     assert_eq!(report.end, AgentEnd::Unavailable { detail: said.into() });
 }
 

@@ -43,7 +43,7 @@ fn hear_claude(name: &str) -> Vec<Heard> {
                 match &one {
                     Heard::Judge(asked) => answers.push(claude.answer(&asked.request, &rule(asked)).unwrap()),
                     Heard::Send(line) => answers.push(line.clone()),
-                    Heard::Event(_) | Heard::Session(_) | Heard::Ended(_) => {}
+                    Heard::Event(_) | Heard::Session(_) | Heard::Begun | Heard::Ended(_) => {}
                 }
                 heard.push(one);
             }
@@ -80,7 +80,8 @@ fn charged(heard: &[Heard]) -> Usage {
         match one {
             Heard::Event(AgentEvent::Usage { usage, id: Some(id), .. }) => drop(messages.insert(id.clone(), *usage)),
             Heard::Event(AgentEvent::Usage { usage, id: None, .. }) => sum = sum.plus(usage),
-            Heard::Event(_) | Heard::Session(_) | Heard::Send(_) | Heard::Judge(_) | Heard::Ended(_) => {}
+            Heard::Event(_) | Heard::Session(_) | Heard::Send(_) | Heard::Judge(_) | Heard::Begun | Heard::Ended(_) => {
+            }
         }
     }
     messages.values().fold(sum, |sum, usage| sum.plus(usage))
@@ -106,6 +107,7 @@ fn told(heard: &[Heard]) -> Vec<String> {
         Heard::Event(other @ (AgentEvent::Propose { .. } | AgentEvent::Done { .. })) => Some(format!("{other:?}")),
         Heard::Judge(asked) => Some(format!("may it {} {:?} {:?}", asked.kind, asked.command, asked.paths)),
         Heard::Send(_) => Some("is answered".to_owned()),
+        Heard::Begun => Some("goes on".to_owned()),
         Heard::Ended(end) => Some(format!("{end:?}")),
     };
     heard.iter().filter_map(line).collect()
@@ -281,7 +283,7 @@ fn what_ended_a_turn_of_codex_is_told_apart_by_its_words() {
 fn command_lines_name_the_session_and_keep_the_sandbox_on() {
     let words = |line: Vec<std::ffi::OsString>| line.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
     let program = ["codex".to_owned()];
-    let sandbox = "codex exec --json -s workspace-write --disable plugins --disable apps";
+    let sandbox = "codex exec --json -s workspace-write --disable plugins --disable apps -c analytics.enabled=false";
     assert_eq!(words(codex::command_line(&program, &codex::Thread::New, None)), format!("{sandbox} -"));
     let thread = codex::Thread::Resumed("t-1".to_owned());
     assert_eq!(words(codex::command_line(&program, &thread, Some("m"))), format!("{sandbox} -m m resume t-1 -"));

@@ -2,10 +2,31 @@
 
 use std::path::Path;
 
-use omk::agents::prompt::prompt;
+use omk::agents::prompt::{prompt, resumed_prompt};
 use omk::domain::agent::AgentTask;
+use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
-use omk::domain::task::{Assignment, Feedback, FeedbackKind, KeptLines};
+use omk::domain::task::{
+    AgentSession, Assignment, Feedback, FeedbackKind, GateSpec, KeptLines, SliceSpec, Surroundings,
+};
+use omk::graph::task_graph::TaskGraph;
+use omk::workflow::surroundings::surroundings;
+
+fn around() -> Surroundings {
+    serde_json::from_value(serde_json::json!({
+        "after": [{"id": "lexer", "title": "Tokens have places"}],
+        "beside": [
+            {"id": "docs", "title": "Describe it", "writes": ["docs", "README.md"], "merges": ["CHANGELOG.md"]},
+            {"id": "idle", "title": "Only looks"},
+        ],
+        "before": [{"id": "cli", "title": "A flag for it"}],
+        "gates": [
+            {"name": "test", "command": "cargo test && ./more.sh", "timeout_ms": 1, "required": true},
+            {"name": "lint", "command": ["cargo", "clippy"], "kind": "lint", "timeout_ms": 1, "required": true},
+        ],
+    }))
+    .expect("surroundings")
+}
 
 fn task(worktree: &Path) -> AgentTask {
     let spec = serde_json::from_value(serde_json::json!({
@@ -27,6 +48,7 @@ fn task(worktree: &Path) -> AgentTask {
             captured: None,
             keep: Vec::new(),
             session: None,
+            around: around(),
         },
         worktree: worktree.to_owned(),
         timeout_ms: 1,
@@ -62,6 +84,36 @@ fn a_later_prompt_has_the_feedback_the_kept_lines_and_the_conventions() {
 }
 
 #[test]
+fn a_session_that_goes_on_is_told_what_it_was_not_told_yet() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut task = task(dir.path());
+    task.assignment.feedback = ["the gate is red", "the operator says", "the review blocks"]
+        .map(|summary| Feedback {
+            kind: FeedbackKind::Gate,
+            summary: summary.into(),
+            detail: String::new(),
+            paths: Vec::new(),
+        })
+        .to_vec();
+    let told = |news| {
+        let session = AgentSession {
+            agent: "kimi".into(),
+            id: "1".into(),
+            worktree: "worktrees/parser.1".into(),
+            used: Usage::default(),
+            cut_off: true,
+            failures: 0,
+            news,
+        };
+        let text = resumed_prompt(&task, &session).expect("a prompt");
+        text.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(told(0), Vec::<String>::new());
+    assert_eq!(told(2), ["the operator says", "the review blocks"]);
+    assert_eq!(told(9), ["the gate is red", "the operator says", "the review blocks"]);
+}
+
+#[test]
 fn a_users_template_is_used_and_its_mistakes_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("mine.jinja");
@@ -75,4 +127,39 @@ fn a_users_template_is_used_and_its_mistakes_named() {
     assert!(said("{% for x in range(100000) %}{% for y in range(100000) %}.{% endfor %}{% endfor %}").contains("fuel"));
     std::fs::remove_file(&file).expect("gone");
     assert!(prompt(&task(dir.path()), Some(&file)).expect_err("refused").to_string().contains("mine.jinja"));
+}
+
+#[test]
+fn what_is_around_a_slice_is_what_it_starts_from_what_has_no_order_with_it_and_what_waits_for_it() {
+    let spec = |id: &str, after: &[&str], gates: &[&str]| -> SliceSpec {
+        let title = format!("Title of {id}");
+        let fields = serde_json::json!({
+            "id": id, "title": title, "after": after, "gates": gates, "retries": 1, "writes": [id], "merges": ["log"],
+        });
+        serde_json::from_value(fields).expect("a slice")
+    };
+    let slices = vec![
+        spec("root", &[], &[]),
+        spec("lower", &["root"], &[]),
+        spec("mine", &["lower"], &["slow"]),
+        spec("next", &["mine"], &[]),
+        spec("last", &["next"], &[]),
+        spec("other", &["root"], &[]),
+    ];
+    let gate = |name: &str, required: bool| -> GateSpec {
+        let fields = serde_json::json!({"name": name, "command": "true", "timeout_ms": 1, "required": required});
+        serde_json::from_value(fields).expect("a gate")
+    };
+    let gates = [gate("quick", true), gate("slow", false)];
+    let graph = TaskGraph::build(slices.clone(), Vec::new()).expect("a graph");
+    let titled = |id: &str| serde_json::json!({"id": id, "title": format!("Title of {id}")});
+    let mut beside = titled("other");
+    (beside["writes"], beside["merges"]) = (serde_json::json!(["other"]), serde_json::json!(["log"]));
+    let expected = serde_json::json!({
+        "after": [titled("lower")], "beside": [beside], "before": [titled("next")],
+        "gates": [{"name": "slow", "command": "true", "kind": "test", "timeout_ms": 1, "required": false}],
+    });
+    let found = surroundings(&graph, &gates, &slices[2]);
+    assert_eq!(serde_json::to_value(&found).expect("JSON"), expected);
+    assert_eq!(surroundings(&graph, &gates, &slices[0]).gates, [gate("quick", true)]);
 }

@@ -23,8 +23,11 @@ fn usage(input_tokens: u64, cached_tokens: u64, output_tokens: u64) -> Usage {
 
 /// The log without what the test harness and the agents' own diagnostics print.
 fn spoken(log: &str) -> String {
-    let noise = ["running 1 test", "test support::", "[session/"];
-    log.lines().filter(|line| !noise.iter().any(|n| line.starts_with(n))).collect::<Vec<_>>().join("\n")
+    let noise = ["running 1 test", "test support::", "[session/", "To resume this session: "];
+    log.lines()
+        .filter(|line| !line.is_empty() && !noise.iter().any(|n| line.starts_with(n)))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn read(stage: &Stage, name: &str) -> String {
@@ -131,4 +134,41 @@ async fn claude_is_cancelled_in_a_running_command() {
         stage.play_until(|event| matches!(event, AgentEvent::Tool { title, .. } if title.contains("python3"))).await;
     assert_eq!(played.report.end, AgentEnd::Stopped, "{}", played.log);
     assert!(played.frames.contains(r#""stopReason":"cancelled""#), "{}", played.frames);
+}
+
+fn wire(recording: &str, prompt: usize) -> Stage {
+    Stage::wire(
+        "support::replay::speaks",
+        json!({"REPLAY": transcript(recording), "REPLAY_PROMPT": prompt.to_string()}),
+    )
+}
+
+#[tokio::test]
+async fn kimi_cli_is_approved_and_counted_by_the_step() {
+    let stage = wire("kimi-wire-basic", 1);
+    let played = stage.play().await;
+    assert_eq!((&played.report.end, played.report.usage), (&AgentEnd::Finished, usage(306, 120, 60)), "{}", played.log);
+    let worktree = stage.path("");
+    let log = played.log.replace(worktree.to_str().expect("text"), "/w/");
+    insta::assert_snapshot!(spoken(&log));
+    assert!(played.frames.contains(r#""response":"approve""#), "{}", played.frames);
+}
+
+#[tokio::test]
+async fn kimi_cli_is_refused_with_the_reason_and_goes_on() {
+    let played = wire("kimi-wire-deny", 1).play().await;
+    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, vec!["gave up"]), "{}", played.log);
+    assert!(played.frames.contains("/x is outside of the worktree"), "{}", played.frames);
+}
+
+#[tokio::test]
+async fn kimi_cli_is_cancelled_in_a_running_command_and_before_one() {
+    let begun = |event: &AgentEvent| matches!(event, AgentEvent::Session { .. });
+    let running = |event: &AgentEvent| matches!(event, AgentEvent::Tool { title, .. } if title.contains("sleep 321"));
+    let first = wire("kimi-wire-cancel", 1).play_until(begun).await;
+    let second = wire("kimi-wire-cancel", 2).play_until(running).await;
+    for played in [first, second] {
+        assert_eq!(played.report.end, AgentEnd::Stopped, "{}", played.log);
+        assert!(played.frames.contains(r#""status":"cancelled""#), "{}", played.frames);
+    }
 }

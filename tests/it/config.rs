@@ -99,6 +99,25 @@ fn what_cannot_be_is_refused_and_says_where() {
         ),
         ("[budget.roles.code]\ntokens = 0".to_owned(), "[budget.roles.code]: `tokens` is 0"),
         ("[budget]\ntokens = 5".to_owned(), "unknown field `tokens`"),
+        ("[roles]\nsecurity = \"kimi\"".to_owned(), "[roles]: `security` takes no agent: reviewers use no agents yet"),
+        ("[roles]\nboss = \"kimi\"".to_owned(), "[roles]: `boss` is no role; there are executor, planner"),
+        ("agent = \"a\"\n[roles]\nexecutor = \"b\"".to_owned(), "`agent` is `a` and [roles] `executor` is `b`"),
+        ("[roles]\nexecutor = 3".to_owned(), "executor = 3"),
+        (
+            "[agents.fast]\nlike = \"kimi\"\nmodle = \"k2\"".to_owned(),
+            "[agents.fast]: there is no field `modle`; did you mean `model`?",
+        ),
+        (
+            "[agents.fast]\nlike = \"kimmi\"".to_owned(),
+            "[agents.fast]: `like`: there is no agent `kimmi`; there are kimi, ",
+        ),
+        ("[agents.fast]\nlike = \"kimmi\"".to_owned(), "did you mean `kimi`?"),
+        ("[agents.fast]\ncommand = [\"x\"]\nprotocol = \"acpp\"".to_owned(), "did you mean `acp`?"),
+        (
+            "[agents.x]\nlike = \"y\"\n[agents.y]\nlike = \"x\"".to_owned(),
+            "[agents.x], [agents.y]: each is like another",
+        ),
+        ("[agents.x]\nlike = \"kimi\"\nhome = { private = \"a\", variable = 3 }".to_owned(), "`home.variable`"),
     ];
     for (file, said) in cases {
         let error = read(&file, &[]).unwrap_err();
@@ -108,6 +127,17 @@ fn what_cannot_be_is_refused_and_says_where() {
         let error = read("", &[(name, value)]).unwrap_err();
         assert!(error.contains(&format!("${name}")) && error.contains(value), "{error}");
     }
+}
+
+#[test]
+fn the_executor_is_the_agent_of_slices_and_agents_may_be_like_later_ones() {
+    let file = "[roles]\nexecutor = \"a\"\n[agents.a]\nlike = \"b\"\n[agents.b]\nlike = \"c\"\n\
+                [agents.c]\nlike = \"kimi\"\nmodel = \"k2\"\n";
+    let config = read(file, &[]).unwrap();
+    assert_eq!((config.agent.as_deref(), config.own_agents.join(" ")), (Some("a"), "a b c".to_owned()));
+    let model = |name: &str| config.agents.profiles.find(name).and_then(|profile| profile.model.clone());
+    assert_eq!(model("a"), Some("k2".to_owned()));
+    assert_eq!(read(file, &[("OMK_AGENT", "b")]).unwrap().agent.as_deref(), Some("b"));
 }
 
 #[test]

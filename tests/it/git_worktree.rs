@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use omk::domain::ids::TreeId;
-use omk::domain::order::WorktreeOrder;
+use omk::domain::ids::{Attempt, AttemptRef, TreeId};
+use omk::domain::order::{Place, WorktreeOrder};
 use omk::ports::Workspace;
 
 use crate::support::git_goal::{Goal, attempt, done};
@@ -53,6 +53,64 @@ fn a_worktree_can_show_an_earlier_attempts_work() {
     assert_eq!(git(&worktree, &["status", "--porcelain"]), "M  a\nA  new/c");
     let captured = goal.capture("later").capture.unwrap();
     assert_eq!((captured.tree, captured.paths), (earlier.capture.tree, vec!["a".to_owned(), "new/c".to_owned()]));
+}
+
+fn in_place(goal: &Goal, of: &str, name: &str, as_it_stands: bool) -> PathBuf {
+    let place = Place { worktree: Path::new("worktrees").join(of), as_it_stands };
+    let start = goal.facts.base.clone();
+    let order = WorktreeOrder { attempt: attempt(name), start, content: None, place: Some(place) };
+    done(goal.workspace.prepare(order)).unwrap()
+}
+
+#[test]
+fn a_worktree_is_taken_over_as_it_stands() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let first = goal.worktree("s");
+    write(&first, "a", "half\n");
+    fs::write(goal.directory().join("repo.git/worktrees/s.1/index.lock"), "").unwrap();
+    let second = in_place(&goal, "s.1", "s", true);
+    assert_eq!(second, first);
+    assert_eq!(git(&second, &["diff", "--name-only"]), "a");
+    let captured = goal.capture("s").capture.unwrap();
+    assert_eq!(captured.paths, ["a"]);
+}
+
+#[test]
+fn a_place_that_is_gone_half_made_or_at_another_commit_is_made_anew() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let entry = goal.directory().join("repo.git/worktrees/s.1");
+    let spoil: [&dyn Fn(&Path); 4] = [
+        &|worktree| fs::remove_dir_all(worktree).unwrap(),
+        &|_| fs::remove_dir_all(&entry).unwrap(),
+        &|worktree| fs::remove_file(worktree.join(".git")).unwrap(),
+        &|_| fs::write(entry.join("HEAD"), format!("{}\n", "1".repeat(40))).unwrap(),
+    ];
+    for spoil in spoil {
+        let worktree = in_place(&goal, "s.1", "s", false);
+        write(&worktree, "a", "half\n");
+        spoil(&worktree);
+        assert_eq!(in_place(&goal, "s.1", "s", true), worktree);
+        assert_eq!(git(&worktree, &["status", "--porcelain"]), "");
+        assert_eq!(fs::read_to_string(worktree.join("a")).unwrap(), "1\n");
+    }
+}
+
+#[test]
+fn of_a_slice_there_is_one_worktree_and_of_others_nothing_is_touched() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let base = goal.facts.base.clone();
+    let [first, other, alike] = ["s", "t", "s-x"].map(|name| goal.worktree(name));
+    let order = WorktreeOrder {
+        attempt: AttemptRef { attempt: Attempt(2), ..attempt("s") },
+        start: base,
+        content: None,
+        place: None,
+    };
+    let second = done(goal.workspace.prepare(order)).unwrap();
+    assert_eq!([&first, &second, &other, &alike].map(|path| path.exists()), [false, true, true, true]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn slice(name: &str, after: &[&str]) -> SliceSpec {
         gates: Vec::new(),
         retries: 0,
         run: None,
+        agent: None,
         budget: omk::domain::budget::Limits::default(),
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::model_server::{Counted, Dialect, ModelServer, Outcome};
+use crate::support::scene::until;
 
 /// An answer: its status, its header lines, its body.
 struct Answered {
@@ -97,9 +98,8 @@ fn a_step_is_a_call_of_the_tool_that_the_request_offers() {
     );
     let over = post_chat(&server, &chat(script, &[said(), said()], Value::Null)).json();
     assert_eq!(over["choices"][0]["message"], json!({"role": "assistant", "content": "Done."}));
-    let steps: Vec<_> = server.requests().iter().map(|request| (request.step, request.beyond)).collect();
-    let expected = vec![(Some(0), false), (Some(1), false), (Some(2), true)];
-    assert_eq!((steps, server.complaints()), (expected, vec![]));
+    let steps: Vec<_> = server.requests().iter().map(|request| request.step).collect();
+    assert_eq!((steps, server.complaints()), (vec![Some(0), Some(1), Some(2)], vec![]));
 }
 
 #[test]
@@ -304,4 +304,40 @@ fn what_a_tool_answered_can_be_found() {
     );
     assert!(server.was_told("in your write set"));
     assert!(!server.was_told("in my write set"));
+}
+
+#[test]
+fn a_held_answer_comes_when_its_mark_is_there() {
+    let server = ModelServer::start();
+    let marks = tempfile::tempdir().unwrap();
+    let mark = marks.path().join("go-on");
+    let body = chat(&json!([{"hold": mark, "text": "at last"}]).to_string(), &[], json!({"stream": true})).to_string();
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    until("the request is there", || server.requests().len() == 1);
+    assert_eq!(server.requests()[0].outcome, Outcome::Open);
+    std::fs::write(&mark, "").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("at last"), "{answer}");
+    until("it is over", || server.requests()[0].outcome == Outcome::Complete);
+}
+
+#[test]
+fn what_the_user_says_within_the_result_of_a_tool_counts_and_what_the_tool_prints_does_not() {
+    let server = ModelServer::start();
+    let (_, path, mut body) = in_dialects(r#"[{"text":"first"},{"text":"second"}]"#)
+        .into_iter()
+        .find(|(path, _, _)| *path == "/v1/messages")
+        .expect("it is one of them");
+    let printed = r#"<<script [{"text":"printed"}]>>"#;
+    let said = r#"<system-reminder>The user says <<script [{"text":"said"}]>></system-reminder>"#;
+    for (content, expected) in [(printed.to_owned(), "second"), (format!("{printed}{said}"), "said")] {
+        let result = json!({"type": "tool_result", "tool_use_id": "1", "content": content});
+        let call =
+            json!({"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "Bash", "input": {}}]});
+        let first = body["messages"][0].clone();
+        body["messages"] = json!([first, call, {"role": "user", "content": [result]}]);
+        assert_eq!(ask(&server, "POST", path, &body).json()["content"][0]["text"], expected);
+    }
 }

@@ -33,6 +33,7 @@ budget = { time = "1h", tokens = 100000, usd = 1.5 }
 [[slices]]
 id = "parser"
 after = ["lexer"]
+agent = "claude"
 
 [[gates]]
 name = "unit"
@@ -81,6 +82,7 @@ fn full() -> PlanDraft {
                 gates: vec![gate_name("unit")],
                 retries: 5,
                 run: Some("sh scripts/move-lexer.sh".into()),
+                agent: None,
                 budget: Limits { time_ms: Some(3_600_000), tokens: Some(100_000), usd_micros: Some(1_500_000) },
             },
             SliceSpec {
@@ -94,6 +96,7 @@ fn full() -> PlanDraft {
                 gates: vec![],
                 retries: 2,
                 run: None,
+                agent: Some("claude".into()),
                 budget: Limits::default(),
             },
         ],
@@ -268,6 +271,11 @@ fn a_value_of_another_type_is_refused() {
         ),
         ("slices = [{ id = \"a\", title = \"a\\u001b[31m\" }]", "p:1:31: `title` holds a control character"),
         ("slices = [{ id = \"a\", run = \" \" }]", "p:1:29: `run` is empty"),
+        (
+            "slices = [{ id = \"a\", run = \"true\", agent = \"kimi\" }]",
+            "p:1:45: `agent` and `run` exclude each other; leave one of them out",
+        ),
+        ("slices = [{ id = \"a\", agent = 1 }]", "p:1:31: `agent` is a number, and has to be a string"),
         ("{\"slices\": null}", "p:1:12: `slices` is null, and has to be a list of tables"),
         ("{\"goal\": \"a\", \"goal\": \"b\"}", "p:1:23: `goal` is given twice"),
     ];
@@ -370,11 +378,18 @@ fn budget() -> impl Strategy<Value = Limits> {
         .prop_map(|(time_ms, tokens, usd_micros)| Limits { time_ms, tokens, usd_micros })
 }
 
+/// Nobody in particular, a command, or an agent: never both.
+fn who() -> impl Strategy<Value = (Option<String>, Option<String>)> {
+    (proptest::option::of(program()), any::<bool>())
+        .prop_map(|(text, is_run)| if is_run { (text, None) } else { (None, text) })
+}
+
 prop_compose! {
     fn slice()(
         id in id_text(),
         title in title(),
-        (description, acceptance, run) in (any_text(), proptest::collection::vec(any_text(), 0..3), proptest::option::of(program())),
+        (description, acceptance) in (any_text(), proptest::collection::vec(any_text(), 0..3)),
+        (run, agent) in who(),
         after in proptest::collection::vec(id_text().prop_map(|id| slice_id(&id)), 0..3),
         (reads, writes, merges) in (paths(), paths(), paths()),
         risk in prop_oneof![Just(Risk::Low), Just(Risk::Medium), Just(Risk::High)],
@@ -383,7 +398,7 @@ prop_compose! {
         budget in budget(),
     ) -> SliceSpec {
         let access = AccessSet { reads, writes, merges };
-        SliceSpec { id: slice_id(&id), title, description, after, access, risk, acceptance, gates, retries, run, budget }
+        SliceSpec { id: slice_id(&id), title, description, after, access, risk, acceptance, gates, retries, run, agent, budget }
     }
 }
 

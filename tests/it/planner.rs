@@ -330,7 +330,7 @@ Goal `split-0abc`, created 2025-11-24T16:00:00.000Z.
 
 - Base: commit `{}`, tree `{}`
 - Plan: plan.toml
-- Agent: none named; slices run their own commands
+- Agent: none; slices have a command or an agent of their own
 - Slices at once: at most 4
 
 ## `write`: Write `a`

@@ -7,6 +7,7 @@ mod bench;
 mod catalogue;
 mod names;
 mod scenarios;
+mod sessions;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,10 +36,7 @@ fn say(what: &str) {
 #[test]
 fn real_agents_do_the_work() {
     let Some(cache) = std::env::var_os(CACHE).filter(|cache| !cache.is_empty()).map(PathBuf::from) else {
-        eprintln!(
-            "\n*** SKIPPED: no real agent was tried; {CACHE} is not set. tests/real_agents/run.sh tries them. ***\n"
-        );
-        return;
+        return say(&format!("no real agent is tried here, {CACHE} is not set; tests/real_agents/run.sh tries them"));
     };
     let cache = cache.canonicalize().unwrap_or_else(|error| panic!("{CACHE}={}: {error}", cache.display()));
     let names = Names::listen();
@@ -70,7 +68,7 @@ impl Table {
     }
 
     fn row(&mut self, agent: &Agent, cache: &Path, scenarios: &[&Scenario], names: &Names) {
-        if agent.command(cache).is_none() {
+        if !agent.is_in(cache) {
             self.text += &format!("| {} | not installed |\n", agent.name);
             say(&format!("{} is not installed in {}", agent.name, cache.display()));
             return;

@@ -193,13 +193,6 @@ fn an_agent_that_is_not_executable_blocks_at_once() {
 }
 
 #[test]
-fn a_slice_that_nobody_can_work_on() {
-    let scene = Scene::new();
-    let words = ["goal", "run", "Do it", "--until-ready", "--gate", "t=true"];
-    refused(&scene, &words, 4, &["no agent is named", "--agent", "help: "]);
-}
-
-#[test]
 fn a_change_that_nothing_could_prove() {
     let scene = Scene::new();
     let path = scene.plan(&slice("one", "writes = [\"one.txt\"]", "true"));

@@ -186,6 +186,7 @@ fn answering() -> mpsc::Sender<Ask> {
                 | ControlRequest::Cancel { .. }
                 | ControlRequest::Answer { .. }
                 | ControlRequest::Retry { .. }
+                | ControlRequest::Steer { .. }
                 | ControlRequest::AddBudget { .. }
                 | ControlRequest::Look => drop(reply),
             }
@@ -212,7 +213,7 @@ async fn a_running_goal_answers_however_long_its_path_is() {
         assert_eq!(pong.expect("an answer"), ControlReply::Pong { pid: 7 });
         let pause = asked(&goal, ControlRequest::Pause { by: "me".to_owned() }, PATIENCE).await;
         let reason = "the run ended before it could answer".to_owned();
-        assert_eq!(pause.expect("an answer"), ControlReply::Refused { reason });
+        assert_eq!(pause.expect("an answer"), ControlReply::Refused { reason, help: Vec::new() });
         serving.abort();
         assert!(serving.await.is_err_and(|error| error.is_cancelled()));
         assert!(!goal.control_socket().exists());

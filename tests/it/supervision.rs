@@ -7,6 +7,7 @@ mod stall;
 
 use std::sync::Arc;
 
+use omk::domain::budget::Usage;
 use omk::domain::decided::Decided;
 use omk::domain::event::Fact;
 use omk::domain::goal::{Charter, Drive};
@@ -14,7 +15,7 @@ use omk::domain::ids::{AttemptRef, Moment, Now, Timestamp};
 use omk::domain::order::AttemptEnd;
 use omk::domain::settlement::Obstruction;
 use omk::domain::supervision::Breaker;
-use omk::domain::task::{AcceptedPlan, AttemptOutcome, Feedback, FeedbackKind, SliceSpec};
+use omk::domain::task::{AcceptedPlan, AgentSession, AttemptOutcome, Feedback, FeedbackKind, SliceSpec};
 use omk::domain::vitals::Vitals;
 use omk::graph::task_graph::TaskGraph;
 use omk::workflow::heartbeat::Heartbeat;
@@ -108,8 +109,26 @@ impl Bench {
 
     /// The attempt under way ends like this, and its worker is gone.
     fn end(&mut self, id: &str, outcome: AttemptOutcome) -> AttemptRef {
+        self.end_with(id, outcome, None)
+    }
+
+    /// The same of an attempt whose agent has named its session.
+    fn end_in_session(&mut self, id: &str, outcome: AttemptOutcome) -> AttemptRef {
+        let session = AgentSession {
+            agent: self.agent(id),
+            id: "session".to_owned(),
+            worktree: format!("worktrees/{id}.1").into(),
+            used: Usage::default(),
+            cut_off: true,
+            failures: 0,
+            news: 0,
+        };
+        self.end_with(id, outcome, Some(session))
+    }
+
+    fn end_with(&mut self, id: &str, outcome: AttemptOutcome, session: Option<AgentSession>) -> AttemptRef {
         let attempt = self.claimed(id);
-        let end = AttemptEnd { outcome, capture: None, gates: Vec::new() };
+        let end = AttemptEnd { outcome, capture: None, gates: Vec::new(), session };
         self.decide(|it, now| it.finish(&attempt, end, now));
         self.decide(|it, now| it.worker_gone(&attempt, None, now));
         attempt
@@ -225,7 +244,8 @@ fn a_late_result_is_journalled_and_its_commit_is_never_merged() {
     let first = bench.claimed("a");
     bench.pass_time(LEASE);
     bench.tick();
-    let end = AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new() };
+    let end =
+        AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new(), session: None };
     let intents = bench.decide(|it, now| it.finish(&first, end, now));
     assert_eq!(intents, [Intent::Deny(first.clone())]);
     let detail = "passed after the end of its lease".to_owned();

@@ -6,8 +6,9 @@
 use actix::{Actor, Addr, Context, Handler, Message};
 
 use crate::actors::supervisor::Supervisor;
+use crate::domain::control::Told;
 use crate::messages::goal::StopRun;
-use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice};
+use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice, SteerSlice, TellAgent};
 use crate::messages::tell;
 
 /// Said while the coordinators are being rebuilt.
@@ -30,7 +31,7 @@ impl Handler<AnswerQuestion> for Supervisor {
     fn handle(&mut self, answer: AnswerQuestion, _ctx: &mut Context<Self>) {
         if let Err(answer) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), answer) {
             // Whoever asked may have gone away again.
-            drop(answer.reply_to.send(Err(REBUILDING.to_owned())));
+            drop(answer.reply_to.send(Err(REBUILDING.to_owned().into())));
         }
     }
 }
@@ -39,7 +40,27 @@ impl Handler<RetrySlice> for Supervisor {
     type Result = ();
     fn handle(&mut self, retry: RetrySlice, _ctx: &mut Context<Self>) {
         if let Err(retry) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), retry) {
-            drop(retry.reply_to.send(Err(REBUILDING.to_owned())));
+            drop(retry.reply_to.send(Err(REBUILDING.to_owned().into())));
+        }
+    }
+}
+
+impl Handler<SteerSlice> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, steer: SteerSlice, _ctx: &mut Context<Self>) {
+        if let Err(steer) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), steer) {
+            drop(steer.reply_to.send(Err(REBUILDING.to_owned().into())));
+        }
+    }
+}
+
+impl Handler<TellAgent> for Supervisor {
+    type Result = ();
+    fn handle(&mut self, words: TellAgent, _ctx: &mut Context<Self>) {
+        let worker = self.attempts.get(&words.attempt).map(|at_work| &at_work.worker);
+        if let Err(words) = forward(worker, words) {
+            // The attempt is over; the words are durable.
+            drop(words.reply_to.send(Ok(Told::NextAttempt)));
         }
     }
 }

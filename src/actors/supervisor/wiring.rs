@@ -18,6 +18,7 @@ use crate::domain::event::ActorName;
 use crate::domain::goal::Drive;
 use crate::messages::budget::Purse;
 use crate::messages::lifecycle::Child;
+use crate::ports::Effects;
 use crate::workflow::budget::Ledger;
 use crate::workflow::controller::Controller;
 use crate::workflow::settling::settlement_of;
@@ -107,6 +108,7 @@ impl Supervisor {
         let wires = scheduler::Wires {
             start_worker: ctx.address().recipient(),
             stop_worker: ctx.address().recipient(),
+            tell_agent: ctx.address().recipient(),
             start_reviewers: ctx.address().recipient(),
             reviewed: seats.scheduler.clone().recipient(),
             integrator: seats.integrator.clone().recipient(),
@@ -114,7 +116,8 @@ impl Supervisor {
             supervisor: ctx.address().recipient(),
         };
         let guard = self.guard(Child::Coordinator(ActorName::Scheduler), ctx);
-        let world = (Arc::clone(&self.charter), Arc::clone(&self.effects.clock));
+        let Effects { clock, agents, .. } = self.effects.clone();
+        let world = (Arc::clone(&self.charter), clock, agents);
         Some(SchedulerActor::new(world, state.slices.clone(), outbox, wires, guard))
     }
 

@@ -10,7 +10,7 @@ use actix::fut::ActorFuture;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::WorkerActor;
+use super::{WorkerActor, name_of};
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
@@ -107,7 +107,12 @@ impl WorkerActor {
                     tracing::warn!(%error, %attempt, "use was not recorded");
                 }
             }
-            AgentEvent::Session { id } => self.note(Fact::SessionOpened { id }),
+            AgentEvent::Session { id } => {
+                if let (Some(worker), Some(worktree)) = (&mut self.worker, &self.worktree) {
+                    worker.session_opened(id.clone(), name_of(worktree));
+                }
+                self.note(Fact::SessionOpened { id });
+            }
             AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
             AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
             AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),

@@ -4,6 +4,7 @@
 //! does, so everything in the private repository that looks unfinished is a dead one's. In the user's repository only
 //! what lies below the goal's own refs is ours; everything else there is looked at and left alone.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -35,13 +36,14 @@ pub enum Before {
     Death,
 }
 
-/// Removes what is left and mends what is damaged, below `goal_directory` and in the user's refs of this goal. May be
+/// Removes what is left and mends what is damaged, below `goal_directory` and in the user's refs of this goal; worktrees
+/// that are `kept`, relative to the goal directory, stay. May be
 /// called any number of times; a second call finds nothing.
 pub fn clear(
     goal_directory: &Path,
     goal: &GoalId,
     facts: &RepositoryFacts,
-    before: Before,
+    (before, kept): (Before, &BTreeSet<PathBuf>),
 ) -> Result<Leftovers, Fault> {
     let mut found = Leftovers::default();
     clear_refs(goal, &facts.git_dir, &mut found)?;
@@ -52,7 +54,7 @@ pub fn clear(
     let repository = goal_directory.join("repo.git");
     let what = || format!("mend the goal's repository {}", repository.display());
     mend(&repository, before, &mut found.repairs).map_err(failed(what()))?;
-    clear_worktrees(goal_directory, &repository, &mut found.worktrees)?;
+    clear_worktrees(goal_directory, &repository, kept, &mut found.worktrees)?;
     if repository.exists() {
         let locks = remove_where(&repository, &|name| name.ends_with(".lock"), &["objects"]).map_err(failed(what()))?;
         found.locks.extend(locks.iter().map(|lock| relative(goal_directory, lock)));
@@ -124,11 +126,20 @@ fn first_free(path: &Path) -> PathBuf {
     }
 }
 
-/// Removes every worktree with its entry; entries without a worktree and half-made ones too.
-fn clear_worktrees(goal_directory: &Path, repository: &Path, found: &mut Vec<String>) -> Result<(), Fault> {
-    for place in [goal_directory.join("worktrees"), repository.join("worktrees"), repository.join("omk-making")] {
-        for entry in entries(&place).map_err(failed(format!("list {}", place.display())))? {
+/// Removes every worktree with its entry but for those that are kept; entries without a worktree and half-made ones too.
+fn clear_worktrees(
+    goal_directory: &Path,
+    repository: &Path,
+    kept: &BTreeSet<PathBuf>,
+    found: &mut Vec<String>,
+) -> Result<(), Fault> {
+    let making = repository.join("omk-making");
+    for place in [&goal_directory.join("worktrees"), &repository.join("worktrees"), &making] {
+        for entry in entries(place).map_err(failed(format!("list {}", place.display())))? {
             let name = format!("worktrees/{}", entry.file_name().unwrap_or_default().to_string_lossy());
+            if kept.contains(Path::new(&name)) && *place != making {
+                continue;
+            }
             remove_any(&entry).map_err(failed(format!("remove {}", entry.display())))?;
             if !found.contains(&name) {
                 found.push(name);

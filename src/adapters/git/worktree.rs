@@ -1,8 +1,8 @@
 //! Linked worktrees of the private repository, made by writing their files ourselves.
 //!
 //! `git worktree add` reads the half-written entries of its neighbours and fails now and then; here an entry appears
-//! whole, by a rename. A worktree lies at `worktrees/<slice>.<attempt>`; what an earlier try left there is removed
-//! first. Its index carries stat data, so that `git status` in it is quick and clean.
+//! whole, by a rename. A worktree lies at `worktrees/<slice>.<attempt>`, or in the place of the attempt whose agent's
+//! session it goes on with; what is there otherwise is removed first. Its index carries stat data, so that `git status` in it is quick and clean.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -35,7 +35,11 @@ impl Shared {
             None => tree_of_commit(repo, start)?,
         };
         let listing = self.listing(repo, tree)?;
-        let directory = self.place.worktrees().join(order.attempt.to_string());
+        let directory = self.directory_of(order)?;
+        self.remove_others(order, &directory)?;
+        if order.place.as_ref().is_some_and(|place| place.as_it_stands) && self.stands_at(&directory, start)? {
+            return Ok(directory);
+        }
         self.remove(&directory)?;
         fs::create_dir_all(&directory).map_err(failed(what()))?;
         let root = open_directory(&directory).map_err(failed(what()))?;
@@ -46,6 +50,37 @@ impl Shared {
         self.enlist(&entry, &directory, start, index).map_err(failed(what()))?;
         self.snapshots.remember(&directory, Snapshot { listing: Arc::clone(&listing), stats });
         Ok(directory)
+    }
+
+    /// Where the worktree lies: in the place of an earlier one, or in its own.
+    fn directory_of(&self, order: &WorktreeOrder) -> Result<PathBuf, Fault> {
+        match &order.place {
+            Some(place) => checked(&self.place, &self.place.directory().join(&place.worktree)),
+            None => Ok(self.place.worktrees().join(order.attempt.to_string())),
+        }
+    }
+
+    /// Removes what earlier attempts of the slice left elsewhere: nobody goes on with it any more.
+    fn remove_others(&self, order: &WorktreeOrder, directory: &Path) -> Result<(), Fault> {
+        let places = fs::read_dir(self.place.worktrees()).into_iter().flatten().flatten();
+        let of_slice = |path: &PathBuf| {
+            let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.'));
+            name.is_some_and(|(slice, _)| slice == order.attempt.slice.as_str())
+        };
+        let mut others = places.map(|entry| entry.path()).filter(|path| of_slice(path) && path != directory);
+        others.try_for_each(|other| self.remove(&other))
+    }
+
+    /// Whether a worktree is whole and at `start`; a lock that a killed git left in it is removed.
+    fn stands_at(&self, directory: &Path, start: git2::Oid) -> Result<bool, Fault> {
+        let entry = self.place.worktree_entry(directory)?;
+        let says = |file: PathBuf, text: &[u8]| fs::read(file).is_ok_and(|bytes| bytes == text);
+        let pointer = [b"gitdir: ".as_slice(), &line(&entry)].concat();
+        let whole = says(entry.join("HEAD"), format!("{start}\n").as_bytes()) && says(directory.join(".git"), &pointer);
+        if whole {
+            drop(fs::remove_file(entry.join("index.lock")));
+        }
+        Ok(whole)
     }
 
     /// Writes the private repository's entry of a worktree elsewhere, and puts it in place whole.

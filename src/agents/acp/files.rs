@@ -4,16 +4,17 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
 
-use super::scene::Scene;
 use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::Answering;
+use crate::agents::links::resolve;
 use crate::agents::policy::Judgement;
+use crate::agents::scene::Scene;
 
 /// The largest file that is read for an agent, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -58,32 +59,11 @@ impl Files {
     }
 
     fn permitted(&self, path: &Path, act: &str, judge: impl Fn(&Path) -> Judgement) -> Result<PathBuf, RpcError> {
-        let resolved = self.resolve(path).map_err(|error| fault(path, &error))?;
+        let resolved = resolve(&self.worktree, path).map_err(|error| fault(path, &error))?;
         let judgement = judge(&resolved);
         let refusal = |reason| RpcError::new(INVALID_PARAMS, reason);
         self.scene.enforce(&format!("{act} {}", path.display()), judgement).map_err(refusal)?;
         Ok(resolved)
-    }
-
-    /// The path behind all links but a last one. What is not there yet stays as it is written.
-    pub(super) fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        let whole = self.worktree.join(path);
-        let mut there = whole.as_path();
-        let mut missing = Vec::new();
-        loop {
-            match there.canonicalize() {
-                Ok(real) => return Ok(missing.iter().rev().fold(real, |path, name| path.join(name))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            match (there.components().next_back(), there.parent()) {
-                (Some(Component::Normal(name)), Some(parent)) => {
-                    missing.push(name.to_owned());
-                    there = parent;
-                }
-                _ => return Err(io::Error::new(io::ErrorKind::NotFound, "there is no such directory")),
-            }
-        }
     }
 }
 

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::files::Files;
-use super::scene::{Interruption, Scene, merge};
 use super::terminals::Terminals;
 use super::updates::{take, tool_call};
 use crate::agents::jsonrpc::message::Answer;
 use crate::agents::jsonrpc::serve::{Answering, Dialect};
-use crate::agents::policy::{Judgement, ToolCall};
+use crate::agents::policy::ToolCall;
+use crate::agents::scene::{Interruption, Scene, merge};
 
 /// The listening side.
 pub(super) struct AcpDialect {
@@ -41,7 +41,7 @@ impl AcpDialect {
             true => Ok(()),
             false => {
                 let known = self.known(call);
-                let judgement = self.judge(&known);
+                let judgement = self.scene.judge(&known);
                 self.scene.enforce(&describe(call, &known), judgement)
             }
         };
@@ -65,12 +65,6 @@ impl AcpDialect {
             known.command = call.get("title").and_then(Value::as_str).map(str::to_owned);
         }
         known
-    }
-
-    /// Links within the worktree lead where they lead: the path behind them is judged.
-    fn judge(&self, call: &ToolCall) -> Judgement {
-        let paths = call.paths.iter().map(|path| self.files.resolve(path).unwrap_or_else(|_| path.clone())).collect();
-        self.scene.policy.tool(&ToolCall { paths, ..call.clone() })
     }
 }
 

@@ -15,10 +15,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Errand;
-use super::scene::Scene;
 use super::updates::quote;
 use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::Answering;
+use crate::agents::scene::Scene;
 use crate::process::drive::{Heard, Limits, drive};
 use crate::process::program::{Exit, Program};
 use crate::process::running::Running;

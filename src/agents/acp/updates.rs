@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::outcome::{says_limited, until};
-use super::scene::{Scene, State};
 use super::usage::session_cost;
+use crate::agents::ending::{says_limited, until};
 use crate::agents::policy::ToolCall;
+use crate::agents::scene::{Scene, State};
 use crate::domain::budget::Usage;
 
 /// Takes one notification's parameters.
@@ -17,7 +17,7 @@ pub(super) fn take(scene: &Scene, params: &Value) {
     let Some(update) = params.get("update") else { return };
     let state = &mut *scene.lock();
     state.narrative.alive();
-    if state.replays {
+    if state.replaying {
         return;
     }
     match text(update, "sessionUpdate") {

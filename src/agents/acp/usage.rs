@@ -3,19 +3,11 @@
 use serde_json::Value;
 
 use crate::agents::profile::quirks::{Quirks, UsageSource};
+use crate::agents::scene::Spent;
 use crate::domain::budget::Usage;
 
-/// One report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spent {
-    pub(super) usage: Usage,
-    /// What it belongs to, where a report could be repeated.
-    pub(super) id: Option<String>,
-    pub(super) model: Option<String>,
-}
-
 /// What the end of a turn says was used in it: by model where that is known.
-fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
+pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
     let quota = || {
         let models = result.pointer("/_meta/quota/model_usage").and_then(Value::as_array);
         let by_model: Vec<_> = models.into_iter().flatten().filter_map(|one| of_model(one, quirks)).collect();
@@ -28,29 +20,10 @@ fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
     match quirks.usage_source {
         UsageSource::KimiSessionFile => Vec::new(),
         UsageSource::TurnUsage => turn(),
-        UsageSource::Quota | UsageSource::Any => match quota() {
+        UsageSource::Quota | UsageSource::Messages | UsageSource::Any => match quota() {
             empty if empty.is_empty() => turn(),
             spent => spent,
         },
-    }
-}
-
-/// What the prompts of one turn say was used in it: some tell each of them the same.
-pub(super) fn of_turns(answers: &[Value], quirks: &Quirks) -> Vec<Spent> {
-    let mut reports: Vec<Vec<Spent>> = Vec::new();
-    for report in answers.iter().map(|answer| of_turn(answer, quirks)) {
-        if !reports.contains(&report) {
-            reports.push(report);
-        }
-    }
-    reports.concat()
-}
-
-/// Whether the agent always says what a turn used, so that saying nothing means that no model answered.
-pub(super) fn always_said(quirks: &Quirks) -> bool {
-    match quirks.usage_source {
-        UsageSource::TurnUsage | UsageSource::Quota => true,
-        UsageSource::Any | UsageSource::KimiSessionFile => false,
     }
 }
 

@@ -46,6 +46,14 @@ pub(super) enum Line {
     Answered {
         id: String,
         error: Option<String>,
+        /// It says that nobody is logged in.
+        logged_out: bool,
+    },
+    /// What became of a prompt that we gave an id.
+    Prompt {
+        id: String,
+        queued: bool,
+        begun: bool,
     },
     Result(Outcome),
     Other,
@@ -136,8 +144,14 @@ impl Line {
             ("control_response", _) => {
                 let response = &value["response"];
                 let error = (response["subtype"] == "error").then(|| text(&response["error"]));
-                Self::Answered { id: text(&response["request_id"]), error }
+                let logged_out = logged_out(&response["response"]["account"]);
+                Self::Answered { id: text(&response["request_id"]), error, logged_out }
             }
+            ("command_lifecycle", _) => Self::Prompt {
+                id: text(&value["command_uuid"]),
+                queued: value["state"] == "queued",
+                begun: value["state"] == "started",
+            },
             // A result that cannot be read is an end all the same, and no good one.
             ("result", _) => Self::Result(serde_json::from_value(value).unwrap_or_else(|error| Outcome {
                 is_error: true,
@@ -209,6 +223,11 @@ fn control(request: &Value) -> Control {
         }
         other => Control::Unknown { subtype: other.unwrap_or_default().to_owned() },
     }
+}
+
+/// Neither a token nor a key, where its maker's own service needs one of them.
+fn logged_out(account: &Value) -> bool {
+    account["tokenSource"] == "none" && account["apiKeySource"].is_null() && account["apiProvider"] == "firstParty"
 }
 
 fn text(value: &Value) -> String {

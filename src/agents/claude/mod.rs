@@ -9,7 +9,7 @@ mod line;
 mod spending;
 mod tools;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -29,6 +29,10 @@ const HELLO: &str = "hello";
 /// What the model is told when it asks a person.
 const PASSED_ON: &str = "Nobody can answer while you work. The question is passed on to a person, whose answer a later \
                          attempt gets: end your turn now, and say what you need it for.";
+/// The same, where nobody will ever answer.
+const NOBODY: &str = "Nobody is there to answer. Decide it yourself as the task demands, and say what you chose.";
+/// The most tool calls that are remembered at once.
+const MOST_CALLS: usize = 10_000;
 
 /// A tool call that we have not answered.
 #[derive(Debug)]
@@ -50,6 +54,12 @@ pub struct Claude {
     /// When its provider takes requests again.
     limited_until: Option<Timestamp>,
     requests: u64,
+    greeted: bool,
+    logged_out: bool,
+    /// Nobody answers questions.
+    alone: bool,
+    /// What was said into a turn and is not taken up, by its id.
+    unheard: BTreeSet<String>,
 }
 
 impl Claude {
@@ -58,15 +68,46 @@ impl Claude {
         Self::default()
     }
 
+    /// The same, where nobody will answer a question: the model decides by itself.
+    pub fn alone() -> Self {
+        Self { alone: true, ..Self::default() }
+    }
+
     /// The first line: asks it to show us every tool call.
     pub fn hello(&mut self) -> String {
         let hook = json!({"matcher": null, "hookCallbackIds": [HOOK]});
         control(HELLO, &json!({"subtype": "initialize", "hooks": {"PreToolUse": [hook]}}))
     }
 
+    /// Whether it has answered the first line.
+    pub fn has_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Whether it said that nobody is logged in.
+    pub fn is_logged_out(&self) -> bool {
+        self.logged_out
+    }
+
     /// A prompt; during a turn it goes into that one.
     pub fn prompt(&mut self, text: &str) -> String {
         json!({"type": "user", "message": {"role": "user", "content": text}}).to_string()
+    }
+
+    /// A word into the running turn, said at the moment `now`. It says when it takes it up (`Heard::Begun`): with the
+    /// next result of a tool, or in a turn of its own behind this one.
+    pub fn steer(&mut self, text: &str, now: Timestamp) -> String {
+        self.requests += 1;
+        // Like no other in this session, whichever process said it.
+        let id = format!("{:08x}-{:04x}-4000-8000-{:012x}", now.0 >> 16 & 0xffff_ffff, now.0 & 0xffff, self.requests);
+        let line = json!({"type": "user", "uuid": id, "message": {"role": "user", "content": text}});
+        self.unheard.insert(id);
+        line.to_string()
+    }
+
+    /// How much of what was said into the turn is not taken up.
+    pub fn unheard(&self) -> usize {
+        self.unheard.len()
     }
 
     /// Ends the turn; the session stays.
@@ -104,12 +145,24 @@ impl Claude {
                 self.waiting.remove(&id);
                 Vec::new()
             }
-            Line::Answered { id, error: Some(error) } if id == HELLO => {
-                vec![Heard::Ended(AgentEnd::Unavailable { detail: sanitise(error.as_bytes()) })]
-            }
+            Line::Answered { id, error, logged_out } if id == HELLO => self.welcomed(error, logged_out),
+            Line::Prompt { id, queued, begun } => self.prompted(&id, queued, begun).into_iter().collect(),
             Line::Answered { .. } | Line::Other => Vec::new(),
             Line::Result(outcome) => self.over(&outcome),
         }
+    }
+
+    fn welcomed(&mut self, error: Option<String>, logged_out: bool) -> Vec<Heard> {
+        (self.greeted, self.logged_out) = (error.is_none(), logged_out);
+        let refused = |error: String| Heard::Ended(AgentEnd::Unavailable { detail: sanitise(error.as_bytes()) });
+        error.map(refused).into_iter().collect()
+    }
+
+    fn prompted(&mut self, id: &str, queued: bool, begun: bool) -> Option<Heard> {
+        if !queued {
+            self.unheard.remove(id);
+        }
+        begun.then_some(Heard::Begun)
     }
 
     fn session_is(&mut self, session: String) -> Vec<Heard> {
@@ -132,7 +185,9 @@ impl Claude {
                 Block::Text(text) => heard.push(message_of(&text)),
                 Block::Call { id, tool, input } => {
                     let title = one_line(tools::title(&tool, &input).as_bytes());
-                    self.running.insert(id.clone(), title.clone());
+                    if self.running.len() < MOST_CALLS {
+                        self.running.insert(id.clone(), title.clone());
+                    }
                     heard.push(Heard::Event(AgentEvent::Tool { id, title, done: false }));
                 }
             }
@@ -168,6 +223,9 @@ impl Claude {
         let asked = tools::asked(&id, &tool, &input);
         self.waiting.insert(id.clone(), Waiting { by_hook, input });
         match question {
+            Some(_) if self.alone => {
+                self.answer(&id, &Ruling::Refuse { reason: NOBODY.to_owned() }).map(Heard::Send).into_iter().collect()
+            }
             Some(text) => {
                 let ask = Heard::Event(AgentEvent::Ask { text: sanitise(text.as_bytes()) });
                 let refused = self.answer(&id, &Ruling::Refuse { reason: PASSED_ON.to_owned() });

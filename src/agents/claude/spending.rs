@@ -13,6 +13,9 @@ use crate::agents::heard::Heard;
 use crate::domain::agent::AgentEvent;
 use crate::domain::budget::Usage;
 
+/// The most messages of a turn that are told apart; what the others used is counted when it ends.
+const MOST_MESSAGES: usize = 10_000;
+
 /// What was reported so far.
 #[derive(Debug, Default)]
 pub(super) struct Spending {
@@ -25,6 +28,9 @@ pub(super) struct Spending {
 impl Spending {
     /// A message began.
     pub(super) fn begun(&mut self, id: String, model: String, usage: &Value) -> Option<Heard> {
+        if self.messages.len() >= MOST_MESSAGES {
+            return None;
+        }
         let usage = of_message(usage);
         self.messages.insert(id.clone(), (model.clone(), usage));
         report(usage, id, model)

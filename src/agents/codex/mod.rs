@@ -17,6 +17,8 @@ use crate::process::sanitise::{one_line, sanitise};
 
 /// What it calls an attempt to go on after an error.
 const RETRY: &str = "Reconnecting...";
+/// The most tool calls that are remembered at once.
+const MOST_CALLS: usize = 10_000;
 
 /// One process.
 #[derive(Debug, Default)]
@@ -63,7 +65,9 @@ impl Codex {
 
     fn begun(&mut self, item: Item) -> Option<Heard> {
         let title = one_line(item.title()?.as_bytes());
-        self.running.insert(item.id.clone(), title.clone());
+        if self.running.len() < MOST_CALLS {
+            self.running.insert(item.id.clone(), title.clone());
+        }
         Some(Heard::Event(AgentEvent::Tool { id: item.id, title, done: false }))
     }
 

@@ -7,7 +7,7 @@ const KEPT: usize = 256 * 1024;
 
 /// What was cut off the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Frame<'a> {
+pub(in crate::agents) enum Frame<'a> {
     /// A line without its end; never empty.
     Line(&'a [u8]),
     /// A line of so many bytes, more than there may be; it is lost.
@@ -16,7 +16,7 @@ pub(super) enum Frame<'a> {
 
 /// The stream so far.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(in crate::agents) struct Frames {
     partial: Vec<u8>,
     limit: usize,
     /// Bytes of a line that is being dropped.
@@ -25,12 +25,12 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Lines of up to `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::agents) fn new(limit: usize) -> Self {
         Self { partial: Vec::new(), limit, dropped: 0 }
     }
 
     /// Takes the next bytes and hands over each line that they end.
-    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Frame<'_>)) {
+    pub(in crate::agents) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Frame<'_>)) {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|&b| b == b'\n') {
             self.end_line(&rest[..end], each);
@@ -40,7 +40,7 @@ impl Frames {
     }
 
     /// Hands over a last line without an end, where there is one.
-    pub(super) fn finish(&mut self, each: &mut dyn FnMut(Frame<'_>)) {
+    pub(in crate::agents) fn finish(&mut self, each: &mut dyn FnMut(Frame<'_>)) {
         self.end_line(b"", each);
     }
 

@@ -4,10 +4,10 @@
 //! the other side asks is answered by a `serve::Dialect`. However the other side behaves, memory is bounded: by the
 //! longest line (`frames`), by the requests that are open at once (`serve`), and by what is recorded (`record`).
 
-mod frames;
+pub(super) mod frames;
 pub mod life;
 pub mod message;
 pub mod peer;
-mod record;
+pub(super) mod record;
 pub mod redact;
 pub mod serve;

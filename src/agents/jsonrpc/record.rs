@@ -15,7 +15,7 @@ const KEPT: usize = 1 << 20;
 
 /// Which way a line went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(in crate::agents) enum Direction {
     /// To the agent.
     Out,
     /// From the agent.
@@ -26,19 +26,19 @@ pub(super) enum Direction {
 
 /// The record of one conversation.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(in crate::agents) struct Record {
     since: Instant,
     kept: Bounded,
 }
 
 impl Record {
     /// An empty record that begins now.
-    pub(super) fn begin(now: Instant) -> Self {
+    pub(in crate::agents) fn begin(now: Instant) -> Self {
         Self { since: now, kept: Bounded::new(KEPT, KEPT) }
     }
 
     /// Adds a line.
-    pub(super) fn line(&mut self, now: Instant, direction: Direction, line: &[u8]) {
+    pub(in crate::agents) fn line(&mut self, now: Instant, direction: Direction, line: &[u8]) {
         let seconds = now.saturating_duration_since(self.since).as_secs_f64();
         let dir = match direction {
             Direction::Out => "->",
@@ -53,7 +53,7 @@ impl Record {
     }
 
     /// What was kept.
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(in crate::agents) fn finish(self) -> Vec<u8> {
         self.kept.finish()
     }
 }

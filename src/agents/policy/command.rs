@@ -112,6 +112,13 @@ fn ask(command: &str, rule: &str) -> Judgement {
     Judgement::Ask { question }
 }
 
+/// The rule that a yes to a question of ours grants; `None` where the question is not ours.
+pub(super) fn rule_asked(question: &str) -> Option<&str> {
+    let rest = question.strip_prefix("May this slice's agent run `")?;
+    let (_, answer) = rest.rsplit_once("`? Answer `allow ")?;
+    answer.strip_suffix("`, or say what to do instead.")
+}
+
 fn quote(command: &str) -> String {
     let line = command.replace('\n', " ");
     match line.char_indices().nth(QUOTED) {

@@ -63,15 +63,17 @@ pub enum Otherwise {
     Ask,
 }
 
-/// What happens to a question that nobody will answer soon.
+/// What happens in a run in which nobody answers to what only a person may allow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unattended {
-    /// The slice waits for the answer.
+    /// It is refused, and the agent finds another way in the same turn.
     #[default]
-    Wait,
-    /// The act is refused, and the agent finds another way.
     Refuse,
+    /// It is allowed.
+    Allow,
+    /// It is asked all the same: the attempt ends with the question.
+    Ask,
 }
 
 /// Which commands agents may run. A rule is the first words of a command, `git push`; options in between do not
@@ -87,8 +89,11 @@ pub struct CommandRules {
     pub allowed: Vec<String>,
     /// What holds for the others.
     pub otherwise: Otherwise,
-    /// What becomes of questions.
+    /// What becomes of questions where nobody answers.
     pub unattended: Unattended,
+    /// Whether nobody does: said of a goal, not configured.
+    #[serde(skip)]
+    pub nobody_answers: bool,
 }
 
 impl Default for CommandRules {
@@ -116,8 +121,16 @@ impl Default for CommandRules {
             asked: Vec::new(),
             allowed: Vec::new(),
             otherwise: Otherwise::Allow,
-            unattended: Unattended::Wait,
+            unattended: Unattended::Refuse,
+            nobody_answers: false,
         }
+    }
+}
+
+impl CommandRules {
+    /// Whether a question of the agent's own goes back to it at once: it decides by itself.
+    pub fn leave_alone(&self) -> bool {
+        self.nobody_answers && self.unattended != Unattended::Ask
     }
 }
 
@@ -143,13 +156,10 @@ pub struct Policy {
 
 impl Policy {
     /// The policy of an attempt in `worktree`, an absolute path without symbolic links. What the operator has
-    /// answered before (`allow <words>`) is granted.
+    /// answered before (`allow <words>`, or yes to a question of ours) is granted.
     pub fn new(worktree: PathBuf, access: AccessSet, rules: CommandRules, feedback: &[Feedback]) -> Self {
-        let answers =
-            feedback.iter().filter(|one| one.kind == FeedbackKind::Operator).flat_map(|one| one.detail.lines());
-        let granted =
-            answers.filter_map(|line| line.trim().strip_prefix("allow ")).map(|words| words.trim().to_owned());
-        Self { worktree, access, rules, granted: granted.collect() }
+        let said = feedback.iter().filter(|one| one.kind == FeedbackKind::Operator);
+        Self { worktree, access, rules, granted: said.flat_map(grants).collect() }
     }
 
     /// Whether a file may be written, created or removed.
@@ -189,10 +199,12 @@ impl Policy {
     pub fn command(&self, line: &str) -> Judgement {
         let judged = command::judge(line, &self.rules, &self.granted, &|target| self.redirect(target));
         match (judged, self.rules.unattended) {
-            (Judgement::Ask { question }, Unattended::Refuse) => refuse(format!(
-                "only a person may allow this, and nobody is there: {question} Do it another way, or leave it and say so."
-            )),
-            (judged, Unattended::Wait | Unattended::Refuse) => judged,
+            (Judgement::Ask { .. }, Unattended::Refuse) if self.rules.nobody_answers => refuse(
+                "only a person may allow this, and nobody is there to ask. Do it another way, or leave it and say so."
+                    .to_owned(),
+            ),
+            (Judgement::Ask { .. }, Unattended::Allow) if self.rules.nobody_answers => Judgement::Allow,
+            (judged, Unattended::Refuse | Unattended::Allow | Unattended::Ask) => judged,
         }
     }
 
@@ -230,6 +242,15 @@ impl Policy {
             (false, false) => format!("{}, {}", names(&self.access.writes), names(&self.access.merges)),
         }
     }
+}
+
+/// The beginnings of commands that one thing which the operator said allows.
+fn grants(said: &Feedback) -> Vec<String> {
+    let yes = said.detail == "yes" || said.detail.starts_with("yes: ");
+    let question = said.summary.split_once(", \"").and_then(|(_, asked)| asked.strip_suffix('"'));
+    let approved = question.filter(|_| yes).and_then(command::rule_asked);
+    let stated = said.detail.lines().filter_map(|line| line.trim().strip_prefix("allow "));
+    stated.chain(approved).map(|words| words.trim().to_owned()).collect()
 }
 
 fn refuse(reason: String) -> Judgement {
@@ -320,7 +341,30 @@ mod tests {
             "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
         assert_eq!(policy(asked.clone(), "no").command("docker run x"), Judgement::Ask { question: question.into() });
         assert_eq!(policy(asked.clone(), "allow docker run").command("docker run x"), Judgement::Allow);
-        let alone = CommandRules { unattended: Unattended::Refuse, ..asked };
-        assert!(reason(policy(alone, "").command("docker run x")).contains("nobody is there"));
+        let alone = |unattended| CommandRules { unattended, nobody_answers: true, ..asked.clone() };
+        assert!(reason(policy(alone(Unattended::Refuse), "").command("docker run x")).contains("nobody is there"));
+        assert_eq!(policy(alone(Unattended::Allow), "").command("docker run x"), Judgement::Allow);
+        let bent = "docker run x > /etc/passwd";
+        assert!(matches!(policy(alone(Unattended::Allow), "").command(bent), Judgement::Refuse { .. }));
+        assert_eq!(
+            policy(alone(Unattended::Ask), "").command("docker run x"),
+            Judgement::Ask { question: question.into() }
+        );
+    }
+
+    #[test]
+    fn a_yes_to_a_question_of_ours_grants_what_it_names_and_nothing_else() {
+        let question =
+            "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
+        let answered = |question: &str, answer: &str| {
+            let summary = format!("the operator's answer to a1, \"{question}\"");
+            grants(&Feedback { kind: FeedbackKind::Operator, summary, detail: answer.into(), paths: Vec::new() })
+        };
+        assert_eq!(answered(question, "yes"), ["docker run"]);
+        assert_eq!(answered(question, "yes: but once"), ["docker run"]);
+        for other in ["no", "no: yes", "yesterday", ""] {
+            assert_eq!(answered(question, other), Vec::<String>::new(), "{other}");
+        }
+        assert_eq!(answered("Shall I? Answer `allow sudo`, or say what to do instead.", "yes"), Vec::<String>::new());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::generation::{Generation, Later};
 use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageScope, UsageSource};
 use super::{AgentProfile, Home, Protocol};
 
 /// All of them, the one with the best control first.
 pub(super) fn all() -> Vec<AgentProfile> {
-    vec![kimi(), claude(), codex(), opencode(), gemini()]
+    vec![kimi(), claude_code(), claude(), codex(), codex_exec(), opencode(), gemini(), kimi_cli()]
 }
 
 fn table(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -44,6 +45,11 @@ fn kimi() -> AgentProfile {
             resume: Resume::Resume,
             quiet_env: table(&[("KIMI_DISABLE_TELEMETRY", "1"), ("KIMI_CODE_NO_AUTO_UPDATE", "1")]),
             retry_env: table(&[("KIMI_LOOP_MAX_ATTEMPTS_PER_STEP", "4")]),
+            generation: Some(Generation {
+                from: "2.0".to_owned(),
+                earlier: "the Python CLI, which came before Kimi Code; for that one use `--agent kimi-cli`".to_owned(),
+                ..Generation::default()
+            }),
             ..Quirks::default()
         },
         ..AgentProfile::default()
@@ -75,11 +81,36 @@ fn claude() -> AgentProfile {
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
                 ("DISABLE_AUTOUPDATER", "1"),
                 ("DISABLE_TELEMETRY", "1"),
+                // Else it asks its model after each turn what the user may want next, and does not count that.
+                ("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "false"),
             ]),
             retry_env: table(&[("CLAUDE_CODE_MAX_RETRIES", "4")]),
             ..Quirks::default()
         },
         ..AgentProfile::default()
+    }
+}
+
+/// Claude Code itself, two-way `stream-json`: every tool call waits for our answer, and a refusal's reason is heard.
+fn claude_code() -> AgentProfile {
+    let adapted = claude();
+    AgentProfile {
+        name: "claude-code".to_owned(),
+        protocol: Protocol::ClaudeStreamJson,
+        command: words(&["claude"]),
+        // It is named on the command line.
+        model_env: None,
+        install: text("npm install -g @anthropic-ai/claude-code"),
+        quirks: Quirks {
+            mode_id: None,
+            steer: Steer::Prompt,
+            usage_source: UsageSource::Messages,
+            resume: Resume::Flag("--resume".to_owned()),
+            // Only between turns.
+            stdin_eof_stops: false,
+            ..adapted.quirks
+        },
+        ..adapted
     }
 }
 
@@ -100,13 +131,41 @@ fn codex() -> AgentProfile {
             terminal_cap: false,
             // Its default mode asks a model instead of us.
             mode_id: text("workspace-write"),
-            first_start_alone: true,
             reject_ends_turn: true,
             busy_prompt: BusyPrompt::Queue,
             steer: Steer::Method("_session/steering".to_owned()),
             usage_source: UsageSource::Quota,
             resume: Resume::Resume,
-            quiet_env: table(&[("CODEX_CONFIG", r#"{"features":{"plugins":false,"apps":false}}"#)]),
+            quiet_env: table(&[(
+                "CODEX_CONFIG",
+                r#"{"features":{"plugins":false,"apps":false},"analytics":{"enabled":false}}"#,
+            )]),
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Codex itself, one process a turn: it hears nothing while it works, and asks for nothing; only its own sandbox and
+/// the capture hold it to the worktree.
+fn codex_exec() -> AgentProfile {
+    AgentProfile {
+        name: "codex-exec".to_owned(),
+        protocol: Protocol::CodexExec,
+        command: words(&["codex"]),
+        allow: words(&["OPENAI_*", "CODEX_*"]),
+        home: home("CODEX_HOME", ".codex"),
+        provider: text("openai"),
+        install: text("npm install -g @openai/codex"),
+        login: text("codex login"),
+        quirks: Quirks {
+            fs_read_cap: false,
+            fs_write_cap: false,
+            terminal_cap: false,
+            steer: Steer::No,
+            usage_source: UsageSource::TurnUsage,
+            resume: Resume::Flag("resume".to_owned()),
+            stdin_eof_stops: false,
             ..Quirks::default()
         },
         ..AgentProfile::default()
@@ -134,8 +193,8 @@ fn opencode() -> AgentProfile {
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Prompt,
             usage_source: UsageSource::TurnUsage,
+            cost_goes_on: true,
             usage_scope: UsageScope::LastCall,
-            first_start_alone: true,
             resume: Resume::Resume,
             quiet_env: table(&[
                 ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
@@ -168,6 +227,44 @@ fn gemini() -> AgentProfile {
             cache_within_input: true,
             resume: Resume::Load,
             stdin_eof_stops: false,
+            ..Quirks::default()
+        },
+        ..AgentProfile::default()
+    }
+}
+
+/// Kimi CLI 1.x, archived: its hooks show us every tool call before it happens. Version 1.52 only prints that it is
+/// retired, and installs another program when it is started without arguments.
+fn kimi_cli() -> AgentProfile {
+    let later = |from: &str, is: &str| Later { from: from.to_owned(), is: is.to_owned() };
+    AgentProfile {
+        name: "kimi-cli".to_owned(),
+        protocol: Protocol::KimiWire,
+        command: words(&["kimi", "--wire"]),
+        allow: words(&["KIMI_*"]),
+        home: home("KIMI_SHARE_DIR", ".kimi"),
+        model_env: text("KIMI_MODEL_NAME"),
+        provider: text("moonshot"),
+        install: text("uv tool install kimi-cli==1.51.0"),
+        login: text("kimi login"),
+        quirks: Quirks {
+            busy_prompt: BusyPrompt::Error,
+            steer: Steer::Method("steer".to_owned()),
+            resume: Resume::Flag("-S".to_owned()),
+            quiet_env: table(&[("KIMI_DISABLE_TELEMETRY", "1"), ("KIMI_CLI_NO_AUTO_UPDATE", "1")]),
+            generation: Some(Generation {
+                ask: words(&["--version"]),
+                from: "1.0".to_owned(),
+                before: "1.52".to_owned(),
+                earlier: "too old; install version 1.51 with `uv tool install kimi-cli==1.51.0`".to_owned(),
+                later: vec![
+                    later(
+                        "1.52",
+                        "retired; install Kimi Code with `npm install -g @moonshot-ai/kimi-code` and use `--agent kimi`",
+                    ),
+                    later("2.0", "this is Kimi Code; use `--agent kimi`"),
+                ],
+            }),
             ..Quirks::default()
         },
         ..AgentProfile::default()

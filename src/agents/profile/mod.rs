@@ -4,6 +4,8 @@
 //! code path. Whoever configures an agent starts from another one (`like`) and overrides what differs.
 
 mod builtin;
+mod entry;
+pub mod generation;
 pub mod quirks;
 
 use std::collections::BTreeMap;
@@ -83,7 +85,7 @@ pub struct AgentProfile {
 
 /// A profile that cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("agent `{name}` cannot be used as configured: {problem}")]
+#[error("[agents.{name}]: {problem}")]
 pub struct BadProfile {
     /// Its name.
     pub name: String,
@@ -131,6 +133,11 @@ impl Profiles {
         self.all.iter().find(|profile| profile.name == name)
     }
 
+    /// All of them, the preferred first.
+    pub fn all(&self) -> impl Iterator<Item = &AgentProfile> {
+        self.all.iter()
+    }
+
     /// All names, the preferred first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|profile| profile.name.as_str())
@@ -142,16 +149,12 @@ impl Profiles {
         let bad = |problem: String| BadProfile { name: name.escape_debug().to_string(), problem };
         let Value::Object(mut entry) = entry else { return Err(bad("it is no table".to_owned())) };
         let base = match entry.remove("like") {
-            Some(Value::String(like)) => {
-                Some(self.find(&like).ok_or_else(|| bad(format!("there is no agent `{like}` to be like")))?)
-            }
-            Some(_) => return Err(bad("`like` is no name".to_owned())),
+            Some(Value::String(like)) => Some(self.find(&like).ok_or_else(|| bad(entry::unlike(&like, self.names())))?),
+            Some(_) => return Err(bad("`like` is no text: it names an agent".to_owned())),
             None => self.find(name),
         };
         let base = base.cloned().unwrap_or_default();
-        let mut whole = serde_json::to_value(&base).map_err(|error| bad(error.to_string()))?;
-        overlay(&mut whole, Value::Object(entry));
-        let mut profile: AgentProfile = serde_json::from_value(whole).map_err(|error| bad(error.to_string()))?;
+        let mut profile = entry::read(&base, entry).map_err(bad)?;
         name.clone_into(&mut profile.name);
         check(&profile).map_err(bad)?;
         self.all.retain(|other| other.name != name);
@@ -171,18 +174,6 @@ fn check(profile: &AgentProfile) -> Result<(), String> {
     match profile.home.as_ref().and_then(|home| home.private.as_ref()) {
         Some(private) if !private.is_absolute() => Err(format!("its home {} is not absolute", private.display())),
         Some(_) | None => Ok(()),
-    }
-}
-
-/// Lays `over` on `base`: tables are merged, everything else is replaced.
-fn overlay(base: &mut Value, over: Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (name, value) in over {
-                overlay(base.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over,
     }
 }
 
@@ -208,9 +199,7 @@ mod tests {
     fn a_profile_that_cannot_work_is_refused_with_the_reason() {
         let refused = |name: &str, entry| Profiles::default().configure(name, entry).expect_err("refused").problem;
         assert_eq!(refused("x", json!({})), "it has no `command`");
-        assert_eq!(refused("x", json!({"like": "nobody"})), "there is no agent `nobody` to be like");
-        assert!(refused("x", json!({"command": ["x"], "colour": 1})).contains("unknown field `colour`"));
-        assert!(refused("x", json!({"command": ["x"], "quirks": {"tail": 1}})).contains("unknown field `tail`"));
+        assert!(refused("x", json!({"like": "nobody"})).starts_with("`like`: there is no agent `nobody`; there are"));
         assert!(refused("acp:x", json!({"command": ["x"]})).contains("must be letters"));
     }
 

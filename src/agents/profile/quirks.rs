@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::generation::Generation;
+
 /// What happens to a second prompt during a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,8 +47,20 @@ pub enum UsageSource {
     TurnUsage,
     /// `_meta.quota` of the end of a turn, always.
     Quota,
+    /// Each message of its model, as it streams, and the sum at the end of a turn, always.
+    Messages,
     /// The session files of Kimi Code, below its home, one record a model call.
     KimiSessionFile,
+}
+
+impl UsageSource {
+    /// Whether every turn is counted, so that one without tokens called no model.
+    pub fn is_certain(self) -> bool {
+        match self {
+            Self::TurnUsage | Self::Quota | Self::Messages => true,
+            Self::Any | Self::KimiSessionFile => false,
+        }
+    }
 }
 
 /// What one report of tokens covers.
@@ -60,29 +74,16 @@ pub enum UsageScope {
     LastCall,
 }
 
-/// What a total of cost covers, as it is reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CostScope {
-    /// The session, earlier processes included.
-    #[default]
-    Session,
-    /// This process.
-    Process,
-}
-
 /// How a session goes on in a new process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resume {
-    /// As the agent offers: without a replay of the history, else with it.
-    #[default]
-    Offered,
     /// It does not.
+    #[default]
     No,
     /// `session/load`, which replays the history.
     Load,
-    /// `session/resume`, which does not; else `session/load`.
+    /// `session/resume`, which does not.
     Resume,
     /// An argument with the session's id.
     Flag(String),
@@ -113,30 +114,29 @@ pub struct Quirks {
     pub usage_source: UsageSource,
     /// What one report covers.
     pub usage_scope: UsageScope,
-    /// What a total of cost covers.
-    pub cost_scope: CostScope,
     /// Input tokens, as reported, include those that came from a cache.
     pub cache_within_input: bool,
-    /// The first start in a home sets up what a second one at the same time would spoil.
-    pub first_start_alone: bool,
     /// How a session goes on in a new process.
     pub resume: Resume,
+    /// Its sum of a session's cost goes on when the session does.
+    pub cost_goes_on: bool,
     /// It ends when its standard input does.
     pub stdin_eof_stops: bool,
     /// Variables that keep it from the network but for its model, where the user has not set them.
     pub quiet_env: BTreeMap<String, String>,
     /// Variables that keep it from silent retries without end, where the user has not set them.
     pub retry_env: BTreeMap<String, String>,
+    /// Which versions are meant, where another program goes by the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// How long it may take to say hello, and to open a session.
     pub handshake_ms: u64,
+    /// How long it may say nothing, while no tool of its works.
+    pub idle_ms: u64,
     /// How long it may take to end a turn that was cancelled.
     pub cancel_ms: u64,
     /// How long it may take to end by itself when its turn is over.
     pub exit_ms: u64,
-    /// How long nothing may be heard of it in a session, while nothing is ours to answer.
-    pub idle_ms: u64,
-    /// The same while one of its tool calls is open.
-    pub tool_idle_ms: u64,
 }
 
 impl Quirks {
@@ -162,18 +162,17 @@ impl Default for Quirks {
             steer: Steer::default(),
             usage_source: UsageSource::default(),
             usage_scope: UsageScope::default(),
-            cost_scope: CostScope::default(),
             cache_within_input: false,
-            first_start_alone: false,
             resume: Resume::default(),
+            cost_goes_on: false,
             stdin_eof_stops: true,
             quiet_env: BTreeMap::new(),
             retry_env: BTreeMap::new(),
+            generation: None,
             handshake_ms: 30_000,
+            idle_ms: 360_000,
             cancel_ms: 700,
             exit_ms: 3_000,
-            idle_ms: 300_000,
-            tool_idle_ms: 1_800_000,
         }
     }
 }

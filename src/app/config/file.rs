@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::roles::executor;
 use super::spending::{BudgetEntry, PriceEntry, prices, role_limits};
 use super::{Config, durations, millis};
 use crate::agents::policy::CommandRules;
@@ -44,6 +45,9 @@ struct ConfigFile {
     /// Profiles of agents; their fields are those of `AgentProfile`.
     #[serde(default)]
     agents: BTreeMap<String, serde_json::Value>,
+    /// The agent of each role.
+    #[serde(default)]
+    roles: BTreeMap<String, String>,
     /// What agents may run.
     #[serde(default)]
     commands: CommandRules,
@@ -66,28 +70,32 @@ struct GateEntry {
 pub(super) fn read(text: &str) -> Result<Config, String> {
     let file: ConfigFile = toml::from_str(text).map_err(|error| error.to_string())?;
     let settings = settings(&file)?;
+    let agent = executor(file.agent, &file.roles)?;
     let gates: Result<Vec<_>, _> = file.gates.into_iter().map(|entry| gate(entry, &settings)).collect();
     Ok(Config {
         gates: gates?,
         settings,
-        agent: file.agent,
+        agent,
         stand_ins: file.stand_ins,
         max_agents: file.max_agents,
         role_limits: role_limits(file.budget)?,
         prices: prices(file.prices)?,
+        own_agents: file.agents.keys().cloned().collect(),
         agents: AgentSettings { profiles: profiles(file.agents)?, rules: file.commands, template: file.prompt },
     })
 }
 
 /// The built-in profiles and the user's. One may be like another that stands later in the file.
-fn profiles(entries: BTreeMap<String, serde_json::Value>) -> Result<Profiles, String> {
+fn profiles(mut entries: BTreeMap<String, serde_json::Value>) -> Result<Profiles, String> {
     let mut profiles = Profiles::default();
-    let names: Vec<_> = entries.keys().cloned().collect();
     let like = |entry: &serde_json::Value| entry.get("like").and_then(|like| like.as_str()).map(str::to_owned);
-    let (own, built_in): (Vec<_>, Vec<_>) = entries
-        .into_iter()
-        .partition(|(name, entry)| like(entry).is_some_and(|like| like != *name && names.contains(&like)));
-    for (name, entry) in built_in.into_iter().chain(own) {
+    while !entries.is_empty() {
+        let waits = |name: &String, entry| like(entry).is_some_and(|like| like != *name && entries.contains_key(&like));
+        let Some(name) = entries.iter().find(|(name, entry)| !waits(name, entry)).map(|(name, _)| name.clone()) else {
+            let names: Vec<_> = entries.keys().map(|name| format!("[agents.{name}]")).collect();
+            return Err(format!("{}: each is like another one of them, and none is an agent", names.join(", ")));
+        };
+        let entry = entries.remove(&name).unwrap_or_default();
         profiles.configure(&name, entry).map_err(|problem| problem.to_string())?;
     }
     Ok(profiles)

@@ -16,6 +16,7 @@ pub mod retry;
 pub mod run;
 pub mod show;
 pub mod status;
+pub mod steer;
 pub mod stop;
 pub mod why;
 
@@ -64,6 +65,8 @@ pub enum Verb {
     Cancel(GoalArg),
     /// Give a slice another attempt, and go on
     Retry(retry::RetryArgs),
+    /// Tell the agent at work on a slice something
+    Steer(steer::SteerArgs),
     /// Answer a question that a slice waits on
     Answer(answer::AnswerArgs),
     /// Answer a question with yes
@@ -98,6 +101,7 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Resume(args) => resume::run(context, &args),
         Verb::Cancel(goal) => stop::run(context, &goal, Stop::Cancel),
         Verb::Retry(args) => retry::run(context, &args),
+        Verb::Steer(args) => steer::run(context, &args),
         Verb::Answer(args) => answer::run(context, &args),
         Verb::Approve(args) => answer::run(context, &args.into_answer(true)),
         Verb::Deny(args) => answer::run(context, &args.into_answer(false)),

@@ -26,8 +26,9 @@ pub struct RunArgs {
     /// Read slices and gates from this file (TOML, or JSON with the same fields)
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
-    /// Who works on slices without a `run` of their own: `kimi`, `claude`, `codex`, `opencode`, `gemini`,
-    /// `acp:COMMAND`, `cmd:COMMAND`; given again, who stands in, in this order
+    /// Who works on slices without a `run` or an agent of their own: `kimi`, `claude`, `codex`, `opencode`, `gemini`,
+    /// `acp:COMMAND`, `cmd:COMMAND`; given again, who stands in, in this order [default: the first that is installed and
+    /// answers]
     #[arg(long = "agent", value_name = "NAME")]
     pub agents: Vec<String>,
     /// Work on at most this many slices at once [default: the processors, between 2 and 8]
@@ -66,7 +67,7 @@ pub struct RunArgs {
     /// Accepted; agents and gates run unconfined in this version, and run, status and proof say so
     #[arg(long, value_enum, default_value_t)]
     pub sandbox: Sandbox,
-    /// End with `blocked_on_human` at the first question instead of waiting for an answer
+    /// Nobody answers: a question goes back to the agent, which is told to decide by itself
     #[arg(long)]
     pub no_input: bool,
     /// Go on in the background and return at once

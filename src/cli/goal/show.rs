@@ -101,13 +101,14 @@ fn slice_block(page: &mut Page, slice: &SliceView) {
             lines.push(format!("{name} {}", patterns.join(", ")));
         }
     }
+    lines.extend(spec.agent.iter().map(|agent| format!("agent {agent}")));
     lines.extend(slice.waiting_for.iter().map(|what| format!("waits for {}", words::waiting(what, None))));
     if let Some(capture) = &slice.captured {
         let files = units::counted(capture.paths.len(), "file");
         lines.push(format!("+{} -{} in {files} @ {}", capture.added, capture.removed, capture.commit));
     }
     lines.extend(slice.delivery.merge.iter().map(|merge| format!("merged by {merge}")));
-    lines.extend(slice.feedback.iter().map(|told| format!("was told: {}", told.summary)));
+    lines.extend(slice.feedback.iter().map(|told| format!("was told: {}", words::told(told))));
     page.list(&format!("slice {}  {}", spec.id, safe::line(&spec.title)), lines.into_iter());
 }
 

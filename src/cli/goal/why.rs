@@ -116,7 +116,7 @@ impl Screen<'_> {
                 format!("{} is kept from it after {} ends: {}", quarantine.agent, quarantine.ends, quarantine.reason);
             below("kept", &safe::line(&text))
         }));
-        lines.extend(slice.feedback.iter().map(|feedback| below("told", &safe::line(&feedback.summary))));
+        lines.extend(slice.feedback.iter().map(|feedback| below("told", &words::told(feedback))));
         lines.extend(self.told(slice));
         lines.push(below("next", &safe::line(&slice.next)));
         lines.extend(self.commands("  ", &slice.commands));

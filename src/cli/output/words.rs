@@ -8,7 +8,7 @@ use crate::domain::evidence::GateOutcome;
 use crate::domain::goal::{GoalStatus, SandboxLevel};
 use crate::domain::ids::Timestamp;
 use crate::domain::review::{Finding, Review, Verdict};
-use crate::domain::task::WaitingFor;
+use crate::domain::task::{Feedback, FeedbackKind, WaitingFor};
 use crate::domain::view::{Health, SliceState};
 
 /// How a gate ended.
@@ -110,6 +110,18 @@ pub fn waiting(waiting: &WaitingFor, now: Option<Timestamp>) -> String {
     let next = if waiting.next.is_empty() { String::new() } else { format!(": {}", waiting.next) };
     let of = if waiting.kind == "quota" { "of " } else { "" };
     safe::line(&format!("{} {of}{}{since}{next}", waiting.kind, waiting.reference))
+}
+
+/// What an attempt was told, on a line: of the operator the words, of a check what it found.
+pub fn told(feedback: &Feedback) -> String {
+    match feedback.kind {
+        FeedbackKind::Operator => safe::line(&format!("{}: {}", feedback.summary, feedback.detail)),
+        FeedbackKind::Gate
+        | FeedbackKind::Review
+        | FeedbackKind::Policy
+        | FeedbackKind::Conflict
+        | FeedbackKind::Agent => safe::line(&feedback.summary),
+    }
 }
 
 /// What confines agents and gates, in a phrase.

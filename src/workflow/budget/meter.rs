@@ -2,7 +2,8 @@
 //!
 //! Invariant: the sum of what was handed out to be recorded is the most that was ever reported, in whichever order
 //! single reports and the last word arrive; each model's tokens are priced as one sum, so that nothing is lost to
-//! rounding.
+//! rounding. Money that an agent states without tokens is its price of tokens that it reports for themselves: of what it
+//! states and what the table makes of them the greater counts, never both.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,9 @@ pub(super) struct Meter {
     recorded: Usage,
     /// By model: what was priced by the table, and its price so far.
     priced: BTreeMap<String, (Usage, u64)>,
+    /// What was charged by the table, and nobody has stated yet; what was stated, and the table has not come to yet.
+    estimated: u64,
+    ahead: u64,
     model: Option<String>,
     /// Whether the agent has ended.
     pub(super) ended: bool,
@@ -48,11 +52,13 @@ impl Meter {
         if raw.is_nothing() {
             return None;
         }
-        let usage = match raw.usd_micros {
-            Some(_) => raw,
-            None => Usage { usd_micros: self.price(&raw, prices), ..raw },
+        let usd_micros = match raw.usd_micros {
+            Some(stated) if raw.tokens() == 0 => Some(set_against(stated, &mut self.estimated, &mut self.ahead)),
+            Some(stated) => Some(stated),
+            None => self.price(&raw, prices).map(|price| set_against(price, &mut self.ahead, &mut self.estimated)),
         };
-        Some(Increment { usage, model: self.model.clone() })
+        let usage = Usage { usd_micros, ..raw };
+        (!usage.is_nothing()).then(|| Increment { usage, model: self.model.clone() })
     }
 
     fn price(&mut self, usage: &Usage, prices: &[Price]) -> Option<u64> {
@@ -63,5 +69,46 @@ impl Meter {
         let more = price.of(sum).saturating_sub(*charged);
         *charged += more;
         Some(more)
+    }
+}
+
+/// What is to be charged of `money` when `other` was charged for the same; the rest stands open on the `own` side.
+fn set_against(money: u64, other: &mut u64, own: &mut u64) -> u64 {
+    let covered = money.min(*other);
+    *other -= covered;
+    *own += money - covered;
+    money - covered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is recorded of these reports, in millionths of a dollar, where the table has a price of 10 a token.
+    fn recorded(reports: &[(u64, Option<u64>)]) -> u64 {
+        let price = Price {
+            model: "m".to_owned(),
+            input_micros: 10_000_000,
+            cached_micros: 10_000_000,
+            output_micros: 10_000_000,
+            as_of: "2026-01-01".to_owned(),
+        };
+        let mut meter = Meter::default();
+        let one = |(input_tokens, usd_micros): &(u64, Option<u64>)| {
+            let usage = Usage { input_tokens: *input_tokens, usd_micros: *usd_micros, ..Usage::default() };
+            meter.hear(None, Some("m".to_owned()), &usage);
+            let due = meter.due(None, std::slice::from_ref(&price));
+            due.and_then(|due| due.usage.usd_micros).unwrap_or(0)
+        };
+        reports.iter().map(one).sum()
+    }
+
+    #[test]
+    fn tokens_that_stream_and_their_price_that_follows_or_precedes_them_are_charged_once() {
+        assert_eq!(recorded(&[(100, None), (100, None)]), 2_000);
+        assert_eq!(recorded(&[(100, None), (100, None), (0, Some(2_500))]), 2_500);
+        assert_eq!(recorded(&[(0, Some(2_500)), (100, None), (100, None)]), 2_500);
+        assert_eq!(recorded(&[(100, None), (0, Some(700)), (100, None), (0, Some(700))]), 2_000);
+        assert_eq!(recorded(&[(100, Some(300)), (100, None)]), 1_300);
     }
 }

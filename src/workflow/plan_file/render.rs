@@ -69,6 +69,9 @@ impl Page {
         if let Some(run) = &slice.run {
             self.text("run", run);
         }
+        if let Some(agent) = &slice.agent {
+            self.text("agent", agent);
+        }
         self.budget(&slice.budget);
     }
 

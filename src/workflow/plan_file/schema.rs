@@ -32,6 +32,7 @@ const SLICE_FIELDS: &[&str] = &[
     "gates",
     "retries",
     "run",
+    "agent",
     "budget",
 ];
 const BUDGET_FIELDS: &[&str] = &["time", "tokens", "usd"];
@@ -79,8 +80,19 @@ fn slice(table: &Table<'_, '_>, settings: &Settings) -> Result<SliceSpec, Found>
             Some((at, text)) => Some(program_text("run", at, text)?),
             None => None,
         },
+        agent: agent(table)?,
         id,
     })
+}
+
+/// Who works on a slice: a name, which is judged where the agents are known.
+fn agent(table: &Table<'_, '_>) -> Result<Option<String>, Found> {
+    const FIELD: &str = "agent";
+    let Some((at, text)) = table.text(FIELD)? else { return Ok(None) };
+    if table.find("run").is_some() {
+        return Err(Found::at(at, PlanProblem::Excluded { field: FIELD, other: "run" }));
+    }
+    program_text(FIELD, at, text).map(Some)
 }
 
 /// What all attempts of a slice together may spend.

@@ -19,6 +19,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("run", "command"),
     ("command", "run"),
     ("prompt", "description"),
+    ("worker", "agent"),
+    ("model", "agent"),
     ("files", "writes"),
     ("tasks", "slices"),
     ("steps", "slices"),

@@ -7,7 +7,7 @@ use crate::domain::ids::{AttemptRef, Now, SliceId};
 use crate::domain::settlement::Obstruction;
 use crate::domain::task::AttemptOutcome;
 use crate::workflow::breaker::Passage;
-use crate::workflow::profiles::{SCRIPT, breaker_before, candidates, next_agent};
+use crate::workflow::profiles::{all, breaker_before, candidates, next_agent, successors};
 use crate::workflow::slices::{SliceRecord, Stage};
 
 impl Scheduler {
@@ -35,11 +35,13 @@ impl Scheduler {
         self.table.iter().filter(|record| record.stage == Stage::Waiting).filter_map(due).collect()
     }
 
-    /// Never the built-in agent: its failures are its slices' own.
     fn due_profiles(&self) -> Vec<Fact> {
-        let named = self.charter.agent.iter().chain(&self.charter.stand_ins);
-        let agents: Vec<_> = named.filter(|agent| *agent != SCRIPT).cloned().collect();
-        let due = self.table.quarantines.due_profiles(&agents, self.charter.settings.quarantine_after);
+        let agents = all(&self.charter, self.table.iter().map(|record| &record.spec));
+        let due = self.table.quarantines.due_profiles(
+            &agents,
+            &|agent| successors(&self.charter, agent),
+            self.charter.settings.quarantine_after,
+        );
         due.into_iter().map(Fact::ProfileQuarantined).collect()
     }
 

@@ -1,46 +1,84 @@
 //! What the operator says while the run is under way.
 //!
-//! Each returns the operator's own fact, or the refusal as the end of "refused: …"; what the scheduler makes of it
-//! follows with `go_on`.
+//! Each returns the operator's own fact, or the refusal with what helps; what the scheduler makes of it follows with
+//! `go_on`. Invariant: words are told to an attempt once, by its task or while it works.
 
 use super::{Intent, Scheduler};
+use crate::domain::control::Refusal;
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
-use crate::domain::ids::{Now, SliceId};
-use crate::workflow::slices::Stage;
+use crate::domain::ids::{AttemptRef, GoalId, Now, SliceId};
+use crate::graph::error::nearest;
+use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 
 /// The refusal of a run that has told its end already.
 const ENDING: &str = "the run is coming to its end; say it again when it has ended";
 
+/// How a slice gets attempts again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Whether earlier work is left aside.
+    pub fresh: bool,
+    /// What the next attempt is told.
+    pub hint: Option<String>,
+}
+
+/// Words for the agent at work on a slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steering {
+    /// The operator's fact.
+    pub fact: Fact,
+    /// The attempt whose agent is told while it works; `None` where they come with the task of one that is offered.
+    pub at_work: Option<AttemptRef>,
+}
+
 impl Scheduler {
     /// A question is answered.
-    pub fn answer(&mut self, question: &str, answer: &str, now: Now) -> Result<Fact, String> {
+    pub fn answer(&mut self, question: &str, answer: &str, now: Now) -> Result<Fact, Refusal> {
         let asks = |stage: &Stage| matches!(stage, Stage::Asking { question: asked, .. } if asked == question);
         if !self.table.iter().any(|record| asks(&record.stage)) {
-            return Err(format!("there is no open question `{question}`"));
+            return Err(format!("there is no open question `{question}`").into());
         }
         self.say(Fact::QuestionAnswered { id: question.to_owned(), answer: answer.to_owned() }, now)
     }
 
-    /// A slice gets attempts again.
-    pub fn retry(&mut self, slice: &SliceId, fresh: bool, hint: Option<String>, now: Now) -> Result<Fact, String> {
-        let Some(record) = self.table.slice(slice) else {
-            return Err(format!("there is no slice `{slice}`"));
-        };
+    /// A slice gets attempts again. `hears` is whether the agent of its newest attempt can be told while it works.
+    pub fn retry(&mut self, slice: &SliceId, again: Again, hears: bool, now: Now) -> Result<Fact, Refusal> {
+        let Some(record) = self.table.slice(slice) else { return Err(no_such_slice(&self.table, slice)) };
         match &record.stage {
-            Stage::Integrated { .. } => return Err(format!("slice `{slice}` is integrated already")),
-            Stage::Offered | Stage::Running { .. } | Stage::Reviewing { .. } | Stage::Accepted => {
-                return Err(format!("slice `{slice}` is being worked on"));
+            Stage::Integrated { .. } => return Err(integrated(slice)),
+            Stage::Offered | Stage::Running { .. } => return Err(at_work(&self.charter.id, slice, hears)),
+            Stage::Reviewing { .. } | Stage::Accepted => {
+                return Err(format!("slice `{slice}` is being worked on").into());
             }
             Stage::Waiting | Stage::Asking { .. } | Stage::GivenUp { .. } => {}
         }
         self.doomed.remove(slice);
+        let Again { fresh, hint } = again;
         self.say(Fact::SliceReopened { slice: slice.clone(), fresh, hint }, now)
     }
 
-    fn say(&mut self, fact: Fact, now: Now) -> Result<Fact, String> {
+    /// The agent at work on a slice is told something. `hears` as above.
+    pub fn steer(&mut self, slice: &SliceId, text: &str, hears: bool, now: Now) -> Result<Steering, Refusal> {
+        let Some(record) = self.table.slice(slice) else { return Err(no_such_slice(&self.table, slice)) };
+        let at_work = match &record.stage {
+            Stage::Running { .. } if hears => Some(record.attempt_ref()),
+            Stage::Offered if hears => None,
+            Stage::Running { .. } | Stage::Offered => return Err(deaf(&self.charter.id, record)),
+            Stage::Waiting
+            | Stage::Reviewing { .. }
+            | Stage::Accepted
+            | Stage::Integrated { .. }
+            | Stage::Asking { .. }
+            | Stage::GivenUp { .. } => return Err(nobody_at_work(&self.charter.id, record)),
+        };
+        let fact = self.say(Fact::SliceSteered { slice: slice.clone(), text: text.to_owned() }, now)?;
+        Ok(Steering { fact, at_work })
+    }
+
+    fn say(&mut self, fact: Fact, now: Now) -> Result<Fact, Refusal> {
         if self.reported || !self.begun {
-            return Err(ENDING.to_owned());
+            return Err(ENDING.to_owned().into());
         }
         self.table.apply(&fact, None, now.wall);
         Ok(fact)
@@ -52,4 +90,55 @@ impl Scheduler {
         self.dispatch(&mut decided, now);
         decided
     }
+}
+
+/// There is no slice of that name; perhaps one that is like it was meant.
+pub fn no_such_slice(table: &SliceTable, slice: &SliceId) -> Refusal {
+    let names = || table.iter().map(|record| &record.spec.id);
+    let meant = nearest(slice.as_str(), names(), SliceId::as_str);
+    let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    let known: Vec<_> = names().map(ToString::to_string).collect();
+    Refusal::new(format!("there is no slice `{slice}`{meant}"), [format!("its slices: {}", known.join(", "))])
+}
+
+/// No agent works on the slice: what reaches the next one instead.
+pub fn nobody_at_work(goal: &GoalId, record: &SliceRecord) -> Refusal {
+    let slice = &record.spec.id;
+    match &record.stage {
+        Stage::Integrated { .. } => integrated(slice),
+        Stage::Asking { question, text } => Refusal::new(
+            format!("no agent works on slice `{slice}` now: it asks {question}, \"{text}\""),
+            [format!("answer it: omk goal answer {goal}.{question} --text \"…\"")],
+        ),
+        Stage::Reviewing { .. } | Stage::Accepted => Refusal::new(
+            format!("no agent works on slice `{slice}` now: its work is done and is being checked"),
+            [format!("where it is sent back or given up: {}", retry(goal, slice))],
+        ),
+        Stage::Waiting | Stage::Offered | Stage::Running { .. } | Stage::GivenUp { .. } => Refusal::new(
+            format!("no agent works on slice `{slice}` now"),
+            [format!("tell its next attempt, which works now: {}", retry(goal, slice))],
+        ),
+    }
+}
+
+/// An agent is at work that cannot be told anything.
+fn deaf(goal: &GoalId, record: &SliceRecord) -> Refusal {
+    let (slice, agent) = (&record.spec.id, &record.agent);
+    Refusal::new(
+        format!("the agent of slice `{slice}` (`{agent}`) cannot be told anything while it works"),
+        [format!("stop it and tell its next attempt: omk goal pause {goal}, then {}", retry(goal, slice))],
+    )
+}
+
+fn at_work(goal: &GoalId, slice: &SliceId, hears: bool) -> Refusal {
+    let steer = format!("tell its agent while it works: omk goal steer {goal} --slice {slice} --text \"…\"");
+    Refusal::new(format!("slice `{slice}` is being worked on"), hears.then_some(steer))
+}
+
+fn integrated(slice: &SliceId) -> Refusal {
+    format!("slice `{slice}` is integrated already").into()
+}
+
+fn retry(goal: &GoalId, slice: &SliceId) -> String {
+    format!("omk goal retry {goal} --slice {slice} --hint \"…\"")
 }

@@ -12,6 +12,8 @@ use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
 use crate::domain::review::{Review, Subject};
 use crate::domain::supervision::{ProfileQuarantine, Quarantine};
 use crate::domain::task::{AgentSession, AttemptOutcome, Feedback, FeedbackKind};
+use crate::workflow::sessions;
+use crate::workflow::settling::one_line;
 
 impl SliceTable {
     /// Applies a fact. `attempt` is the one that the journal's record bears, `at` its time.
@@ -21,7 +23,8 @@ impl SliceTable {
             Fact::AttemptOffered { attempt, start, agent, .. } => self.offered(attempt, (start, agent), at),
             Fact::AttemptClaimed { attempt, lease_until } => {
                 self.change(attempt, |it| {
-                    it.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at)
+                    it.told = it.feedback.len();
+                    it.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at);
                 });
             }
             Fact::AttemptFinished { attempt, outcome } => self.finished(attempt, outcome, at),
@@ -30,7 +33,9 @@ impl SliceTable {
             Fact::SliceSteered { slice, text } => {
                 self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
             }
-            Fact::AgentReported { .. } => self.progressed(attempt, "capturing", |_| {}),
+            Fact::AgentReported { report } => {
+                self.progressed(attempt, "capturing", |it| it.session_used(&report.usage))
+            }
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
             }
@@ -113,6 +118,9 @@ impl SliceTable {
         self.with(&attempt.slice, |record| {
             record.attempt = attempt.attempt;
             record.epoch = attempt.epoch;
+            if let Some(session) = &mut record.session {
+                session.cut_off &= session.agent == agent && record.start.as_ref() == Some(start);
+            }
             record.start = Some(start.clone());
             agent.clone_into(&mut record.agent);
             record.gate_results.clear();
@@ -150,14 +158,26 @@ impl SliceTable {
 
     fn session_opened(&mut self, attempt: Option<&AttemptRef>, id: &str) {
         self.progressed(attempt, "agent", |it| {
+            it.session_told = it.told;
             let known = it.session.take().filter(|known| known.id == id && known.agent == it.agent);
+            let (used, failures) = known.map(|known| (known.used, known.failures)).unwrap_or_default();
             it.session = it.worktree.clone().map(|worktree| AgentSession {
                 agent: it.agent.clone(),
                 id: id.to_owned(),
                 worktree,
-                used: known.map(|known| known.used).unwrap_or_default(),
+                used,
                 cut_off: true,
+                failures,
+                news: 0,
             });
+        });
+    }
+
+    /// The session that an attempt worked in, as its worker says.
+    pub fn worked_in(&mut self, attempt: &AttemptRef, session: AgentSession) {
+        self.change(attempt, |it| {
+            it.session = Some(session);
+            it.session_told = it.told;
         });
     }
 
@@ -202,8 +222,12 @@ impl SliceTable {
     }
 
     fn answered(&mut self, id: &str, answer: &str, at: Timestamp) {
-        let asks = |r: &&mut SliceRecord| matches!(&r.stage, Stage::Asking { question, .. } if question == id);
-        if let Some(record) = self.records.iter_mut().find(asks) {
+        for record in &mut self.records {
+            let Stage::Asking { question, text } = &record.stage else { continue };
+            if question != id {
+                continue;
+            }
+            record.answered.insert(record.feedback.len(), one_line(text));
             record.tell(&operator_says(format!("the operator's answer to {id}"), answer));
             record.enter(Stage::Waiting, at);
         }
@@ -240,6 +264,11 @@ fn continue_from(record: &SliceRecord) -> NextStart {
 fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
     record.take_up = false;
     record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
+    let captured = record.current_capture().is_some();
+    record.session = match record.session.take() {
+        Some(session) if session.agent == record.agent => sessions::after(session, outcome, captured),
+        of_another => of_another,
+    };
     let stage = match outcome {
         AttemptOutcome::Passed => Stage::Reviewing { reviews: BTreeMap::new() },
         AttemptOutcome::Rejected { feedback } => {
@@ -271,6 +300,9 @@ fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
     record.ended = None;
     // What an interrupted attempt captured is earlier work too.
     record.take_up &= !fresh;
+    if fresh {
+        record.session = None;
+    }
     if !record.conflicts.is_empty() {
         record.next_start = NextStart::Tip;
     } else if fresh {

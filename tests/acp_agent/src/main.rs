@@ -131,6 +131,7 @@ impl Actor {
                 self.token.cancelled().await;
                 return Ok(Some(StopReason::Cancelled));
             }
+            Step::Heed => return Err(Error::new(-32601, "this one hears no operator")),
             Step::Deaf => tokio::time::sleep(Duration::from_secs(3600)).await,
             Step::Stop(reason) => return Ok(Some(serde_json::from_value(reason.into()).expect("a reason"))),
             Step::Fail(code, message) => return Err(Error::new(code, message)),

@@ -10,19 +10,10 @@ pub(crate) struct Part {
     pub(crate) turns: Vec<Vec<Step>>,
     /// It is not logged in.
     pub(crate) logged_out: bool,
-    /// The ways back into a session that it offers: `load`, `resume`.
-    pub(crate) offers: Vec<String>,
-    /// The session of an earlier process that it knows, and what it tells of its history when that is loaded.
-    pub(crate) known: Option<String>,
-    pub(crate) history: Vec<Value>,
-    /// It dies when a session is taken up.
-    pub(crate) fragile: bool,
-    /// A directory that the first start makes; a second one meanwhile ends at once.
-    pub(crate) set_up: Option<std::path::PathBuf>,
-    /// What it says became of words into its turn.
-    pub(crate) steered: Option<String>,
     /// It counts tokens.
     pub(crate) usage: bool,
+    /// It goes on with every session; `session/load` tells these updates of its past.
+    pub(crate) past: Option<Vec<Value>>,
     /// A file that the prompts of its turns are written to.
     pub(crate) prompts: Option<std::path::PathBuf>,
 }
@@ -44,7 +35,7 @@ pub(crate) enum Step {
     Update(Value),
     /// Many small updates.
     Chatter(usize),
-    /// Waits until something is said into its turn, and says it.
+    /// Waits for words of the operator; they become a message.
     Heed,
     /// Waits until it is cancelled.
     Hang,
@@ -62,13 +53,6 @@ impl Part {
         Some(serde_json::from_str(&part).expect("a part"))
     }
 
-    /// What it says that it can.
-    pub(crate) fn capabilities(&self) -> Value {
-        let offers = |way: &str| self.offers.iter().any(|offered| offered == way);
-        let sessions = if offers("resume") { serde_json::json!({"resume": {}}) } else { serde_json::json!({}) };
-        serde_json::json!({"loadSession": offers("load"), "sessionCapabilities": sessions})
-    }
-
     /// The options that it offers with a request for permission.
     pub(crate) fn options() -> Value {
         serde_json::json!([
@@ -76,23 +60,6 @@ impl Part {
             {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
             {"optionId": "no", "name": "No", "kind": "reject_once"},
         ])
-    }
-
-    /// Sets its home up, unless somebody else is at it.
-    pub(crate) fn set_up(&self) {
-        let Some(place) = &self.set_up else { return };
-        if place.join("done").exists() {
-            return;
-        }
-        if std::fs::create_dir(place).is_err() {
-            // Whoever was at it is done soon.
-            let _done = std::fs::write(place.join("done"), "");
-            eprintln!("database is locked");
-            std::process::exit(1);
-        }
-        // Whoever begins within this time spoils it.
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        std::fs::write(place.join("done"), "").expect("a file");
     }
 
     /// Notes a prompt's text.

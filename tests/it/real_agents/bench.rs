@@ -18,7 +18,6 @@ pub(crate) struct Bench<'a> {
     pub(crate) agent: &'a Agent,
     pub(crate) scene: Scene,
     pub(crate) server: ModelServer,
-    settings: Vec<(String, String)>,
 }
 
 /// How a run of `omk` ended.
@@ -58,19 +57,10 @@ impl<'a> Bench<'a> {
         let home = scene.place.path("home");
         fs::create_dir(&home).unwrap();
         let settings = agent.settings(&Site { url: &server.url(), home: &home }, cache);
-        let bench = Self { agent, scene, server, settings };
-        let command = agent.command(cache).expect("it is installed");
-        let mut text = format!(
-            "{configuration}\n[agents.{}]\nlike = \"{}\"\ncommand = {}\n",
-            agent.name,
-            agent.like,
-            json!(command)
-        );
-        if let Some(protocol) = agent.protocol {
-            text += &format!("protocol = \"{protocol}\"\n");
-        }
-        text += &format!("[agents.{}.env]\n", agent.name);
-        for (name, value) in &bench.settings {
+        let bench = Self { agent, scene, server };
+        let (name, like) = (agent.name, agent.like);
+        let mut text = format!("{configuration}\n[agents.{name}]\nlike = \"{like}\"\n[agents.{name}.env]\n");
+        for (name, value) in &settings {
             text += &format!("{name} = {}\n", json!(value));
         }
         fs::write(bench.scene.place.path("config.toml"), text).unwrap();
@@ -104,17 +94,31 @@ impl<'a> Bench<'a> {
 
     /// A verb about the goal, to its end.
     pub(crate) fn verb(&self, verb: &str) -> Ended {
+        self.words(&["goal", verb, "--json"])
+    }
+
+    /// Another `omk` beside the one that runs, to its end.
+    pub(crate) fn words(&self, words: &[&str]) -> Ended {
         let start = Instant::now();
-        let mut command = self.scene.command(&["goal", verb, "--json"]);
+        let mut command = self.scene.command(words);
         command.env("OMK_CONFIG", self.scene.place.path("config.toml"));
-        end_of(&mut Session::start(command, self.scene.place.path(verb)), start)
+        end_of(&mut Session::start(command, self.scene.place.path(words[1])), start)
+    }
+
+    /// Waits until the agent has asked its model what to do.
+    pub(crate) fn see_asked(&self, session: &mut Session) {
+        self.see(session, "a request", || self.server.requests().iter().any(|request| request.step.is_some()));
     }
 
     /// Waits until a file is in a slice's worktree, whichever attempt it is.
     pub(crate) fn see_in_worktree(&self, session: &mut Session, file: &str) {
+        self.see(session, file, || self.worktrees().iter().any(|worktree| worktree.join(file).exists()));
+    }
+
+    fn see(&self, session: &mut Session, what: &str, is_there: impl Fn() -> bool) {
         let start = Instant::now();
-        while !self.worktrees().iter().any(|worktree| worktree.join(file).exists()) {
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {file}");
+        while !is_there() {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
             assert!(session.ended().is_none(), "omk ended early: {}\n{}", session.stdout(), session.stderr());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -126,15 +130,28 @@ impl<'a> Bench<'a> {
         goals.filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(|it| Some(it.ok()?.path())).collect()
     }
 
-    /// The processes of agents, the topmost of each tree: those that know the goal, below one that does not.
-    pub(crate) fn agents(&self) -> Vec<u32> {
-        let all = processes(|pid| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            let marked = environment.split(|byte| *byte == 0).any(|one| one.starts_with(b"OMK_ATTEMPT="));
-            marked && holds(&environment, self.scene.place.path("").as_os_str().as_encoded_bytes())
-        });
-        let top = |pid: &u32| parent(*pid).is_none_or(|parent| !all.contains(&parent));
-        all.iter().copied().filter(top).collect()
+    /// What happened, as far as the journal has it: a line a record, its beginning.
+    pub(crate) fn tale(&self) -> String {
+        if !self.scene.place.state().join("goals").exists() {
+            return "there is no goal".to_owned();
+        }
+        let line =
+            |record: Value| format!("{} {:.400}", record["type"].as_str().unwrap_or("?"), record["data"].to_string());
+        self.scene.records().into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The agent's process: of those that have a keeper the first, the others are commands that we run for it.
+    pub(crate) fn agent_process(&self) -> u32 {
+        let kept = |pid: &u32| parent(*pid).is_some_and(|parent| holds(&read(parent, "cmdline"), b"\0__keeper\0"));
+        let first = self.started().into_iter().filter(kept).min_by_key(|pid| began(*pid));
+        first.expect("the agent's process is there")
+    }
+
+    /// The processes of this bench that are not `omk`.
+    pub(crate) fn started(&self) -> Vec<u32> {
+        let omk = Path::new(env!("CARGO_BIN_EXE_omk"));
+        let is_omk = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == omk);
+        self.leftovers().into_iter().map(|(pid, _)| pid).filter(|pid| !is_omk(*pid)).collect()
     }
 
     /// What is left of this bench among the processes of the machine, as `pid command line`.
@@ -142,36 +159,43 @@ impl<'a> Bench<'a> {
         let place = self.scene.place.path("").canonicalize().unwrap();
         let name = place.as_os_str().as_encoded_bytes();
         let ours = processes(|pid| {
-            let at = format!("/proc/{pid}");
-            let inside = fs::read_link(format!("{at}/cwd")).is_ok_and(|cwd| cwd.starts_with(&place));
-            let says = |file: &str| holds(&fs::read(format!("{at}/{file}")).unwrap_or_default(), name);
+            let inside = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&place));
+            let says = |file: &str| holds(&read(pid, file), name);
             inside || says("cmdline") || says("environ")
         });
-        let line = |pid: u32| {
-            String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).replace('\0', " ")
-        };
+        let line = |pid: u32| String::from_utf8_lossy(&read(pid, "cmdline")).replace('\0', " ");
         ours.into_iter().map(|pid| (pid, line(pid))).collect()
     }
 
     /// What `omk` says that was used, and what the server counted for it.
     pub(crate) fn usage(&self) -> (Counted, Counted) {
+        (self.said(), self.counted())
+    }
+
+    /// How much of all that the server counted `omk` says was used; fails where that is more than all of it.
+    pub(crate) fn share(&self) -> String {
+        let (said, all) =
+            (self.said(), self.server.counted().values().fold(Counted::default(), |sum, one| sum.plus(*one)));
+        assert!(said.input <= all.input && said.output <= all.output, "more than was used: {said:?} of {all:?}");
+        let (said, all) = (said.input + said.output, all.input + all.output);
+        if said == all { "all".to_owned() } else { format!("{said} of {all}") }
+    }
+
+    fn said(&self) -> Counted {
         let show = self.verb("show").said;
         let number = |name: &str| show["budget"]["usage"][name].as_u64().unwrap_or_default();
-        let said =
-            Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") };
-        (said, self.counted())
+        Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") }
     }
 
     fn counted(&self) -> Counted {
         let complete: Vec<_> =
             self.server.requests().into_iter().filter(|request| request.outcome == Outcome::Complete).collect();
         let last = complete.iter().rposition(|request| request.step.is_some());
-        let counts = |index: usize, beyond: bool| match self.agent.account {
+        let counts = |index: usize| match self.agent.account {
             Account::Everything | Account::WithoutCache => true,
-            Account::TheTurn => !beyond,
             Account::LastCall => Some(index) == last,
         };
-        let mine = complete.iter().enumerate().filter(|(index, request)| counts(*index, request.beyond));
+        let mine = complete.iter().enumerate().filter(|(index, _)| counts(*index));
         let sum = mine.fold(Counted::default(), |sum, (_, request)| sum.plus(request.counted));
         if self.agent.account == Account::WithoutCache { Counted { cached: 0, ..sum } } else { sum }
     }
@@ -196,9 +220,23 @@ fn processes(is: impl Fn(u32) -> bool) -> Vec<u32> {
     all.filter(|pid| *pid != std::process::id() && is(*pid)).collect()
 }
 
+fn read(pid: u32, file: &str) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default()
+}
+
+/// A field of its `stat`, from 0 behind its name.
+fn stat(pid: u32, field: usize) -> Option<u64> {
+    let stat = String::from_utf8(read(pid, "stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(field)?.parse().ok()
+}
+
 fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    stat(pid, 1)?.try_into().ok()
+}
+
+/// When it began, in ticks of the machine.
+fn began(pid: u32) -> Option<u64> {
+    stat(pid, 19)
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {

@@ -15,12 +15,25 @@ const MODEL: &str = "scripted-model";
 pub(crate) enum Account {
     /// Every request to its model.
     Everything,
-    /// Everything until the end of the turn, but not what it asks afterwards: what the user may want next.
-    TheTurn,
     /// Every request, but not which part of the input came from a cache.
     WithoutCache,
     /// Its last request alone.
     LastCall,
+}
+
+/// When another process of an agent finds its session again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resumes {
+    AtOnce,
+    /// Its files are named by the minute, and in the minute of their beginning it does not find them.
+    AfterAMinute,
+}
+
+/// Whether the operator's words reach a running turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steers {
+    Yes,
+    No,
 }
 
 /// Where one run of an agent takes place.
@@ -37,14 +50,13 @@ pub(crate) struct Agent {
     pub(crate) name: &'static str,
     /// The built-in profile that it is like.
     pub(crate) like: &'static str,
-    /// Its protocol, where it is not the profile's.
-    pub(crate) protocol: Option<&'static str>,
     /// Its directory in the cache, and its package there.
     package: (&'static str, &'static str),
     /// Its program in that directory.
     program: &'static str,
-    arguments: &'static [&'static str],
     pub(crate) account: Account,
+    pub(crate) resumes: Resumes,
+    pub(crate) steers: Steers,
     settings: fn(&Site<'_>) -> Vec<(&'static str, String)>,
 }
 
@@ -53,92 +65,89 @@ pub(crate) const AGENTS: &[Agent] = &[
     Agent {
         name: "kimi",
         like: "kimi",
-        protocol: None,
         package: ("kimi", "@moonshot-ai/kimi-code"),
         program: "node_modules/.bin/kimi",
-        arguments: &["acp"],
         account: Account::Everything,
+        resumes: Resumes::AtOnce,
+        steers: Steers::No,
         settings: kimi,
     },
     Agent {
         name: "claude",
         like: "claude",
-        protocol: None,
         package: ("claude-acp", "@agentclientprotocol/claude-agent-acp"),
         program: "node_modules/.bin/claude-agent-acp",
-        arguments: &[],
-        account: Account::TheTurn,
+        account: Account::Everything,
+        resumes: Resumes::AtOnce,
+        steers: Steers::Yes,
         settings: claude,
     },
     Agent {
         name: "claude-code",
-        like: "claude",
-        protocol: Some("claude-stream-json"),
+        like: "claude-code",
         package: ("claude", "@anthropic-ai/claude-code"),
         program: "node_modules/.bin/claude",
-        arguments: &[],
         account: Account::Everything,
+        resumes: Resumes::AtOnce,
+        steers: Steers::Yes,
         settings: claude,
     },
     Agent {
         name: "codex",
         like: "codex",
-        protocol: None,
         package: ("codex-acp", "@agentclientprotocol/codex-acp"),
         program: "node_modules/.bin/codex-acp",
-        arguments: &[],
         account: Account::Everything,
+        resumes: Resumes::AtOnce,
+        steers: Steers::Yes,
         settings: codex,
     },
     Agent {
         name: "codex-exec",
-        like: "codex",
-        protocol: Some("codex-exec"),
+        like: "codex-exec",
         package: ("codex", "@openai/codex"),
         program: "node_modules/.bin/codex",
-        arguments: &[],
         account: Account::Everything,
+        resumes: Resumes::AtOnce,
+        steers: Steers::No,
         settings: codex,
     },
     Agent {
         name: "opencode",
         like: "opencode",
-        protocol: None,
         package: ("opencode", "opencode-ai"),
         program: "node_modules/.bin/opencode",
-        arguments: &["acp"],
         account: Account::LastCall,
+        resumes: Resumes::AtOnce,
+        steers: Steers::Yes,
         settings: opencode,
     },
     Agent {
         name: "gemini",
         like: "gemini",
-        protocol: None,
         package: ("gemini", "@google/gemini-cli"),
         program: "node_modules/.bin/gemini",
-        arguments: &["--acp"],
         account: Account::WithoutCache,
+        resumes: Resumes::AfterAMinute,
+        steers: Steers::No,
         settings: gemini,
     },
     Agent {
-        name: "kimi-wire",
-        like: "kimi",
-        protocol: Some("kimi-wire"),
+        name: "kimi-cli",
+        like: "kimi-cli",
         package: ("kimi-cli", "kimi-cli"),
         program: "bin/kimi",
-        arguments: &["--wire"],
         account: Account::Everything,
+        resumes: Resumes::AtOnce,
+        steers: Steers::Yes,
         settings: kimi_wire,
     },
 ];
 
 impl Agent {
-    /// Its program and arguments; `None` where it is not installed in the cache.
-    pub(crate) fn command(&self, cache: &Path) -> Option<Vec<String>> {
-        let program = cache.join(self.package.0).join(self.program);
-        let words =
-            std::iter::once(program.to_str()?.to_owned()).chain(self.arguments.iter().map(|it| (*it).to_owned()));
-        program.exists().then(|| words.collect())
+    /// Whether it is installed in the cache.
+    pub(crate) fn is_in(&self, cache: &Path) -> bool {
+        cache.join(self.package.0).join(self.program).exists()
     }
 
     /// Its version, as its package says.
@@ -150,9 +159,11 @@ impl Agent {
         version.or_else(|| fs::read_to_string(place.join("VERSION")).ok()).unwrap_or_else(|| "?".to_owned())
     }
 
-    /// The variables that it gets; writes the files that it reads.
+    /// The variables that it gets, by which its profile's command is found as well; writes the files that it reads.
     pub(crate) fn settings(&self, site: &Site<'_>, cache: &Path) -> Vec<(String, String)> {
-        let mut path = vec![cache.join("node24/node_modules/node/bin")];
+        let program = cache.join(self.package.0).join(self.program);
+        let place = program.parent().expect("a directory").to_owned();
+        let mut path = vec![place, cache.join("node24/node_modules/node/bin")];
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let path = std::env::join_paths(path).unwrap().into_string().unwrap();
         let home = site.home.to_str().unwrap().to_owned();
@@ -209,7 +220,11 @@ fn codex(site: &Site<'_>) -> Vec<(&'static str, String)> {
     vec![("CODEX_HOME", below(site, "codex")), ("CODEX_LOCAL_KEY", "sk-test".to_owned())]
 }
 
+/// At its first start in a home it fetches a package for plugins, and nothing turns that off: here it has it already.
 fn opencode(site: &Site<'_>) -> Vec<(&'static str, String)> {
+    let lock = json!({"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}});
+    write(site.home.join(".config/opencode/package-lock.json"), &lock.to_string());
+    fs::create_dir(site.home.join(".config/opencode/node_modules")).unwrap();
     let model = format!("local/{MODEL}");
     let limits =
         json!({"limit": {"context": 200_000, "output": 8_000}, "cost": {"input": 1, "output": 2, "cache_read": 0.1}});

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, Ended, slice, write};
 use super::catalogue::Agent;
+use super::sessions;
 
 /// A scenario: its heading in the table, and how it goes.
 pub(crate) struct Scenario {
@@ -27,7 +28,7 @@ impl Scenario {
             note
         }));
         let left = swept(&bench);
-        let note = told.map_err(|cause| words(&*cause))?;
+        let note = told.map_err(|cause| format!("{}\n{}", words(&*cause), bench.tale()))?;
         if left.is_empty() { Ok(note) } else { Err(format!("processes were left: {left:?}")) }
     }
 }
@@ -46,7 +47,7 @@ fn swept(bench: &Bench<'_>) -> Vec<(u32, String)> {
     left
 }
 
-fn kill(pid: u32) {
+pub(super) fn kill(pid: u32) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _gone_already = kill_process(pid, Signal::KILL);
     }
@@ -61,19 +62,20 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "two slices", configuration: "", go: two_slices },
     Scenario { name: "usage", configuration: "", go: usage },
-    Scenario { name: "outside", configuration: "retries = 1", go: outside_of_the_write_set },
+    Scenario { name: "outside", configuration: "retries = 0", go: outside_of_the_write_set },
     Scenario { name: "red gate", configuration: "", go: red_gate },
     Scenario { name: "cancel", configuration: "", go: cancel_in_a_shell },
-    Scenario { name: "agent killed", configuration: "", go: agent_killed },
-    Scenario { name: "omk killed", configuration: "", go: omk_killed },
+    Scenario { name: "agent killed", configuration: "", go: sessions::agent_killed },
+    Scenario { name: "omk killed", configuration: "", go: sessions::omk_killed },
+    Scenario { name: "steered", configuration: "", go: sessions::steered },
     Scenario { name: "429 twice", configuration: "", go: limited_twice },
-    Scenario { name: "401", configuration: "retries = 1", go: unauthorized },
-    Scenario { name: "500", configuration: "retries = 1\nattempt_timeout = \"100s\"", go: server_error },
+    Scenario { name: "401", configuration: "retries = 0", go: unauthorized },
+    Scenario { name: "500", configuration: "retries = 0\nattempt_timeout = \"80s\"", go: server_error },
     Scenario { name: "cut", configuration: "retries = 1\nattempt_timeout = \"60s\"", go: cut },
-    Scenario { name: "hang", configuration: "retries = 1\nstall = \"5s\"\nattempt_timeout = \"60s\"", go: hang },
+    Scenario { name: "hang", configuration: "retries = 0\nstall = \"5s\"\nattempt_timeout = \"60s\"", go: hang },
 ];
 
-fn assert_ready(ended: &Ended) {
+pub(super) fn assert_ready(ended: &Ended) {
     assert_eq!(ended.code, Some(0), "{}", ended.why());
 }
 
@@ -92,9 +94,7 @@ fn usage(bench: &Bench<'_>) -> String {
     assert_ready(&bench.run(&slice("one", &["one.txt"], &script)));
     let (said, counted) = bench.usage();
     assert_eq!(said, counted, "what omk says was used, and what the server counted");
-    let all = bench.server.counted().values().fold(0, |sum, one| sum + one.input + one.output);
-    let told = said.input + said.output;
-    if told == all { "all".to_owned() } else { format!("{told} of {all}") }
+    bench.share()
 }
 
 fn outside_of_the_write_set(bench: &Bench<'_>) -> String {
@@ -129,7 +129,7 @@ fn red_gate(bench: &Bench<'_>) -> String {
 }
 
 /// A command that says that it runs, and goes on for ever unless a mark is there.
-fn endless(bench: &Bench<'_>) -> Value {
+pub(super) fn endless(bench: &Bench<'_>) -> Value {
     let mark = bench.scene.mark("go-on");
     let wait = "python3 -c 'import time; time.sleep(600)'";
     json!({"shell": format!("touch running; test -e {} || {wait}", mark.display())})
@@ -142,7 +142,7 @@ fn cancel_in_a_shell(bench: &Bench<'_>) -> String {
     let start = Instant::now();
     let cancelled = bench.verb("cancel");
     assert_eq!(cancelled.code, Some(0), "{}", cancelled.why());
-    while !bench.agents().is_empty() {
+    while !bench.started().is_empty() {
         assert!(start.elapsed() < Duration::from_secs(15), "still there: {:?}", bench.leftovers());
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -150,48 +150,8 @@ fn cancel_in_a_shell(bench: &Bench<'_>) -> String {
 }
 
 /// A step that writes the slice's file, whether it is there or not: some agents' own tools want to read it first.
-fn finish(word: &str) -> Value {
+pub(super) fn finish(word: &str) -> Value {
     json!({"shell": format!("echo {word} > one.txt")})
-}
-
-fn agent_killed(bench: &Bench<'_>) -> String {
-    let script = json!([endless(bench), finish("one"), {"text": "All done"}]);
-    let start = Instant::now();
-    let mut session = bench.start(&slice("one", &["one.txt", "running"], &script));
-    bench.see_in_worktree(&mut session, "running");
-    bench.scene.make("go-on");
-    let agents = bench.agents();
-    assert!(!agents.is_empty(), "the agent's process is not found");
-    agents.into_iter().for_each(kill);
-    let ended = super::bench::end_of(&mut session, start);
-    assert_ready(&ended);
-    assert_eq!(bench.scene.integrated("one.txt"), "one");
-    taken_up(bench)
-}
-
-fn omk_killed(bench: &Bench<'_>) -> String {
-    let script = json!([endless(bench), finish("one"), {"text": "All done"}]);
-    let mut session = bench.start(&slice("one", &["one.txt", "running"], &script));
-    bench.see_in_worktree(&mut session, "running");
-    session.signal(Signal::KILL);
-    session.end();
-    let start = Instant::now();
-    while !bench.agents().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(15), "still there: {:?}", bench.leftovers());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let gone = start.elapsed();
-    bench.scene.make("go-on");
-    let ended = bench.resume();
-    assert_ready(&ended);
-    assert_eq!(bench.scene.integrated("one.txt"), "one");
-    format!("gone in {:.1} s, {}", gone.as_secs_f32(), taken_up(bench))
-}
-
-/// Whether the same conversation went on: its first step was asked for once.
-fn taken_up(bench: &Bench<'_>) -> String {
-    let first = bench.server.requests().iter().filter(|request| request.step == Some(0)).count();
-    if first == 1 { "same session" } else { "new session" }.to_owned()
 }
 
 fn limited_twice(bench: &Bench<'_>) -> String {

@@ -9,6 +9,7 @@ use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{AttemptRef, ContentHash, SliceId};
 use omk::domain::order::{Fault, GateOrder};
+use omk::domain::task::Assignment;
 use omk::domain::vitals::{ProcessSeen, Vitals};
 use omk::ports::{AgentHints, AgentSigns, Agents, Effect, Gates, Pulse};
 use tokio::time::sleep;
@@ -149,6 +150,22 @@ impl Agent<'_> {
         Ok(())
     }
 
+    /// Half of the agents keep sessions, and go on where they left off.
+    fn open_session(&self) {
+        let Assignment { attempt, session, agent, .. } = &self.task.assignment;
+        if !self.slice().as_str().bytes().map(u32::from).sum::<u32>().is_multiple_of(2) {
+            return;
+        }
+        let known = session.as_ref().filter(|session| {
+            if session.agent != *agent || self.task.worktree.file_name() != session.worktree.file_name() {
+                self.world.violate(format!("{} of {agent} in {:?}", session.id, self.task.worktree));
+            }
+            true
+        });
+        let id = known.map_or_else(|| format!("{}.{attempt}", self.slice()), |session| session.id.clone());
+        self.sign(AgentSign::Event(AgentEvent::Session { id }));
+    }
+
     async fn work(&mut self, behaviour: Behaviour) -> Result<AgentEnd, AgentEnd> {
         let label = format!("agent {} {}", self.slice(), self.task.assignment.attempt);
         let begun = self.pass(self.world.pause(&label, 5_000).as_millis() as u64, true, true).await;
@@ -202,29 +219,52 @@ impl Agent<'_> {
     }
 }
 
+/// Works, and hears what the operator says meanwhile.
+async fn listening<T>(world: &World, task: &AgentTask, hints: &mut AgentHints, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            Some(text) = hints.recv() => world.hears(&task.attempt(), &task.assignment.feedback, text),
+            done = &mut work => return done,
+        }
+    }
+}
+
 impl Agents for Port {
     fn probe(&self, _agent: &str) -> Effect<Result<(), String>> {
         Box::pin(async { Ok(()) })
     }
 
     fn hears(&self, _agent: &str) -> bool {
-        false
+        true
     }
 
-    fn run(&self, task: AgentTask, signs: AgentSigns, _: AgentHints, stop: CancellationToken) -> Effect<AgentReport> {
+    fn run(
+        &self,
+        task: AgentTask,
+        signs: AgentSigns,
+        mut hints: AgentHints,
+        stop: CancellationToken,
+    ) -> Effect<AgentReport> {
         let (world, doom) = (Arc::clone(&self.0), self.begin("agent"));
         Box::pin(async move {
             world.alive_at(doom, Point::Dispatch).await;
             let living = Living::new(&world, task.attempt());
+            world.checks_task(&task.attempt(), &task.assignment.feedback);
             let behaviour = world.behaviour(&task.assignment);
             let mut agent = Agent { world: &world, task: &task, signs: &signs, stop: &stop, used: 0 };
+            agent.open_session();
             if doom == Some(Doom::Die(Point::During)) {
                 agent.write_own("half\n");
             }
             world.alive_at(doom, Point::During).await;
             let end = match doom {
                 Some(Doom::Fail) => AgentEnd::Failed { detail: "planned to fail".into() },
-                Some(Doom::Die(_)) | None => agent.work(behaviour).await.unwrap_or_else(|cut| cut),
+                Some(Doom::Die(_)) | None => {
+                    let work = agent.work(behaviour);
+                    listening(&world, &task, &mut hints, work).await.unwrap_or_else(|cut| cut)
+                }
             };
             let usage = Usage { input_tokens: agent.used / 2, output_tokens: agent.used / 2, ..Usage::default() };
             drop(living);

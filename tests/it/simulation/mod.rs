@@ -29,7 +29,7 @@ use omk::domain::event::Event;
 use omk::domain::goal::Drive;
 use omk::messages::goal::StopRun;
 use omk::messages::lifecycle::{ChildExited, Defect, RunOver};
-use omk::messages::operator::{AddBudget, AnswerQuestion, RetrySlice};
+use omk::messages::operator::{AddBudget, AnswerQuestion, RetrySlice, SteerSlice};
 use omk::workflow::slices::Stage;
 use omk::workflow::state::GoalState;
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +57,8 @@ pub(crate) enum Act {
     Answer,
     /// The first slice that was given up gets attempts again, where there is one.
     Retry,
+    /// The agent of the first slice that is worked on is told something, where there is one.
+    Steer,
     /// So many tokens more.
     AddTokens(u64),
     /// What an exit guard says of an actor.
@@ -128,7 +130,13 @@ fn say(world: &World, supervisor: &Addr<Supervisor>, act: Act) {
         Stage::Asking { question, .. } => Some(question.clone()),
         _ => None,
     });
+    let at_work = slices.iter().find(|record| matches!(record.stage, Stage::Offered | Stage::Running { .. }));
     let given_up = slices.iter().find(|record| matches!(record.stage, Stage::GivenUp { .. }));
+    if let (Act::Steer, Some(record)) = (&act, at_work) {
+        let (reply_to, _) = oneshot::channel();
+        let (slice, text) = (record.spec.id.clone(), world.words());
+        supervisor.try_send(SteerSlice { slice, text, reply_to }).unwrap();
+    }
     match (act, asked, given_up) {
         (Act::Stop(stop), ..) => supervisor.try_send(StopRun { stop, by: "test".into() }).unwrap(),
         (Act::Exit(exited), ..) => supervisor.try_send(exited).unwrap(),
@@ -147,6 +155,6 @@ fn say(world: &World, supervisor: &Addr<Supervisor>, act: Act) {
             let more = Limits { tokens: Some(tokens), ..Limits::default() };
             supervisor.try_send(AddBudget { more, reply_to }).unwrap();
         }
-        (Act::Answer | Act::Retry, ..) => {}
+        (Act::Answer | Act::Retry | Act::Steer, ..) => {}
     }
 }

@@ -1,7 +1,7 @@
 //! Every port in memory, on the paused clock. Each call can be planned to fail, or to be the program's last.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -226,10 +226,21 @@ fn lines_of<'a>(state: &'a State, commit: &CommitId, path: &str) -> Vec<&'a str>
 
 impl Workspace for Port {
     fn prepare(&self, order: WorktreeOrder) -> Effect<Result<PathBuf, Fault>> {
-        let path = PathBuf::from(format!("/sim/worktrees/{}.{}", order.attempt.slice, order.attempt.attempt));
-        let begun = path.clone();
-        let half: Half = Box::new(move |state| drop(state.worktrees.insert(begun, Tree::new())));
+        let own = PathBuf::from(format!("worktrees/{}.{}", order.attempt.slice, order.attempt.attempt));
+        let path = Path::new("/sim").join(order.place.as_ref().map_or(&own, |place| &place.worktree));
+        let (begun, start) = (path.clone(), order.start.clone());
+        let stands = order.place.as_ref().is_some_and(|place| place.as_it_stands);
+        let half: Half = Box::new(move |state| {
+            if !stands || state.heads.get(&begun) != Some(&start) {
+                state.heads.remove(&begun);
+                state.worktrees.insert(begun, Tree::new());
+            }
+        });
         self.effect(("prepare", Duration::from_millis(2)), half, move |state| {
+            if stands && state.heads.get(&path) == Some(&order.start) {
+                return Ok(path);
+            }
+            state.heads.insert(path.clone(), order.start.clone());
             let tree = match &order.content {
                 Some(tree) => state.repository.tree(tree).clone(),
                 None => state.repository.at(&order.start).clone(),
@@ -256,8 +267,12 @@ impl Workspace for Port {
 
     fn discard(&self, worktree: PathBuf) -> Effect<Result<(), Fault>> {
         let same = worktree.clone();
-        let half: Half = Box::new(move |state| state.worktrees.entry(same).or_default().clear());
+        let half: Half = Box::new(move |state| {
+            state.heads.remove(&same);
+            state.worktrees.entry(same).or_default().clear();
+        });
         self.effect(("discard", Duration::from_millis(2)), half, move |state| {
+            state.heads.remove(&worktree);
             state.worktrees.remove(&worktree);
             Ok(())
         })

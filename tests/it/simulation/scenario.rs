@@ -84,6 +84,7 @@ pub(crate) fn slice(id: &str, after: &[&str]) -> SliceSpec {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        agent: None,
         budget: omk::domain::budget::Limits::default(),
     }
 }

@@ -111,6 +111,7 @@ impl Campaign {
             4 => [at, at + 15, at + 40].map(|at| (at, Act::Answer)).to_vec(),
             5 => [at, at + 15, at + 40].map(|at| (at, Act::Retry)).to_vec(),
             6 => vec![(at, Act::AddTokens(2 * TURN))],
+            7..=9 => (0..6).map(|word| (at + 7 * word, Act::Steer)).collect(),
             0 | 1 => vec![(at, Act::Stop(Stop::Pause))],
             2 if dice.roll(3) == 0 => vec![(at, Act::Stop(Stop::Cancel))],
             3 => {

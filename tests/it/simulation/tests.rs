@@ -150,6 +150,19 @@ fn a_question_blocks_on_a_human_and_the_answer_goes_on() {
 }
 
 #[test]
+fn words_for_agents_at_work_reach_them_once_and_every_later_task() {
+    let scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &[Behaviour::Break, Behaviour::Succeed]);
+    let world = World::new(scenario);
+    let acts = (1..60).map(|record| (record, Act::Steer)).collect();
+    let Ended::Settled(over) = run_with(&world, Drive::UntilReady, acts) else { panic!("nobody let it die") };
+    check(&world);
+    assert_eq!(over.status, GoalStatus::Ready, "{}", over.reason);
+    let said = count(&world, |fact| matches!(fact, Fact::SliceSteered { .. }));
+    let heard = world.lock().heard.len();
+    assert!(heard > 0 && said > heard, "{said} were said and {heard} heard: the others came with a task, or too late");
+}
+
+#[test]
 fn a_missing_agent_blocks_on_something_external_at_once() {
     let world = World::new(Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Missing]));
     let over = settle(&world, Drive::UntilReady);

@@ -9,7 +9,7 @@ use omk::domain::budget::Limits;
 use omk::domain::event::{ActorName, Branch, Draft, Event, Fact};
 use omk::domain::goal::{Charter, RepositoryFacts, SandboxLevel, Settings};
 use omk::domain::ids::{AttemptRef, CommitId, ContentHash, Epoch, GoalId, Seq, SliceId, Timestamp, TreeId};
-use omk::domain::task::{Assignment, Proposal};
+use omk::domain::task::{Assignment, Feedback, Proposal};
 use omk::ports::Effects;
 use omk::store::codec::{encode, genesis, position_of};
 use omk::workflow::state::GoalState;
@@ -26,6 +26,8 @@ use super::scenario::{Behaviour, Dice, Scenario};
 pub(crate) struct State {
     pub(crate) repository: Repository,
     pub(crate) worktrees: BTreeMap<PathBuf, Tree>,
+    /// The start of each worktree that is whole.
+    pub(crate) heads: BTreeMap<PathBuf, CommitId>,
     pub(crate) events: Vec<Event>,
     pub(crate) branches: Vec<Branch>,
     /// Attempts of which a process lives: an agent's, or a gate's on its behalf.
@@ -38,6 +40,9 @@ pub(crate) struct State {
     pub(crate) healed: bool,
     /// How many records were not kept, where none are.
     pub(crate) forgotten: Option<usize>,
+    /// What agents were told while they worked, and who.
+    pub(crate) heard: Vec<(AttemptRef, String)>,
+    words: u64,
     death: Option<oneshot::Sender<()>>,
     checker: Checker,
     violation: Option<String>,
@@ -258,6 +263,40 @@ impl World {
         let at = self.now();
         let draft = |fact| Draft { actor: ActorName::Operator, cause: None, attempt: None, fact };
         self.write(at, facts.into_iter().map(draft).collect());
+    }
+
+    /// Words of the operator's that were not said before.
+    pub(crate) fn words(&self) -> String {
+        let mut state = self.lock();
+        state.words += 1;
+        format!("word {}", state.words)
+    }
+
+    /// An agent is told something while it works: once, when it is durable, and not what its task has.
+    pub(crate) fn hears(&self, attempt: &AttemptRef, task: &[Feedback], text: String) {
+        let said = Fact::SliceSteered { slice: attempt.slice.clone(), text: text.clone() };
+        let durable = self.lock().events.iter().any(|event| event.fact == said);
+        let again = task.iter().any(|told| told.detail == text) || self.lock().heard.iter().any(|(_, it)| *it == text);
+        if !durable || again {
+            self.violate(format!("{attempt} is told \"{text}\": durable {durable}, again {again}"));
+        }
+        self.lock().heard.push((attempt.clone(), text));
+    }
+
+    /// A task holds all that the operator had said about its slice when it was made.
+    pub(crate) fn checks_task(&self, attempt: &AttemptRef, task: &[Feedback]) {
+        let state = self.lock();
+        let claimed = |event: &Event| matches!(&event.fact, Fact::AttemptClaimed { attempt: it, .. } if it == attempt);
+        let before = state.events.iter().take_while(|event| !claimed(event));
+        let missing = before.filter_map(|event| match &event.fact {
+            Fact::SliceSteered { slice, text } if *slice == attempt.slice => Some(text),
+            _ => None,
+        });
+        let missing = missing.into_iter().find(|text| !task.iter().any(|told| told.detail == **text)).cloned();
+        drop(state);
+        if let Some(text) = missing {
+            self.violate(format!("the task of {attempt} lacks \"{text}\""));
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -6,6 +6,7 @@ use omk::domain::event::Fact;
 use omk::domain::supervision::{ProfileQuarantine, Quarantine};
 use omk::domain::task::{AttemptOutcome, FeedbackKind};
 use omk::workflow::scheduler::Scheduler;
+use omk::workflow::scheduler::operator::Again;
 use omk::workflow::slices::Stage;
 
 use super::{Bench, one_agent, plan, rejected, stale, two_agents};
@@ -76,7 +77,7 @@ fn a_quarantine_is_folded_from_the_journal_and_lifted_when_the_slice_is_reopened
         bench.end("a", stale());
     }
     assert!(bench.reason("a").contains("`one`") && bench.reason("a").contains("`two`"), "{}", bench.reason("a"));
-    let reopened = bench.scheduler.retry(&slice("a"), false, None, bench.now).unwrap();
+    let reopened = bench.scheduler.retry(&slice("a"), Again { fresh: false, hint: None }, false, bench.now).unwrap();
     bench.facts.push(reopened);
     bench.decide(Scheduler::go_on);
     assert_eq!(bench.agent("a"), "one");

@@ -25,20 +25,13 @@ fn speaks() {
         }
         std::process::exit(0);
     });
-    part.set_up();
-    Actor { heard, cancelled: false, asked: 0, injected: Vec::new(), steered: None, prompted: Vec::new() }.play(&part);
+    Actor { heard, cancelled: false, asked: 0 }.play(&part);
 }
 
 struct Actor {
     heard: mpsc::Receiver<Value>,
     cancelled: bool,
     asked: u64,
-    /// What has been said into the turn.
-    injected: Vec<String>,
-    /// What it says became of that.
-    steered: Option<String>,
-    /// The ids of further prompts of the turn.
-    prompted: Vec<Value>,
 }
 
 impl Actor {
@@ -46,32 +39,29 @@ impl Actor {
         let mut turns = part.turns.iter();
         while let Ok(message) = self.heard.recv() {
             let answer = match message["method"].as_str() {
-                Some("initialize") => Ok(json!({"protocolVersion": 1, "agentCapabilities": part.capabilities()})),
+                Some("initialize") => Ok(json!({"protocolVersion": 1})),
                 Some("session/new") if part.logged_out => Err((-32000, "Authentication required".to_owned())),
                 Some("session/new") => Ok(json!({"sessionId": "fake-1"})),
-                Some("session/load" | "session/resume") if part.fragile => std::process::exit(7),
-                Some(method @ ("session/load" | "session/resume")) => {
-                    let known = message["params"]["sessionId"].as_str() == part.known.as_deref();
-                    part.history.iter().filter(|_| known && method == "session/load").for_each(update);
-                    if known { Ok(json!({})) } else { Err((-32002, "Resource not found".to_owned())) }
-                }
-                Some("_session/steering") => Ok(json!({"outcome": "promptRequired"})),
+                Some(method @ ("session/load" | "session/resume")) => match &part.past {
+                    Some(past) => {
+                        past.iter().filter(|_| method == "session/load").for_each(update);
+                        Ok(json!({}))
+                    }
+                    None => Err((-32602, "Session not found".to_owned())),
+                },
                 Some("session/prompt") => {
                     part.note(&message["params"]["prompt"]);
                     self.cancelled = false;
-                    self.steered.clone_from(&part.steered);
                     self.turn(turns.next().map_or(&[][..], Vec::as_slice), part.usage)
                 }
                 _ => continue,
             };
-            for id in std::mem::take(&mut self.prompted).iter().chain([&message["id"]]) {
-                tell(&match &answer {
-                    Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
-                    Err((code, text)) => {
-                        json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": text}})
-                    }
-                });
-            }
+            tell(&match answer {
+                Ok(result) => json!({"jsonrpc": "2.0", "id": message["id"], "result": result}),
+                Err((code, text)) => {
+                    json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": code, "message": text}})
+                }
+            });
         }
     }
 
@@ -115,10 +105,15 @@ impl Actor {
             Step::Update(value) => update(value),
             Step::Chatter(count) => (0..*count).for_each(|number| say(&format!("word {number}\n"))),
             Step::Heed => {
-                while self.injected.is_empty() {
-                    self.listen();
-                }
-                std::mem::take(&mut self.injected).iter().for_each(|words| say(words));
+                let message = loop {
+                    let message = self.listen();
+                    if ["_session/steering", "session/prompt"].contains(&message["method"].as_str().unwrap_or_default())
+                    {
+                        break message;
+                    }
+                };
+                say(&format!("heard {}", text(&message["params"]["prompt"][0]["text"])));
+                tell(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"stopReason": "end_turn"}}));
             }
             Step::Hang => {
                 while !self.cancelled {
@@ -168,22 +163,7 @@ impl Actor {
 
     fn listen(&mut self) -> Value {
         let message = self.heard.recv().expect("somebody speaks");
-        let words = text(&message["params"]["prompt"][0]["text"]);
-        match message["method"].as_str() {
-            Some("session/cancel") => self.cancelled = true,
-            Some("session/prompt") => {
-                self.injected.push(words);
-                self.prompted.push(message["id"].clone());
-            }
-            Some("_session/steering") => {
-                let outcome = self.steered.clone().unwrap_or_else(|| "injected".to_owned());
-                if outcome == "injected" {
-                    self.injected.push(words);
-                }
-                tell(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"outcome": outcome}}));
-            }
-            _ => {}
-        }
+        self.cancelled |= message["method"] == "session/cancel";
         message
     }
 }

@@ -9,7 +9,7 @@ use omk::agents::host::{AgentHost, AgentSetup};
 use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
-use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec};
+use omk::domain::task::{AgentSession, Assignment, Feedback, SliceSpec, Surroundings};
 use omk::ports::{AgentHints, Agents};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -48,6 +48,20 @@ impl Stage {
         Self::configured(entry)
     }
 
+    /// A place for the agent of the Python CLI's protocol that the hidden test `speaker` of this binary is. It finds its
+    /// arguments in `FAKE_ARGUMENTS`, one a line.
+    pub(crate) fn wire(speaker: &str, env: Value) -> Self {
+        let script = "FAKE_ARGUMENTS=$(printf '%s\\n' \"$@\") exec \"$FAKE_EXE\" --exact \"$FAKE_SPEAKER\" --ignored \
+                      --nocapture --test-threads=1";
+        let mut env = env;
+        env["FAKE_EXE"] = json!(std::env::current_exe().expect("this binary"));
+        env["FAKE_SPEAKER"] = speaker.into();
+        let generation = json!({"ask": ["-c", "echo kimi, version 1.51.0"]});
+        let quirks = json!({"generation": generation, "handshake_ms": 20_000});
+        let command = json!(["sh", "-c", script, "kimi"]);
+        Self::configured(json!({"like": "kimi-cli", "command": command, "env": env, "quirks": quirks}))
+    }
+
     /// A place for an agent as it is configured.
     pub(crate) fn configured(entry: Value) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
@@ -74,6 +88,22 @@ impl Stage {
         entry["quirks"]["stdin_eof_stops"] = true.into();
         stage.settings.profiles.configure("it", entry).expect("a profile");
         stage
+    }
+
+    /// A place for an agent that speaks in lines as `like` does and plays `part`.
+    pub(crate) fn stream(like: &str, part: &Value) -> Self {
+        let exe = std::env::current_exe().expect("this binary");
+        let speaks = "support::stream_agent::speaks --ignored --nocapture --test-threads=1";
+        let script = format!(r#"FAKE_WORDS="$*" exec "$0" --exact {speaks}"#);
+        let command = json!(["sh", "-c", script, exe]);
+        Self::configured(json!({"like": like, "command": command, "env": {"FAKE_STREAM": part.to_string()}}))
+    }
+
+    /// The same place for another part.
+    pub(crate) fn again(mut self, part: &Value, quirks: Value) -> Self {
+        let entry = json!({"env": {"FAKE_STREAM": part.to_string()}, "quirks": quirks});
+        self.settings.profiles.configure("it", entry).expect("a profile");
+        self
     }
 
     /// A path in the worktree.
@@ -119,6 +149,7 @@ impl Stage {
                 captured: None,
                 keep: Vec::new(),
                 session: self.session.clone(),
+                around: Surroundings::default(),
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: self.timeout_ms,
@@ -133,28 +164,38 @@ impl Stage {
         self.play_until(|_| false).await
     }
 
-    /// Runs the agent to its end, while the operator says something.
-    pub(crate) async fn play_told(&self, hints: AgentHints) -> Played {
-        self.play_with(hints, |_| false).await
-    }
-
     /// Runs the agent, and stops it when `enough` is true of one of its events.
     pub(crate) async fn play_until(&self, enough: impl Fn(&AgentEvent) -> bool) -> Played {
-        self.play_with(silence(), enough).await
+        let stop = CancellationToken::new();
+        let stops = |event: &AgentEvent| {
+            if enough(event) {
+                stop.cancel();
+            }
+        };
+        self.play_with(silence(), &stop, stops).await
     }
 
-    async fn play_with(&self, hints: AgentHints, enough: impl Fn(&AgentEvent) -> bool) -> Played {
+    /// Runs the agent to its end, with what the operator says.
+    pub(crate) async fn play_hinted(&self, hints: AgentHints) -> Played {
+        self.play_with(hints, &CancellationToken::new(), |_| {}).await
+    }
+
+    /// Runs the agent, and says `hint` into its turn when `when` is true of one of its events.
+    pub(crate) async fn play_told(&self, hint: &str, when: impl Fn(&AgentEvent) -> bool) -> Played {
+        let (say, hints) = unbounded_channel();
+        let says = |event: &AgentEvent| {
+            if when(event) {
+                say.send(hint.to_owned()).expect("somebody listens");
+            }
+        };
+        self.play_with(hints, &CancellationToken::new(), says).await
+    }
+
+    async fn play_with(&self, hints: AgentHints, stop: &CancellationToken, each: impl Fn(&AgentEvent)) -> Played {
         let (events, mut heard) = unbounded_channel();
-        let stop = CancellationToken::new();
         let host = self.host();
-        let (report, events) = tokio::join!(
-            host.run(self.task(), events, hints, stop.clone()),
-            collect(&mut heard, |event| {
-                if enough(event) {
-                    stop.cancel();
-                }
-            })
-        );
+        let (report, events) =
+            tokio::join!(host.run(self.task(), events, hints, stop.clone()), collect(&mut heard, each));
         let log = report.log.as_ref().map(|log| self.kept.text(log)).unwrap_or_default();
         let frames = report.log.is_some().then(|| self.kept.named("agent-runs/one.1.frames.jsonl"));
         Played { report, events, log, frames: frames.unwrap_or_default() }

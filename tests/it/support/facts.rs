@@ -120,6 +120,7 @@ pub(crate) fn plan() -> AcceptedPlan {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        agent: None,
         budget: omk::domain::budget::Limits::default(),
     };
     let full = SliceSpec {
@@ -421,4 +422,4 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
 }
 
 /// How many kinds `kind_of` knows.
-pub(crate) const KINDS: usize = 45;
+pub(crate) const KINDS: usize = 47;

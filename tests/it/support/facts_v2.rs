@@ -9,14 +9,14 @@ use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine
 use omk::domain::task::AttemptOutcome;
 use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
 
-use crate::support::facts::{attempt, draft, slice};
+use crate::support::facts::{attempt, draft, plan, slice};
 
 /// When a provider says that it takes requests again.
 const LATER: Timestamp = Timestamp(1_763_703_600_000);
 
 /// Every fact that version 1 does not know.
 pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
-    [supervision(), limits(), budget()].concat()
+    [supervision(), limits(), budget(), sessions(), agents_of_slices()].concat()
 }
 
 fn supervision() -> Vec<Draft> {
@@ -57,12 +57,7 @@ fn supervision() -> Vec<Draft> {
         Fact::ProfileQuarantined(profile.clone()),
         Fact::ProfileQuarantined(ProfileQuarantine { successor: Some("cmd:y".to_owned()), ..profile }),
     ];
-    let worker = [
-        Fact::AttemptQuiet(Box::new(sighting)),
-        Fact::AttemptQuiet(Box::new(bare)),
-        Fact::SessionOpened { id: "session-1".to_owned() },
-        Fact::SliceSteered { slice: slice("a"), text: "use the other crate".to_owned() },
-    ];
+    let worker = [Fact::AttemptQuiet(Box::new(sighting)), Fact::AttemptQuiet(Box::new(bare))];
     let supervisor = [Fact::LeftoversCleared(leftovers), Fact::LeftoversCleared(Leftovers::default())];
     [
         scheduler.map(|fact| draft(ActorName::Scheduler, fact)).to_vec(),
@@ -126,4 +121,17 @@ fn budget() -> Vec<Draft> {
         },
     ];
     facts.map(|fact| draft(ActorName::Budget, fact)).to_vec()
+}
+
+fn sessions() -> Vec<Draft> {
+    vec![
+        draft(ActorName::Worker, Fact::SessionOpened { id: "session-1".to_owned() }),
+        draft(ActorName::Scheduler, Fact::SliceSteered { slice: slice("a"), text: "use the other crate".to_owned() }),
+    ]
+}
+
+fn agents_of_slices() -> Vec<Draft> {
+    let mut plan = plan();
+    plan.slices[0].agent = Some("kimi".to_owned());
+    vec![draft(ActorName::Planner, Fact::PlanAccepted(Box::new(plan)))]
 }

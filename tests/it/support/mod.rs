@@ -1,6 +1,7 @@
 //! What several capabilities' tests build on: sample values, places on disk, real repositories, the real program.
 
 mod acp_agent;
+pub(crate) mod acp_goal;
 pub(crate) mod conversation;
 pub(crate) mod facts;
 pub(crate) mod facts_v2;
@@ -13,4 +14,6 @@ pub(crate) mod orphan;
 pub(crate) mod places;
 mod replay;
 pub(crate) mod scene;
+mod stream_agent;
 pub(crate) mod views;
+mod wire_agent;

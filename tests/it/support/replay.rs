@@ -32,7 +32,7 @@ fn speaks() {
 fn only(records: &[Value], prompt: usize) -> Vec<&Value> {
     let mut turn = 0;
     let of_turn = |record: &&Value| {
-        turn += usize::from(record["msg"]["method"] == "session/prompt");
+        turn += usize::from(record["msg"]["method"] == "session/prompt" || record["msg"]["method"] == "prompt");
         turn == 0 || turn == prompt
     };
     records.iter().filter(of_turn).collect()

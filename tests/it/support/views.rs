@@ -130,6 +130,7 @@ pub(crate) fn spec(id: &str, after: &[&str]) -> SliceSpec {
         gates: Vec::new(),
         retries: 2,
         run: None,
+        agent: None,
         budget: omk::domain::budget::Limits::default(),
     }
 }

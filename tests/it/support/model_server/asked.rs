@@ -98,7 +98,11 @@ impl Asked {
         self.system = texts(&body["system"]);
         for message in items(&body["messages"]) {
             let speaker = if message["role"] == "assistant" { Speaker::Assistant } else { Speaker::User };
-            self.said.push((speaker, texts(&message["content"])));
+            let text = texts(&message["content"]) + &reminders(&message["content"]);
+            // Claude Code puts it behind a call that was cut off; no model said it.
+            if text.trim() != "No response requested." {
+                self.said.push((speaker, text));
+            }
         }
         for tool in items(&body["tools"]).filter(|tool| tool.get("input_schema").is_some()) {
             self.offer(&tool["name"], Some(&tool["input_schema"]));
@@ -178,6 +182,13 @@ fn path_behind(text: &str, label: &str) -> Option<String> {
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// What the user says while Claude works: it stands within the result of a tool, behind what the tool printed.
+fn reminders(content: &Value) -> String {
+    let results = items(content).filter(|part| part["type"] == "tool_result");
+    let reminder = |text: String| text.find("<system-reminder>").map(|at| text[at..].to_owned());
+    results.filter_map(|part| reminder(texts(&part["content"]))).collect()
 }
 
 /// All text of a message's content.

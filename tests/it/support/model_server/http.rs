@@ -123,8 +123,13 @@ impl Client<'_> {
     /// Says nothing for a while, without a sign of life; an error where the client hangs up, or the server ends.
     pub(super) fn wait(&mut self, seconds: f64) -> io::Result<()> {
         let end = Instant::now() + Duration::from_secs_f64(seconds);
+        self.wait_while(|| Instant::now() < end)
+    }
+
+    /// The same until a condition no longer holds.
+    pub(super) fn wait_while(&mut self, holds: impl Fn() -> bool) -> io::Result<()> {
         self.stream.set_read_timeout(Some(GLANCE))?;
-        while Instant::now() < end {
+        while holds() {
             let gone = match self.stream.peek(&mut [0]) {
                 Ok(0) => true,
                 Ok(_) => {

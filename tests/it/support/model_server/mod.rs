@@ -75,8 +75,6 @@ pub(crate) struct Request {
     pub(crate) model: String,
     /// The step of the script that answers it; `None` for one without tools, which is not the agent's work.
     pub(crate) step: Option<usize>,
-    /// Whether it comes after the last step of the script.
-    pub(crate) beyond: bool,
     /// The tools that it offers, sorted.
     pub(crate) tools: Vec<String>,
     /// All of it.
@@ -85,6 +83,13 @@ pub(crate) struct Request {
     pub(crate) outcome: Outcome,
     /// What it was charged with, once it is complete.
     pub(crate) counted: Counted,
+}
+
+impl Request {
+    /// Whether it holds a text, whoever said it.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        holds(&self.body, text)
+    }
 }
 
 /// What all connections share.
@@ -165,7 +170,7 @@ impl ModelServer {
 
     /// Whether any request holds a text: what a tool answered, why a call was refused.
     pub(crate) fn was_told(&self, text: &str) -> bool {
-        self.shared.log.lock().unwrap().iter().any(|request| holds(&request.body, text))
+        self.shared.log.lock().unwrap().iter().any(|request| request.holds(text))
     }
 }
 

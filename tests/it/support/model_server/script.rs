@@ -3,7 +3,7 @@
 //! It stands in a user's message as `<<script [...]>>`, or as `<<script @/path/of/a/file>>`. The newest message that
 //! holds one counts, and in it the last one. The step is the number of the assistant's messages after that message.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -34,6 +34,8 @@ pub(super) struct Step {
     pub(super) pad: usize,
     /// Seconds before the first byte.
     pub(super) delay: f64,
+    /// A file that has to be there before the first byte: who tests decides how long the model takes.
+    pub(super) hold: Option<PathBuf>,
     /// Seconds of silence after the first event of the stream.
     pub(super) hang: f64,
     /// Cuts the stream after its first event.

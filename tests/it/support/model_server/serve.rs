@@ -92,7 +92,6 @@ fn answer(client: &mut Client<'_>, request: &HttpRequest, dialect: Dialect) -> i
         dialect,
         model: model.clone(),
         step: chosen.number,
-        beyond: chosen.beyond,
         tools: asked.tools.keys().cloned().collect(),
         body,
         outcome: Outcome::Open,
@@ -110,8 +109,6 @@ fn answer(client: &mut Client<'_>, request: &HttpRequest, dialect: Dialect) -> i
 struct Chosen {
     step: Step,
     number: Option<usize>,
-    /// The script is over.
-    beyond: bool,
     /// The script.
     source: String,
 }
@@ -124,10 +121,8 @@ impl Chosen {
 
 fn chosen(asked: &Asked, shared: &Shared) -> Chosen {
     match asked.next() {
-        Next::Step(Some(step), number, source) => {
-            Chosen { step: *step, number: Some(number), source, ..Chosen::default() }
-        }
-        Next::Step(None, number, source) => Chosen { number: Some(number), beyond: true, source, ..Chosen::default() },
+        Next::Step(Some(step), number, source) => Chosen { step: *step, number: Some(number), source },
+        Next::Step(None, number, source) => Chosen { number: Some(number), source, ..Chosen::default() },
         Next::Aside => Chosen::saying(if asked.wants_json { dialect::JUDGEMENT } else { ASIDE }),
         Next::Lost(problem) => {
             shared.complain(problem.clone());
@@ -166,7 +161,9 @@ fn send(
     {
         return (Outcome::Refused(trouble.status), refuse(client, dialect, trouble));
     }
-    match client.wait(step.delay).and_then(|()| deliver(client, dialect, step, answer)) {
+    let held = || step.hold.as_ref().is_some_and(|mark| !mark.exists());
+    let waited = client.wait(step.delay).and_then(|()| client.wait_while(held));
+    match waited.and_then(|()| deliver(client, dialect, step, answer)) {
         Ok(true) => (Outcome::Complete, Ok(!answer.stream)),
         Ok(false) => (Outcome::Cut, Ok(false)),
         Err(error) => (Outcome::Gone, Err(error)),

@@ -3,19 +3,23 @@
 //! Short locks only: nothing waits while it holds the state.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::opening::Opened;
-use super::usage::Spent;
-use crate::agents::errand::Errand;
-use crate::agents::narrative::Narrative;
-use crate::agents::policy::{Judgement, Policy, ToolCall};
-use crate::agents::profile::AgentProfile;
-use crate::agents::profile::quirks::CostScope;
+use super::ending::{Ending, conclude};
+use super::errand::{Done, Errand};
+use super::links::resolve;
+use super::narrative::Narrative;
+use super::policy::{Judgement, Policy, ToolCall};
+use super::profile::AgentProfile;
+use super::talk::Aside;
+use crate::domain::agent::AgentEnd;
+use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::ports::AgentSigns;
+use crate::process::drive::Driven;
 
 /// The most tool calls that are remembered at once.
 const MOST_CALLS: usize = 1_000;
@@ -31,10 +35,20 @@ pub(super) enum Interruption {
     Broken(String),
 }
 
+/// One report of what was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spent {
+    pub(super) usage: Usage,
+    /// What it belongs to, where a report could be repeated.
+    pub(super) id: Option<String>,
+    pub(super) model: Option<String>,
+}
+
 /// The scene.
 pub(super) struct Scene {
     pub(super) profile: AgentProfile,
     pub(super) policy: Policy,
+    worktree: PathBuf,
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Cancelled when there is an interruption.
     pub(super) interrupted: CancellationToken,
@@ -54,11 +68,11 @@ pub(super) struct State {
     pub(super) calls: BTreeMap<String, ToolCall>,
     /// The first interruption.
     pub(super) interruption: Option<Interruption>,
+    /// The agent tells of the past of a session that goes on.
+    pub(super) replaying: bool,
     /// We are on our way out: whatever is asked is cancelled.
     pub(super) leaving: bool,
-    /// The session's history is being told again.
-    pub(super) replays: bool,
-    /// The cost of the session that has been counted, in millionths of a US dollar.
+    /// The cost of the session so far, in millionths of a US dollar.
     pub(super) cost_micros: u64,
     /// The last trouble with the model that the agent told us of.
     pub(super) trouble: Option<String>,
@@ -76,14 +90,15 @@ impl Scene {
             refused: Vec::new(),
             calls: BTreeMap::new(),
             interruption: None,
+            replaying: false,
             leaving: false,
-            replays: false,
             cost_micros: cost_before(errand),
             trouble: None,
         };
         Self {
             profile: errand.profile.clone(),
             policy,
+            worktree: errand.worktree.clone(),
             now: Arc::clone(&errand.now),
             interrupted: CancellationToken::new(),
             state: Mutex::new(state),
@@ -99,28 +114,44 @@ impl Scene {
         self.lock().session.clone()
     }
 
-    /// The session is open, and what is heard from now on is new.
-    pub(super) fn begin(&self, opened: &Opened) {
-        let mut state = self.lock();
-        state.session = Some(opened.id.clone());
-        state.replays = false;
-        if !opened.resumed {
-            state.cost_micros = 0;
-        }
-        state.narrative.session(&opened.id);
-    }
-
-    /// A turn begins.
-    pub(super) fn begin_turn(&self) {
-        let mut state = self.lock();
-        state.worked = false;
-        state.refused.clear();
-    }
-
     /// Breaks the conversation off; the first reason counts.
     pub(super) fn interrupt(&self, why: Interruption) {
         self.lock().interruption.get_or_insert(why);
         self.interrupted.cancel();
+    }
+
+    /// What breaks the conversation off.
+    pub(super) fn interruption(&self) -> AgentEnd {
+        match self.lock().interruption.clone() {
+            Some(Interruption::Question(question)) => AgentEnd::Asked { question },
+            Some(Interruption::Broken(detail)) => AgentEnd::Failed { detail },
+            None => AgentEnd::Stopped,
+        }
+    }
+
+    /// Takes what is heard beside the conversation.
+    pub(super) fn aside(&self, aside: Aside<'_>) {
+        match aside {
+            Aside::Errors(bytes) => self.lock().narrative.printed(bytes),
+            Aside::Vitals(vitals) => self.lock().narrative.vitals(vitals),
+        }
+    }
+
+    /// What came of the conversation, once its program has ended.
+    pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Vec<u8>) -> Done {
+        let narrative = &mut self.lock().narrative;
+        let words = narrative.last_words();
+        let end = conclude(ending, &driven, &self.profile, &words);
+        let (usage, log) = (narrative.usage(), narrative.finish());
+        Done { end, usage, log, frames, survivors: driven.ended.survivors }
+    }
+
+    /// What the policy says to a tool call. Links within the worktree lead where they lead: the path behind them is
+    /// judged.
+    pub(super) fn judge(&self, call: &ToolCall) -> Judgement {
+        let real = |path: &PathBuf| resolve(&self.worktree, path).unwrap_or_else(|_| path.clone());
+        let paths = call.paths.iter().map(real).collect();
+        self.policy.tool(&ToolCall { paths, ..call.clone() })
     }
 
     /// Acts on a judgement: `Err` has what the agent is told.
@@ -148,6 +179,13 @@ impl Scene {
     }
 }
 
+/// What a session that goes on has cost already, where its agent goes on counting from there.
+fn cost_before(errand: &Errand) -> u64 {
+    let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
+    let known = resumption.filter(|_| errand.profile.quirks.cost_goes_on).and_then(|it| it.used.usd_micros);
+    known.unwrap_or_default()
+}
+
 impl State {
     /// Remembers what is known of a tool call; what is new about it wins.
     pub(super) fn learn(&mut self, id: &str, call: ToolCall) {
@@ -163,16 +201,6 @@ impl State {
         if self.refused.len() < MOST_REFUSALS {
             self.refused.push(reason);
         }
-    }
-}
-
-/// What a total of the agent's has in it of earlier processes.
-fn cost_before(errand: &Errand) -> u64 {
-    let earlier = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
-    let counted = earlier.and_then(|earlier| earlier.used.usd_micros).unwrap_or(0);
-    match errand.profile.quirks.cost_scope {
-        CostScope::Session => counted,
-        CostScope::Process => 0,
     }
 }
 

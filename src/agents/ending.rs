@@ -1,0 +1,225 @@
+//! What the end of a conversation means for the attempt.
+//!
+//! The end of a turn is a claim. A program that cannot be spoken to will not be spoken to the next time either; a
+//! provider that takes no requests is waited for; everything else is a failed attempt.
+
+use serde_json::Value;
+
+use super::jsonrpc::message::RpcError;
+use super::jsonrpc::redact::redact;
+use super::profile::AgentProfile;
+use crate::domain::agent::AgentEnd;
+use crate::domain::ids::Timestamp;
+use crate::process::drive::{Driven, EndedBy};
+use crate::process::program::Exit;
+use crate::process::sanitise::sanitise;
+
+/// Words of providers that take no requests for now.
+const LIMITED: &[&str] =
+    &["rate limit", "rate_limit", "ratelimit", "too many requests", "quota", "usage limit", "overloaded", "429", "529"];
+/// Words of a missing or refused login.
+const LOGIN: &[&str] = &[
+    "authentication",
+    "unauthorized",
+    "unauthenticated",
+    "not logged in",
+    "log in",
+    "login",
+    "api key",
+    "api_key",
+    "credentials",
+    "401",
+    "403",
+];
+/// What is said of an agent that its keeper ended.
+const LAPSED: &str = "omk stood still for longer than its lease, so its keeper ended it";
+/// The longest that is quoted of an agent's words, in bytes.
+const QUOTED: usize = 2_000;
+
+/// How a conversation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// As it should, or by our own doing.
+    Over(AgentEnd),
+    /// The agent is there, and cannot be worked with.
+    Unusable(String),
+    /// Its program ended under us.
+    Gone {
+        /// Whether a session was open.
+        greeted: bool,
+    },
+}
+
+/// The end of the attempt. `words` is what the agent said last.
+pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, words: &str) -> AgentEnd {
+    match ending {
+        Ending::Over(AgentEnd::Failed { detail }) => AgentEnd::Failed { detail: with_words(detail, words) },
+        Ending::Over(end) => end,
+        _ if driven.by == EndedBy::Timeout => AgentEnd::TimedOut,
+        _ if driven.ended.lapsed => AgentEnd::Failed { detail: LAPSED.to_owned() },
+        Ending::Unusable(problem) => unavailable(profile, &problem, words),
+        Ending::Gone { greeted: false } => {
+            let problem = format!("it ended before it could be spoken to ({})", exit_of(driven));
+            unavailable(profile, &problem, words)
+        }
+        Ending::Gone { greeted: true } => {
+            let detail = format!("the agent ended in the middle of its turn ({})", exit_of(driven));
+            AgentEnd::Failed { detail: with_words(detail, words) }
+        }
+    }
+}
+
+fn exit_of(driven: &Driven) -> String {
+    match driven.ended.exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal(signal) => format!("signal {signal}"),
+    }
+}
+
+/// That an agent cannot be worked with, with its words and what mends it.
+pub(super) fn unavailable(profile: &AgentProfile, problem: &str, words: &str) -> AgentEnd {
+    let detail = format!("{}: {problem}; {}", profile.name, profile.mend());
+    AgentEnd::Unavailable { detail: with_words(detail, words) }
+}
+
+/// What happened, and what the agent said last.
+pub(super) fn with_words(detail: String, words: &str) -> String {
+    if words.is_empty() || detail.contains(words) { detail } else { format!("{detail}\n{words}") }
+}
+
+/// An error's own words.
+pub(super) fn words_of(error: &RpcError) -> String {
+    let more = match &error.data {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        data => {
+            let field = ["details", "message", "detail", "error"].iter().find_map(|name| data.get(name)?.as_str());
+            Some(field.map_or_else(|| data.to_string(), str::to_owned))
+        }
+    };
+    let text = match more {
+        Some(more) if more != error.message => format!("{}: {more}", error.message),
+        Some(_) | None => error.message.clone(),
+    };
+    let text = redact(&sanitise(text.as_bytes()));
+    match text.char_indices().find(|(at, _)| *at >= QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// What an error in answer to a prompt means. `locked_out` are the protocol's codes for a login that is missing.
+pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProfile, now: Timestamp) -> AgentEnd {
+    let words = words_of(error);
+    let shown = format!("{words} (code {})", error.code);
+    if error.code == 429 || says(&words, LIMITED) {
+        let provider = profile.provider.clone();
+        return AgentEnd::Limited { provider, until: until(&words, &error.data, now), detail: shown };
+    }
+    if matches!(error.code, 401 | 403) || locked_out.contains(&error.code) || says(&words, LOGIN) {
+        return unavailable(profile, &shown, "");
+    }
+    AgentEnd::Failed { detail: shown }
+}
+
+/// What a turn means that claims to be done and shows no work, or no tokens where they are always counted. `trouble` is
+/// the last that the agent told of its model.
+pub(super) fn without_work(trouble: Option<&str>, profile: &AgentProfile) -> AgentEnd {
+    let failed = |why: &str| AgentEnd::Failed { detail: format!("the turn ended without work: {why}") };
+    match trouble {
+        Some(words) if says_limited(words) => {
+            AgentEnd::Limited { provider: profile.provider.clone(), until: None, detail: words.to_owned() }
+        }
+        Some(words) => failed(words),
+        None => failed("the agent called no model, or its model did not answer"),
+    }
+}
+
+/// Whether a text holds one of these words; numbers count only as words of their own.
+pub(super) fn says(text: &str, words: &[&str]) -> bool {
+    let text = text.to_ascii_lowercase();
+    words.iter().any(|word| match word.bytes().all(|b| b.is_ascii_digit()) {
+        true => text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == *word),
+        false => text.contains(word),
+    })
+}
+
+/// Whether an agent's words on trouble with its model say that its provider takes no requests.
+pub(super) fn says_limited(text: &str) -> bool {
+    says(text, LIMITED)
+}
+
+/// When requests are taken again, where that is stated: `retry_after` seconds, `try again in 20s`, or (as Claude
+/// Code has it) `…|<seconds since 1970>`.
+pub(super) fn until(words: &str, data: &Value, now: Timestamp) -> Option<Timestamp> {
+    let stated = ["retry_after", "retryAfter", "retry-after"].iter().find_map(|name| data.get(name)?.as_f64());
+    let seconds = stated.or_else(|| seconds_in(words));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+    if let Some(seconds) = seconds.filter(|s| (0.0..=604_800.0).contains(s)) {
+        return Some(now.plus((seconds * 1000.0).ceil() as u64));
+    }
+    let epoch: u64 = words.rsplit_once('|')?.1.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    let at = Timestamp(epoch.checked_mul(1000)?);
+    (at > now && at.since(now) < 30 * 86_400_000).then_some(at)
+}
+
+fn seconds_in(words: &str) -> Option<f64> {
+    let words = words.to_ascii_lowercase();
+    let (_, rest) =
+        ["retry after ", "try again in ", "retry in ", "wait "].iter().find_map(|lead| words.split_once(lead))?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    let number: f64 = rest[..digits].parse().ok()?;
+    let unit = rest[digits..].trim_start();
+    let scale = match unit {
+        _ if unit.starts_with("ms") => 0.001,
+        _ if unit.starts_with('m') => 60.0,
+        _ if unit.starts_with('h') => 3600.0,
+        _ => 1.0,
+    };
+    Some(number * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::agents::profile::Profiles;
+
+    fn profile(name: &str) -> AgentProfile {
+        Profiles::default().find(name).expect("an agent").clone()
+    }
+
+    #[test]
+    fn errors_are_waits_missing_logins_or_failures() {
+        let now = Timestamp(1_000_000);
+        let end = |code, message: &str, data| {
+            let error = RpcError { code, message: message.into(), data };
+            of_error(&error, &[-32000], &profile("codex"), now)
+        };
+        let limited =
+            |until, detail: &str| AgentEnd::Limited { provider: Some("openai".into()), until, detail: detail.into() };
+        assert_eq!(
+            end(-32000, "Rate limit reached", json!({"retry_after": 2.5})),
+            limited(Some(Timestamp(1_002_500)), "Rate limit reached: {\"retry_after\":2.5} (code -32000)")
+        );
+        assert_eq!(
+            end(-32603, "429 slow down, try again in 3m", Value::Null),
+            limited(Some(Timestamp(1_180_000)), "429 slow down, try again in 3m (code -32603)")
+        );
+        let AgentEnd::Unavailable { detail } = end(-32000, "Authentication required", Value::Null) else { panic!() };
+        assert!(detail.contains("codex login") && detail.contains("Authentication required"), "{detail}");
+        assert!(
+            matches!(end(-32603, "boom", json!({"details": "14290"})), AgentEnd::Failed { detail } if detail == "boom: 14290 (code -32603)")
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_wait_is_read_where_it_is_stated() {
+        let now = Timestamp(1_700_000_000_000);
+        let read = |words: &str| until(words, &Value::Null, now);
+        assert_eq!(read("usage limit reached|1700000060"), Some(Timestamp(1_700_000_060_000)));
+        assert_eq!(read("retry after 20"), Some(Timestamp(1_700_000_020_000)));
+        assert_eq!((read("usage limit reached|12"), read("slow down")), (None, None));
+    }
+}

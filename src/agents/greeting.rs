@@ -1,0 +1,269 @@
+//! Meets an agent: finds its program, says hello, opens a session and leaves again. Spends nothing.
+//!
+//! Owns what is said of an agent that cannot be worked with: its own words apart from the commands that mend it.
+//! Invariant: when a meeting is over no process of the agent is left.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::cmd;
+use super::conversing::{plain, profile_of, speak};
+use super::environment::AgentEnvironment;
+use super::errand::{Done, Ears};
+use super::host::{AgentHost, AgentSetup, end_of};
+use super::name::{AgentName, parse_agent_among};
+use super::profile::{AgentProfile, Profiles};
+use crate::domain::agent::AgentEnd;
+use crate::ports::Effect;
+use crate::process::drive::{Heard, Limits, Stream, drive};
+use crate::process::program::Program;
+use crate::process::spawn::{Input, OutputPlan, Spec};
+
+/// How long an agent may take to open a session, for those who name no time of their own.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a program may take to print its version.
+const BRIEF: Duration = Duration::from_secs(10);
+/// Where agents say their version when they are greeted.
+const VERSIONS: &[&str] =
+    &["/result/agentInfo/version", "/result/server/version", "/claude_code_version", "/result/version"];
+/// Words of a login that is missing.
+const LOGIN: &[&str] = &["auth", "log in", "login", "logged", "api key", "api_key", "credential", "401", "403"];
+/// The most that is kept of what a program prints beside its version.
+const LONGEST_VERSION: usize = 4096;
+
+/// How an agent was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meeting {
+    /// Its program; `None` where only a shell can tell, or where there is none.
+    pub program: Option<PathBuf>,
+    /// Its version, in its own words.
+    pub version: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// What came of it.
+    pub answer: Answer,
+    /// The commands that mend it, the likeliest first.
+    pub mend: Vec<String>,
+}
+
+/// What came of meeting an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It opened a session.
+    Session,
+    /// Its program is there; such agents say nothing before they work.
+    Silent,
+    /// Its program cannot be started: the cause, one sentence.
+    Missing(String),
+    /// It cannot be worked with: the cause, and its own words on further lines.
+    Refused(String),
+}
+
+impl Meeting {
+    /// Why the agent cannot be used; `None` where it can.
+    pub fn problem(&self) -> Option<&str> {
+        match &self.answer {
+            Answer::Session | Answer::Silent => None,
+            Answer::Missing(problem) | Answer::Refused(problem) => Some(problem),
+        }
+    }
+}
+
+/// The program of an agent, found without starting it: `Err` has the cause in one sentence. A relative command is
+/// looked for at `cwd`.
+pub fn located(
+    agent: &str,
+    cwd: &Path,
+    env: &AgentEnvironment,
+    profiles: &Profiles,
+) -> Result<Option<PathBuf>, String> {
+    let path = env.value("PATH").map(|path| path.as_os_str());
+    match parse_agent_among(agent, profiles).map_err(|unknown| unknown.to_string())? {
+        AgentName::Script => Ok(None),
+        AgentName::Command(command) | AgentName::Acp(command) => cmd::located(&command, cwd, path),
+        AgentName::Profile(name) => {
+            let profile = profiles.find(&name).ok_or_else(|| format!("agent `{name}` has no profile"))?;
+            let path = profile.env.get("PATH").map(OsString::from).or_else(|| env.value("PATH").cloned());
+            let program = profile.command.first().map(String::as_str).unwrap_or_default();
+            cmd::located(program, cwd, path.as_deref())
+        }
+    }
+}
+
+impl AgentHost {
+    /// Meets an agent. `place` is the directory that its session is opened in; absolute, no symbolic links. It is let go
+    /// after `patience`, or when `stop` is cancelled.
+    pub fn meet(&self, agent: &str, place: PathBuf, patience: Duration, stop: CancellationToken) -> Effect<Meeting> {
+        let setup = Arc::clone(&self.setup);
+        let agent = agent.to_owned();
+        Box::pin(async move { setup.meet(&agent, place, patience, &stop).await })
+    }
+
+    /// Speaks to an agent and leaves again: `Err` has the cause and what mends it.
+    pub fn greet(&self, agent: &str, place: PathBuf) -> Effect<Result<(), String>> {
+        let meeting = self.meet(agent, place, PATIENCE, CancellationToken::new());
+        Box::pin(async move {
+            let meeting = meeting.await;
+            match meeting.problem() {
+                None => Ok(()),
+                Some(problem) if meeting.mend.is_empty() => Err(problem.to_owned()),
+                Some(problem) => Err(format!("{problem}; mend it with `{}`", meeting.mend.join("` or `"))),
+            }
+        })
+    }
+}
+
+impl AgentSetup {
+    async fn meet(&self, agent: &str, place: PathBuf, patience: Duration, stop: &CancellationToken) -> Meeting {
+        let since = Instant::now();
+        let profile = profile_of(self, agent);
+        let met = |program, version, answer: Answer| {
+            let mend = profile.as_ref().map(|profile| mends(profile, &answer)).unwrap_or_default();
+            Meeting { program, version, took: since.elapsed(), answer, mend }
+        };
+        let program = match located(agent, &self.cwd, &self.environment, &self.settings.profiles) {
+            Ok(program) => program,
+            Err(problem) => return met(None, None, Answer::Missing(problem)),
+        };
+        let Some(profile) = &profile else {
+            return met(program, None, self.unspoken(agent));
+        };
+        let (answer, version) = self.converse_briefly(profile, place.clone(), patience, stop).await;
+        let met = met(program.clone(), version, answer);
+        match program {
+            Some(program) if met.version.is_none() && says_its_version(&program) => {
+                Meeting { version: self.version(&program, profile, place, stop).await, ..met }
+            }
+            Some(_) | None => met,
+        }
+    }
+
+    /// What can be said of an agent that no dialect of this room is spoken with.
+    fn unspoken(&self, agent: &str) -> Answer {
+        match parse_agent_among(agent, &self.settings.profiles) {
+            Ok(AgentName::Script | AgentName::Command(_)) => Answer::Silent,
+            Ok(AgentName::Acp(_) | AgentName::Profile(_)) => {
+                Answer::Refused("its protocol is not one that this version speaks; see docs/agents.md".to_owned())
+            }
+            Err(unknown) => Answer::Missing(unknown.to_string()),
+        }
+    }
+
+    async fn converse_briefly(
+        &self,
+        profile: &AgentProfile,
+        place: PathBuf,
+        patience: Duration,
+        stop: &CancellationToken,
+    ) -> (Answer, Option<String>) {
+        let mut errand = plain(self, profile.clone(), place, &[]);
+        errand.limits.timeout = patience;
+        let ears = Ears { events: unbounded_channel().0, hints: unbounded_channel().1 };
+        match speak(errand, &self.launcher, ears, stop).await {
+            Ok(Done { end, frames, .. }) => (answer(end, profile, patience), stated_version(&frames)),
+            Err(error) => (answer(end_of(error), profile, patience), None),
+        }
+    }
+
+    /// What the program prints when it is asked for its version.
+    async fn version(
+        &self,
+        program: &Path,
+        profile: &AgentProfile,
+        cwd: PathBuf,
+        stop: &CancellationToken,
+    ) -> Option<String> {
+        let env = plain(self, profile.clone(), cwd.clone(), &[]).env;
+        let program = Program { program: program.into(), args: vec!["--version".into()], env, cwd };
+        let spec = Spec { program, input: Input::Null, output: OutputPlan::Split, lease: BRIEF * 2 };
+        let running = self.launcher.launch(spec).await.ok()?;
+        let mut printed = Vec::new();
+        let limits = Limits { timeout: BRIEF, grace: Duration::from_secs(1), pulse: BRIEF };
+        let mut hear = |heard: Heard<'_>| match heard {
+            Heard::Bytes(Stream::Output, bytes) if printed.len() < LONGEST_VERSION => printed.extend_from_slice(bytes),
+            Heard::Bytes(Stream::Output | Stream::Errors, _) | Heard::Vitals(_) => {}
+        };
+        drive(running, limits, stop, &mut hear).await;
+        let text = crate::process::sanitise::sanitise(&printed);
+        text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).map(|line| line.trim().to_owned())
+    }
+}
+
+fn answer(end: AgentEnd, profile: &AgentProfile, patience: Duration) -> Answer {
+    let problem = match end {
+        AgentEnd::Finished => return Answer::Session,
+        AgentEnd::Unavailable { detail } | AgentEnd::Failed { detail } | AgentEnd::Limited { detail, .. } => detail,
+        AgentEnd::TimedOut => format!("it did not open a session within {patience:?}"),
+        AgentEnd::Stopped => "it was let go before it had opened a session".to_owned(),
+        AgentEnd::Asked { question } => format!("it asks before it opens a session: {question}"),
+    };
+    // Name and remedy are told apart from the words.
+    let problem = problem.replacen(&format!("; {}", profile.mend()), "", 1);
+    let problem = problem.strip_prefix(&format!("{}: ", profile.name)).unwrap_or(&problem).trim();
+    Answer::Refused(problem.to_owned())
+}
+
+fn mends(profile: &AgentProfile, answer: &Answer) -> Vec<String> {
+    let (install, login) = (profile.install.clone(), profile.login.clone());
+    match answer {
+        Answer::Session | Answer::Silent => Vec::new(),
+        Answer::Missing(_) => install.into_iter().collect(),
+        Answer::Refused(problem) => {
+            let problem = problem.to_lowercase();
+            let logged_out = LOGIN.iter().any(|word| problem.contains(word));
+            let order = if logged_out { [login, None] } else { [install, login] };
+            order.into_iter().flatten().collect()
+        }
+    }
+}
+
+/// The version that an agent stated in its first answers.
+fn stated_version(frames: &[u8]) -> Option<String> {
+    let frames = String::from_utf8_lossy(frames);
+    frames.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|it| it["dir"] == "<-").find_map(
+        |frame| {
+            let stated = VERSIONS.iter().find_map(|place| frame["msg"].pointer(place)?.as_str());
+            stated.map(|version| crate::process::sanitise::one_line(version.as_bytes()))
+        },
+    )
+}
+
+/// Whether a program is one that is known to print its version and end; anything else is started for its work only.
+fn says_its_version(program: &Path) -> bool {
+    let name = program.file_name().and_then(|name| name.to_str());
+    let built_in = Profiles::default();
+    built_in.all().any(|profile| profile.command.first().map(String::as_str) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_what_the_agent_stated_of_itself() {
+        let frames = b"{\"t\":0.1,\"dir\":\"->\",\"msg\":{\"result\":{\"agentInfo\":{\"version\":\"0\"}}}}\n\
+            {\"t\":0.2,\"dir\":\"narrative\",\"msg\":\"hello\"}\n\
+            {\"t\":0.3,\"dir\":\"<-\",\"msg\":{\"result\":{\"agentInfo\":{\"name\":\"x\",\"version\":\"2.1\"}}}}\n";
+        assert_eq!(stated_version(frames), Some("2.1".to_owned()));
+        assert_eq!(stated_version(b"{\"dir\":\"<-\",\"msg\":{\"result\":{}}}\n"), None);
+    }
+
+    #[test]
+    fn what_mends_an_agent_depends_on_what_it_said() {
+        let profiles = Profiles::default();
+        let kimi = profiles.find("kimi").expect("a built-in one");
+        let mended = |answer| mends(kimi, &answer);
+        let (install, login) = ("npm install -g @moonshot-ai/kimi-code", "kimi login");
+        assert_eq!(mended(Answer::Missing("gone".into())), [install]);
+        assert_eq!(mended(Answer::Refused("Authentication required".into())), [login]);
+        assert_eq!(mended(Answer::Refused("it ended".into())), [install, login]);
+        assert!(mended(Answer::Session).is_empty());
+    }
+}

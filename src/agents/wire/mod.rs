@@ -1,0 +1,51 @@
+//! The dialect of Kimi Wire, version 1.10.
+//!
+//! `session` is what we say, `requests` and `events` what we hear; `tools` knows the agent's tools, `calls` what is
+//! known of those under way, `thread` which session is gone on with. They meet in the scene.
+
+mod calls;
+mod events;
+mod requests;
+mod session;
+mod thread;
+mod tools;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::requests::WireDialect;
+use self::session::Session;
+use self::thread::Thread;
+use super::course::patience;
+use super::errand::{Done, Ears, Errand};
+use super::jsonrpc::peer::{IdStyle, Manner, connect};
+use super::scene::Scene;
+use super::talk::{Aside, Line, Partner, talk};
+use crate::process::error::ProcessError;
+use crate::process::spawn::Launcher;
+
+/// Runs an errand to its end; no process of it is left then.
+pub(super) async fn run(
+    errand: Errand,
+    launcher: &Launcher,
+    ears: Ears,
+    stop: &CancellationToken,
+) -> Result<Done, ProcessError> {
+    let deadline = Instant::now() + errand.limits.timeout;
+    let Ears { events, hints } = ears;
+    let thread = Thread::of(&errand);
+    let partner = Partner::start(&errand, thread.arguments(&errand), launcher).await?;
+    let (peer, inbox, outgoing) = connect(Manner { ids: IdStyle::Text, ..Manner::default() });
+    let scene = Scene::new(&errand, events);
+    let mut dialect = WireDialect::new(&scene);
+    let mut session = Session { peer: peer.clone(), scene: &scene, thread: &thread, hints };
+    let line = Line { peer: peer.clone(), inbox, outgoing };
+    let mut aside = |aside: Aside<'_>| scene.aside(aside);
+    let script = async {
+        let ending = session.converse(stop, deadline).await;
+        let patience = patience(&errand.profile.quirks, &ending);
+        (ending, patience)
+    };
+    let (driven, ending) = talk(partner, line, &mut dialect, &mut aside, script).await?;
+    Ok(scene.done(ending, driven, peer.take_record()))
+}

@@ -1,0 +1,17 @@
+//! How processes are held together on this machine: what a keeper can rely on beside itself.
+
+use std::path::PathBuf;
+
+use super::contain::place;
+use super::orphans::adopt;
+
+/// The directory in which each tree of processes gets a control group of its own; `None` where the system gives none,
+/// and a keeper has to do without. Looked up once, by making a group and entering it.
+pub fn group_directory() -> Option<PathBuf> {
+    place().cloned()
+}
+
+/// Whether this process can be the parent of what dead keepers leave; it is from then on.
+pub fn adopts_orphans() -> std::io::Result<()> {
+    adopt()
+}
