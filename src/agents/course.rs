@@ -9,8 +9,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::ending::{Ending, words_of};
-use super::jsonrpc::message::METHOD_NOT_FOUND;
+use super::ending::{Ending, of_refusal};
 use super::jsonrpc::peer::{CallError, Peer};
 use super::profile::quirks::Quirks;
 use super::scene::Scene;
@@ -28,12 +27,7 @@ pub(super) async fn shake_hands(
 ) -> Result<Value, Ending> {
     match timeout(patience, peer.ask(method, params)).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(CallError::Refused(error))) if error.code == METHOD_NOT_FOUND => {
-            Err(Ending::Unusable(format!("it does not know {method}")))
-        }
-        Ok(Err(CallError::Refused(error))) => {
-            Err(Ending::Unusable(format!("it answers {method} with: {} (code {})", words_of(&error), error.code)))
-        }
+        Ok(Err(CallError::Refused(error))) => Err(of_refusal(method, &error)),
         Ok(Err(CallError::Closed)) => Err(Ending::Gone { greeted: false }),
         Err(_elapsed) => Err(Ending::Unusable(format!("it did not answer {method} within {patience:?}"))),
     }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::jsonrpc::message::RpcError;
+use super::jsonrpc::message::{METHOD_NOT_FOUND, RpcError};
 use super::jsonrpc::redact::redact;
 use super::profile::AgentProfile;
 use crate::domain::agent::AgentEnd;
@@ -43,6 +43,8 @@ pub(super) enum Ending {
     Over(AgentEnd),
     /// The agent is there, and cannot be worked with.
     Unusable(String),
+    /// It refuses to begin, for no reason that has to stay.
+    Stumbled(String),
     /// Its program ended under us.
     Gone {
         /// Whether a session was open.
@@ -57,7 +59,7 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
         Ending::Over(end) => end,
         _ if driven.by == EndedBy::Timeout => AgentEnd::TimedOut,
         _ if driven.ended.lapsed => AgentEnd::Failed { detail: LAPSED.to_owned() },
-        Ending::Unusable(problem) => unavailable(profile, &problem, words),
+        Ending::Unusable(problem) | Ending::Stumbled(problem) => unavailable(profile, &problem, words),
         Ending::Gone { greeted: false } => {
             let problem = format!("it ended before it could be spoken to ({})", exit_of(driven));
             unavailable(profile, &problem, words)
@@ -66,6 +68,30 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
             let detail = format!("the agent ended in the middle of its turn ({})", exit_of(driven));
             AgentEnd::Failed { detail: with_words(detail, words) }
         }
+    }
+}
+
+/// Whether a start that ended so may come through when it is tried again.
+pub(super) fn may_pass(ending: &Ending, driven: &Driven) -> bool {
+    match ending {
+        Ending::Stumbled(_) => true,
+        // The shell's words for a program that is not there.
+        Ending::Gone { greeted: false } => {
+            driven.by == EndedBy::Itself && !matches!(driven.ended.exit, Exit::Code(126 | 127))
+        }
+        Ending::Gone { greeted: true } | Ending::Unusable(_) | Ending::Over(_) => false,
+    }
+}
+
+/// What an error in answer to the first words means: nothing that stays, where it names neither a login nor a limit.
+pub(super) fn of_refusal(method: &str, error: &RpcError) -> Ending {
+    let words = words_of(error);
+    let problem = format!("it answers {method} with: {words} (code {})", error.code);
+    match error.code {
+        METHOD_NOT_FOUND => Ending::Unusable(format!("it does not know {method}")),
+        -32000 | 401 | 403 | 429 => Ending::Unusable(problem),
+        _ if says(&words, LOGIN) || says(&words, LIMITED) => Ending::Unusable(problem),
+        _ => Ending::Stumbled(problem),
     }
 }
 

@@ -199,7 +199,8 @@ impl SliceRecord {
         self.since = at;
     }
 
-    fn session_used(&mut self, usage: &Usage) {
+    fn use_up(&mut self, usage: &Usage) {
+        self.usage = self.usage.plus(usage);
         if let Some(session) = self.session.as_mut().filter(|session| session.agent == self.agent) {
             session.used = session.used.plus(usage);
         }

@@ -96,6 +96,45 @@ async fn where_a_session_is_gone_or_cannot_go_on_a_new_one_is_told_everything() 
 }
 
 #[tokio::test]
+async fn an_unknown_agent_goes_on_as_it_offers() {
+    for (offers, method) in [(json!(["load"]), "session/load"), (json!(["load", "resume"]), "session/resume")] {
+        let mut stage = going_on("offered", json!([]), json!({}));
+        play(&mut stage, json!({"turns": [[{"say": "on"}]], "past": [], "offers": offers}));
+        let played = stage.play().await;
+        assert_eq!((&played.report.end, sessions(&played)), (&AgentEnd::Finished, vec!["old"]), "{}", played.log);
+        assert!(played.frames.contains(method), "{}", played.frames);
+    }
+    let played = going_on("offered", json!([]), json!({})).play().await;
+    assert_eq!((&played.report.end, sessions(&played)), (&AgentEnd::Finished, vec!["fake-1"]), "{}", played.log);
+}
+
+#[tokio::test]
+async fn an_agent_that_dies_of_its_session_is_started_again_for_a_new_one() {
+    let mut stage = going_on("load", json!([]), json!({}));
+    let prompts_at = stage.outside("prompts");
+    play(&mut stage, json!({"turns": [[{"say": "on"}]], "past": [], "fragile": true, "prompts": prompts_at}));
+    let played = stage.play().await;
+    assert_eq!((&played.report.end, sessions(&played)), (&AgentEnd::Finished, vec!["fake-1"]), "{}", played.log);
+    assert!(prompts(&stage).contains("Your slice: The first"), "{}", prompts(&stage));
+}
+
+#[tokio::test]
+async fn the_first_start_in_a_home_is_alone_and_one_that_was_spoilt_is_tried_again() {
+    let places = tempfile::tempdir().expect("a directory");
+    let part = |name: &str| json!({"set_up": places.path().join(name), "turns": [[{"say": "up"}]]});
+    let stage = Stage::fake(&part("alone"), json!({"first_start_alone": true}));
+    let host = stage.host();
+    let greet = || host.greet("it", stage.path(""));
+    let all = tokio::join!(greet(), greet(), greet(), greet());
+    assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok(), "{all:?}");
+    // Somebody else is at it, and done soon.
+    std::fs::create_dir(places.path().join("other")).expect("a directory");
+    let played = Stage::fake(&part("other"), json!({})).play().await;
+    assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
+    assert!(played.log.contains("database is locked"), "{}", played.log);
+}
+
+#[tokio::test]
 async fn the_operator_speaks_into_the_turn_as_the_agent_hears_it() {
     let begun = |event: &AgentEvent| matches!(event, AgentEvent::Message { text } if text == "ready");
     for steer in [json!({"method": "_session/steering"}), json!("prompt")] {
@@ -109,12 +148,23 @@ async fn the_operator_speaks_into_the_turn_as_the_agent_hears_it() {
 }
 
 #[tokio::test]
-async fn an_agent_that_cannot_be_told_goes_on_without() {
+async fn words_that_come_too_late_for_a_turn_are_said_behind_it() {
     let begun = |event: &AgentEvent| matches!(event, AgentEvent::Message { text } if text == "ready");
-    let mut stage = Stage::fake(&json!({}), json!({"steer": {"method": "_no/such"}}));
-    play(&mut stage, json!({"turns": [[{"say": "ready"}, {"run": ["true"]}, {"stop": "end_turn"}]]}));
-    let played = stage.play_told("use tabs", begun).await;
-    assert_eq!((&played.report.end, played.said().len()), (&AgentEnd::Finished, 2), "{}", played.log);
+    for steer in [json!({"method": "_session/steering"}), json!("no")] {
+        let mut stage = Stage::fake(&json!({}), json!({"steer": steer}));
+        let prompts_at = stage.outside("prompts");
+        let waits = json!({"run": ["true"]});
+        let turns = json!([[{"say": "ready"}, waits], [{"say": "with tabs"}]]);
+        play(&mut stage, json!({"steered": "promptRequired", "turns": turns, "prompts": prompts_at}));
+        let played = stage.play_told("use tabs", begun).await;
+        assert_eq!(
+            (&played.report.end, played.said().last()),
+            (&AgentEnd::Finished, Some(&"with tabs")),
+            "{}",
+            played.log
+        );
+        assert_eq!(prompts(&stage).lines().last(), Some("\"use tabs\""));
+    }
 }
 
 #[tokio::test]

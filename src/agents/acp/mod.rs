@@ -1,13 +1,16 @@
 //! The dialect of the Agent Client Protocol, version 1.
 //!
-//! `session` is what we say, `requests` and `updates` what we hear, `files` and `terminals` what agents do through
-//! us. They meet in the scene. What differs between agents is in their profiles' quirks.
+//! `opening`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
+//! what agents do through us. They meet in the scene. What differs between agents is in their profiles' quirks.
 
 mod files;
+mod first_start;
+mod opening;
 mod outcome;
 mod requests;
 mod session;
 mod session_file;
+mod steering;
 mod terminals;
 mod updates;
 mod usage;
@@ -20,45 +23,107 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::first_start::Start;
 use self::requests::AcpDialect;
 use self::session::Session;
 use self::session_file::{SessionFiles, follow};
+use self::steering::Hints;
 use self::terminals::{Site, Terminals};
 use super::course::patience;
-use super::ending::Ending;
+use super::ending::{Ending, may_pass};
 use super::errand::{Done, Ears, Errand};
 use super::jsonrpc::peer::{Manner, Peer, connect};
-use super::scene::{Interruption, Scene};
+use super::scene::{Interruption, Scene, Spent};
 use super::talk::{Aside, Line, Partner, talk};
+use crate::ports::AgentSigns;
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
 
+/// Between a start that failed for no reason that stays and the second one.
+const BREATH: Duration = Duration::from_millis(200);
+
 /// Runs an errand to its end; no process of it is left then.
 pub(super) async fn run(
-    errand: Errand,
+    mut errand: Errand,
     launcher: &Launcher,
     ears: Ears,
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     let deadline = Instant::now() + errand.limits.timeout;
-    let partner = Partner::start(&errand, Vec::new(), launcher).await?;
-    let (peer, inbox, outgoing) = connect(Manner::default());
-    let scene = Arc::new(Scene::new(&errand, ears.events));
-    let site = Site::of(&errand);
-    let terminals = Arc::new(Terminals::new(launcher.clone(), site, Arc::clone(&scene)));
-    let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
-    let hints = ears.hints;
-    let mut session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand: &errand, hints };
-    let line = Line { peer: peer.clone(), inbox, outgoing };
-    let mut aside = |aside: Aside<'_>| scene.aside(aside);
-    let script = script(&mut session, stop, deadline);
-    let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
-    terminals.close().await;
-    let (driven, (ending, records)) = talked?;
-    if let Some(mut records) = records {
-        scene.account(records.read(scene.session()).await);
+    let mut records = SessionFiles::of(&errand);
+    let earlier = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
+    let uncounted = match (&mut records, earlier) {
+        (Some(records), Some(earlier)) => records.pass_over(earlier).await,
+        (None, _) | (_, None) => Vec::new(),
+    };
+    let mut play = Play { launcher, events: ears.events, hints: Hints::new(ears.hints), records, uncounted, deadline };
+    let first = play.once(&errand, stop).await?;
+    if !first.again || stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
+        return Ok(first.done);
     }
-    Ok(scene.done(ending, driven, peer.take_record()))
+    if let Some(opening) = errand.opening.as_mut().filter(|_| first.resuming) {
+        opening.resumption = None;
+    }
+    let second = play.once(&errand, stop).await?;
+    Ok(after(first.done, second.done))
+}
+
+/// What the runs of one errand share.
+struct Play<'a> {
+    launcher: &'a Launcher,
+    events: AgentSigns,
+    hints: Hints,
+    /// The agent's own records of what it uses.
+    records: Option<SessionFiles>,
+    /// What earlier processes used and nobody counted.
+    uncounted: Vec<Spent>,
+    deadline: Instant,
+}
+
+/// What came of one run of the program.
+struct Once {
+    done: Done,
+    /// Whether another one may come further.
+    again: bool,
+    /// Whether it ended while a session was taken up.
+    resuming: bool,
+}
+
+impl Play<'_> {
+    async fn once(&mut self, errand: &Errand, stop: &CancellationToken) -> Result<Once, ProcessError> {
+        let scene = Arc::new(Scene::new(errand, self.events.clone()));
+        scene.account(std::mem::take(&mut self.uncounted));
+        let start = Start::of(errand, stop).await;
+        let partner = Partner::start(errand, Vec::new(), self.launcher).await?;
+        let (peer, inbox, outgoing) = connect(Manner::default());
+        let site = Site::of(errand);
+        let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));
+        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
+        let hints = &mut self.hints;
+        let session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand, hints, start };
+        let line = Line { peer: peer.clone(), inbox, outgoing };
+        let mut aside = |aside: Aside<'_>| scene.aside(aside);
+        let script = script(session, self.records.as_mut(), stop, self.deadline);
+        let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
+        terminals.close().await;
+        let (driven, ending) = talked?;
+        if let Some(records) = &mut self.records {
+            scene.account(records.read(scene.session()).await);
+        }
+        let (again, resuming) = (may_pass(&ending, &driven), scene.lock().replaying);
+        Ok(Once { done: scene.done(ending, driven, peer.take_record()), again, resuming })
+    }
+}
+
+/// Two runs as one.
+fn after(first: Done, second: Done) -> Done {
+    Done {
+        end: second.end,
+        usage: first.usage.plus(&second.usage),
+        log: [first.log, second.log].concat(),
+        frames: [first.frames, second.frames].concat(),
+        survivors: [first.survivors, second.survivors].concat(),
+    }
 }
 
 /// Breaks the conversation off when an agent says nothing any more: some try again for ever when their model does not
@@ -83,17 +148,17 @@ async fn listen(peer: &Peer, scene: &Scene) -> Infallible {
 
 /// What we say, from hello to the end, while the agent's own records of what it uses are followed.
 async fn script(
-    session: &mut Session<'_>,
+    mut session: Session<'_>,
+    records: Option<&mut SessionFiles>,
     stop: &CancellationToken,
     deadline: Instant,
-) -> ((Ending, Option<SessionFiles>), Duration) {
+) -> (Ending, Duration) {
     let (errand, scene, peer) = (session.errand, session.scene, session.peer.clone());
-    let mut records = SessionFiles::of(errand).await;
     let ending = tokio::select! {
         ending = session.converse(stop, deadline) => ending,
-        never = follow(records.as_mut(), scene) => match never {},
+        never = follow(records, scene) => match never {},
         never = listen(&peer, scene) => match never {},
     };
     let patience = patience(&errand.profile.quirks, &ending);
-    ((ending, records), patience)
+    (ending, patience)
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Errand;
+use crate::agents::errand::Resumption;
 use crate::agents::profile::quirks::UsageSource;
 use crate::agents::scene::{Scene, Spent};
 use crate::domain::budget::Usage;
@@ -42,29 +43,31 @@ pub(super) async fn follow(files: Option<&mut SessionFiles>, scene: &Scene) -> I
 }
 
 impl SessionFiles {
-    /// The files of an errand's agent, where that is how it reports. What an earlier process wrote was read then.
-    pub(super) async fn of(errand: &Errand) -> Option<Self> {
+    /// The files of an errand's agent, where that is how it reports.
+    pub(super) fn of(errand: &Errand) -> Option<Self> {
         let home = errand.home.clone()?;
-        let mut files = match errand.profile.quirks.usage_source {
-            UsageSource::KimiSessionFile => Self { home, read: BTreeMap::new() },
-            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota | UsageSource::Messages => return None,
-        };
-        let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
-        if let Some(resumption) = resumption {
-            files.skip(&resumption.session).await;
+        match errand.profile.quirks.usage_source {
+            UsageSource::KimiSessionFile => Some(Self { home, read: BTreeMap::new() }),
+            UsageSource::Any | UsageSource::TurnUsage | UsageSource::Quota | UsageSource::Messages => None,
         }
-        Some(files)
     }
 
-    /// Passes over what is there.
-    async fn skip(&mut self, session: &str) {
+    /// Passes over what earlier processes noted in a session that goes on. What of it nobody has counted is returned:
+    /// they were killed before it was read.
+    pub(super) async fn pass_over(&mut self, earlier: &Resumption) -> Vec<Spent> {
+        let (mut sum, mut model) = (Usage::default(), None);
         loop {
             let before = self.read.clone();
-            drop(self.read(Some(session.to_owned())).await);
+            for spent in self.read(Some(earlier.session.clone())).await {
+                sum = sum.plus(&spent.usage);
+                model = spent.model.or(model);
+            }
             if self.read == before {
-                return;
+                break;
             }
         }
+        let usage = Usage { usd_micros: None, ..sum.beyond(&earlier.used) };
+        if usage.is_nothing() { Vec::new() } else { vec![Spent { usage, id: None, model }] }
     }
 
     /// What has been added since the last time.
@@ -178,6 +181,24 @@ mod tests {
         std::fs::create_dir_all(agent("sub")).expect("a directory");
         std::fs::write(agent("sub").join("wire.jsonl"), format!("{}\n", line(20))).expect("a file");
         assert_eq!(inputs().into_iter().map(|(input, _)| input).collect::<Vec<_>>(), [17, 27]);
+    }
+
+    #[tokio::test]
+    async fn what_earlier_processes_noted_is_counted_once_in_all() {
+        let home = tempfile::tempdir().expect("a directory");
+        let agent = home.path().join("sessions/wd_1/s/agents/main");
+        std::fs::create_dir_all(&agent).expect("a directory");
+        std::fs::write(agent.join("wire.jsonl"), format!("{}\n{}\n", line(1), line(10))).expect("a file");
+        let used = |input_tokens, output_tokens| Usage { input_tokens, output_tokens, ..Usage::default() };
+        let left = async |used: Usage| {
+            let mut files = SessionFiles { home: home.path().to_owned(), read: BTreeMap::new() };
+            let earlier = Resumption { session: "s".into(), prompt: String::new(), used };
+            let left = files.pass_over(&earlier).await;
+            assert_eq!(files.read(Some("s".into())).await, []);
+            left.into_iter().map(|one| one.usage).collect::<Vec<_>>()
+        };
+        assert_eq!(left(Usage { cached_tokens: 6, ..used(25, 4) }).await, []);
+        assert_eq!(left(Usage { cached_tokens: 3, ..used(8, 2) }).await, [Usage { cached_tokens: 3, ..used(17, 2) }]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::agents::scene::Spent;
 use crate::domain::budget::Usage;
 
 /// What the end of a turn says was used in it: by model where that is known.
-pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
+fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
     let quota = || {
         let models = result.pointer("/_meta/quota/model_usage").and_then(Value::as_array);
         let by_model: Vec<_> = models.into_iter().flatten().filter_map(|one| of_model(one, quirks)).collect();
@@ -25,6 +25,17 @@ pub(super) fn of_turn(result: &Value, quirks: &Quirks) -> Vec<Spent> {
             spent => spent,
         },
     }
+}
+
+/// What the prompts of one turn say was used in it: some tell each of them the same.
+pub(super) fn of_turns(answers: &[Value], quirks: &Quirks) -> Vec<Spent> {
+    let mut reports: Vec<Vec<Spent>> = Vec::new();
+    for report in answers.iter().map(|answer| of_turn(answer, quirks)) {
+        if !reports.contains(&report) {
+            reports.push(report);
+        }
+    }
+    reports.concat()
 }
 
 fn of_model(entry: &Value, quirks: &Quirks) -> Option<Spent> {

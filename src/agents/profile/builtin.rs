@@ -131,6 +131,7 @@ fn codex() -> AgentProfile {
             terminal_cap: false,
             // Its default mode asks a model instead of us.
             mode_id: text("workspace-write"),
+            first_start_alone: true,
             reject_ends_turn: true,
             busy_prompt: BusyPrompt::Queue,
             steer: Steer::Method("_session/steering".to_owned()),
@@ -190,6 +191,9 @@ fn opencode() -> AgentProfile {
             fs_write_cap: false,
             terminal_cap: false,
             reject_ends_turn: true,
+            first_start_alone: true,
+            // Eight at once, on two cores, took half a minute.
+            handshake_ms: 120_000,
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Prompt,
             usage_source: UsageSource::TurnUsage,

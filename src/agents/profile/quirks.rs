@@ -78,8 +78,10 @@ pub enum UsageScope {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resume {
-    /// It does not.
+    /// As the agent offers, without a replay of the history or with one.
     #[default]
+    Offered,
+    /// It does not.
     No,
     /// `session/load`, which replays the history.
     Load,
@@ -116,6 +118,8 @@ pub struct Quirks {
     pub usage_scope: UsageScope,
     /// Input tokens, as reported, include those that came from a cache.
     pub cache_within_input: bool,
+    /// The first start in a home sets up what a second one at the same time would spoil.
+    pub first_start_alone: bool,
     /// How a session goes on in a new process.
     pub resume: Resume,
     /// Its sum of a session's cost goes on when the session does.
@@ -163,6 +167,7 @@ impl Default for Quirks {
             usage_source: UsageSource::default(),
             usage_scope: UsageScope::default(),
             cache_within_input: false,
+            first_start_alone: false,
             resume: Resume::default(),
             cost_goes_on: false,
             stdin_eof_stops: true,

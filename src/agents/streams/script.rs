@@ -40,7 +40,7 @@ impl Script<'_> {
         let ending = see_through(self.scene, stop, deadline, work, || self.stream.interrupt()).await;
         let patience = match ending {
             Ending::Over(AgentEnd::Stopped | AgentEnd::TimedOut | AgentEnd::Asked { .. }) => AFTER_CANCEL,
-            Ending::Over(_) | Ending::Unusable(_) | Ending::Gone { .. } => self.patience(),
+            Ending::Over(_) | Ending::Unusable(_) | Ending::Stumbled(_) | Ending::Gone { .. } => self.patience(),
         };
         (ending, patience.min(self.patience()))
     }

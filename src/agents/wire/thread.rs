@@ -37,7 +37,7 @@ impl Thread {
         let mut words = vec!["--work-dir".into(), errand.worktree.clone().into_os_string()];
         match (&errand.profile.quirks.resume, &self.opening) {
             (Resume::Flag(flag), Some((id, _))) => words.extend([flag.into(), id.into()]),
-            (Resume::Flag(_), None) | (Resume::No | Resume::Load | Resume::Resume, _) => {}
+            (Resume::Flag(_), None) | (Resume::Offered | Resume::No | Resume::Load | Resume::Resume, _) => {}
         }
         words
     }

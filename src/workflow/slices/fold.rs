@@ -33,9 +33,7 @@ impl SliceTable {
             Fact::SliceSteered { slice, text } => {
                 self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
             }
-            Fact::AgentReported { report } => {
-                self.progressed(attempt, "capturing", |it| it.session_used(&report.usage))
-            }
+            Fact::AgentReported { .. } => self.progressed(attempt, "capturing", |_| {}),
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
             }
@@ -70,7 +68,7 @@ impl SliceTable {
                 self.with(slice, |it| it.enter(Stage::Asking { question: id.clone(), text: text.clone() }, at));
             }
             Fact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
-            Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.usage = it.usage.plus(usage)),
+            Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.use_up(usage)),
             Fact::WorkerQuarantined(quarantine) => self.pair_quarantined(quarantine),
             Fact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
             Fact::BreakerOpened(breaker) => self.breakers.opened(breaker),

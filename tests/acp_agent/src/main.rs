@@ -24,6 +24,7 @@ type Side = ConnectionTo<Client>;
 
 fn main() {
     let part = Part::given().expect("FAKE_AGENT says what to do");
+    part.set_up();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _over = runtime.block_on(serve(part));
     std::process::exit(0);

@@ -14,6 +14,14 @@ pub(crate) struct Part {
     pub(crate) usage: bool,
     /// It goes on with every session; `session/load` tells these updates of its past.
     pub(crate) past: Option<Vec<Value>>,
+    /// The ways back into a session that it says it offers: `load`, `resume`.
+    pub(crate) offers: Vec<String>,
+    /// It dies when a session is taken up.
+    pub(crate) fragile: bool,
+    /// A directory that the first start makes; a second one meanwhile ends at once.
+    pub(crate) set_up: Option<std::path::PathBuf>,
+    /// What it says becomes of words into its turn, where that is not that they are heard.
+    pub(crate) steered: Option<String>,
     /// A file that the prompts of its turns are written to.
     pub(crate) prompts: Option<std::path::PathBuf>,
 }
@@ -60,6 +68,31 @@ impl Part {
             {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
             {"optionId": "no", "name": "No", "kind": "reject_once"},
         ])
+    }
+
+    /// What it says that it can.
+    pub(crate) fn capabilities(&self) -> Value {
+        let offers = |way: &str| self.offers.iter().any(|offered| offered == way);
+        let sessions = if offers("resume") { serde_json::json!({"resume": {}}) } else { serde_json::json!({}) };
+        serde_json::json!({"loadSession": offers("load"), "sessionCapabilities": sessions})
+    }
+
+    /// Sets its home up, unless somebody else is at it.
+    pub(crate) fn set_up(&self) {
+        let Some(place) = &self.set_up else { return };
+        if place.join("done").exists() {
+            return;
+        }
+        if std::fs::create_dir(place).is_err() {
+            // Whoever was at it is done soon.
+            let _done = std::fs::write(place.join("done"), "");
+            eprintln!("database is locked");
+            std::process::exit(1);
+        }
+        // Whoever begins within this time spoils it.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!place.join("done").exists(), "somebody else was at it");
+        std::fs::write(place.join("done"), "").expect("a file");
     }
 
     /// Notes a prompt's text.

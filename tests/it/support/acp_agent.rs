@@ -25,13 +25,15 @@ fn speaks() {
         }
         std::process::exit(0);
     });
-    Actor { heard, cancelled: false, asked: 0 }.play(&part);
+    part.set_up();
+    Actor { heard, cancelled: false, asked: 0, steered: part.steered.clone() }.play(&part);
 }
 
 struct Actor {
     heard: mpsc::Receiver<Value>,
     cancelled: bool,
     asked: u64,
+    steered: Option<String>,
 }
 
 impl Actor {
@@ -39,9 +41,10 @@ impl Actor {
         let mut turns = part.turns.iter();
         while let Ok(message) = self.heard.recv() {
             let answer = match message["method"].as_str() {
-                Some("initialize") => Ok(json!({"protocolVersion": 1})),
+                Some("initialize") => Ok(json!({"protocolVersion": 1, "agentCapabilities": part.capabilities()})),
                 Some("session/new") if part.logged_out => Err((-32000, "Authentication required".to_owned())),
                 Some("session/new") => Ok(json!({"sessionId": "fake-1"})),
+                Some("session/load" | "session/resume") if part.fragile => std::process::exit(7),
                 Some(method @ ("session/load" | "session/resume")) => match &part.past {
                     Some(past) => {
                         past.iter().filter(|_| method == "session/load").for_each(update);
@@ -164,6 +167,9 @@ impl Actor {
     fn listen(&mut self) -> Value {
         let message = self.heard.recv().expect("somebody speaks");
         self.cancelled |= message["method"] == "session/cancel";
+        if let (Some("_session/steering"), Some(outcome)) = (message["method"].as_str(), &self.steered) {
+            tell(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"outcome": outcome}}));
+        }
         message
     }
 }
