@@ -84,7 +84,7 @@ impl Omk {
                 next: vec![format!("omk goal show {id}")],
             },
         };
-        let left = Leftovers { processes: kill_leftovers(id.as_str()), ..Leftovers::default() };
+        let left = Leftovers { processes: kill_leftovers(&self.state.goal(id).owner()), ..Leftovers::default() };
         let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         drop(held);

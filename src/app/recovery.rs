@@ -43,7 +43,7 @@ pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Resu
     // First of all: what still runs could write into what is mended below.
     let processes = match before {
         Before::Nothing => Vec::new(),
-        Before::Death | Before::Failure | Before::Rest => kill_leftovers(charter.id.as_str()),
+        Before::Death | Before::Failure | Before::Rest => kill_leftovers(&dir.owner()),
     };
     let halt = |fault: Fault| Halt::passing(charter, &format!("{fault}; nothing of the goal was changed"));
     let kept = state.slices.iter().filter_map(SliceRecord::left_worktree).cloned().collect();

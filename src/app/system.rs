@@ -215,7 +215,7 @@ impl Parts {
 
     fn effects(&self, workspace: GitWorkspace) -> anyhow::Result<Effects> {
         orphans::adopt().context("failed to become the parent of what dead keepers leave")?;
-        let launcher = Launcher::start(self.omk.clone(), self.charter.id.as_str())?;
+        let launcher = Launcher::start(self.omk.clone(), &self.dir.owner())?;
         let artifacts: Arc<dyn Artifacts> = Arc::new(GoalArtifacts::new(&self.dir));
         let gates = GateRunner::new(GateSetup {
             launcher: launcher.clone(),

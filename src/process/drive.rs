@@ -6,6 +6,7 @@
 use std::future::pending;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep_until};
@@ -201,12 +202,14 @@ impl Reader {
         }
     }
 
-    /// What is in the pipe now.
+    /// What is in the pipe now. The pipe itself is asked: the event loop may not have seen yet that there is something,
+    /// and would say that there is nothing.
     fn drain(mut self, each: &mut dyn FnMut(&[u8])) {
         let Some(pipe) = self.pipe.take() else { return };
         let mut total = 0;
         while total < LAST {
-            match pipe.try_read(&mut self.buffer) {
+            match rustix::io::read(&pipe, &mut self.buffer[..]) {
+                Err(Errno::INTR) => {}
                 Ok(0) | Err(_) => return,
                 Ok(length) => {
                     each(&self.buffer[..length]);
@@ -214,5 +217,22 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_event_loop_has_not_seen_yet_is_drained() {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let reader = Reader::new(Some(Receiver::from_owned_fd(reader.into()).expect("a reader")));
+        writer.write_all(b"last words").expect("room");
+        let mut heard = Vec::new();
+        reader.drain(&mut |bytes| heard.extend_from_slice(bytes));
+        assert_eq!(heard, b"last words");
     }
 }

@@ -6,10 +6,12 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::domain::ids::GoalId;
+use crate::store::artifacts::hash_of;
 use crate::store::error::StoreError;
 
 /// The mode of every directory that the store makes.
@@ -167,6 +169,14 @@ impl GoalDir {
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the processes of the goal are marked with: two state directories can hold goals of one id, made within the
+    /// same millisecond, and neither may take the other's processes for its own.
+    pub fn owner(&self) -> String {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let place = hash_of(path.as_os_str().as_bytes()).to_string();
+        format!("{}@{}", self.id, &place[..12])
     }
 }
 
