@@ -136,7 +136,7 @@ fn each_agent_is_tried_and_says_in_its_own_words_what_is_wrong() {
     let document = ran.json();
     assert_eq!((ran.code(), &document["exit"]), (Some(4), &json!(4)), "{document}");
 
-    let can = json!({"resume": false, "steer": false, "writes": "through_us", "commands": "through_us"});
+    let can = json!({"resume": true, "steer": false, "writes": "through_us", "commands": "through_us"});
     let well = json!({
         "name": "well", "state": "usable", "wanted": true, "program": program("well"), "version": null,
         "protocol": "acp", "answered_ms": "some", "can": can, "problem": null, "mend": [],

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::session::Session;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
@@ -19,8 +19,8 @@ use crate::ports::AgentHints;
 /// How long an agent may take to say what became of the operator's words.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Longer than any turn.
-const FOREVER: Duration = Duration::from_secs(365 * 86_400);
+/// How long nothing is heard, the turn being over, until nothing more is waited for.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// The operator's words.
 pub(super) struct Hints {
@@ -63,22 +63,19 @@ impl Session<'_> {
         let mut prompts = FuturesUnordered::from_iter([prompt(peer, session, text, None)]);
         let mut injections = FuturesUnordered::new();
         let mut answers = Vec::new();
-        // An agent that takes words into its turn answers them with it, or never.
         let queues = errand.profile.quirks.busy_prompt == BusyPrompt::Queue;
-        let mut patience = Instant::now() + FOREVER;
+        let mut over = false;
         while !prompts.is_empty() {
             tokio::select! {
-                () = sleep_until(patience) => break,
                 Some((hint, answer)) = prompts.next() => match (hint, answer) {
                     (hint, Ok(answer)) => {
+                        over |= hint.is_none();
                         answers.push(answer);
-                        if hint.is_none() && !queues {
-                            patience = Instant::now() + PATIENCE;
-                        }
                     }
                     (Some(hint), Err(CallError::Refused(_))) => hints.unsaid.push(hint),
                     (_, Err(error)) => return Err(error),
                 },
+                () = quiet(peer), if over && !queues => break,
                 Some(left) = injections.next(), if !injections.is_empty() => hints.unsaid.extend(left),
                 hint = hints.next() => {
                     scene.lock().narrative.note(&format!("[the operator says: {hint}]"));
@@ -94,6 +91,13 @@ impl Session<'_> {
             hints.unsaid.extend(left);
         }
         Ok(answers)
+    }
+}
+
+/// Resolves when an agent whose turn is over says nothing more: some never answer what went into the turn.
+async fn quiet(peer: &Peer) {
+    while let Some(left) = QUIET.checked_sub(peer.life().heard.elapsed()).filter(|left| !left.is_zero()) {
+        sleep(left).await;
     }
 }
 
