@@ -2,7 +2,9 @@
 # What `omk` adds to an agent that speaks the Agent Client Protocol, here a shell script that answers at once.
 #
 # First: from a slice being offered to its prompt in the agent, the agent's own start (bash, some 3 ms) included; one
-# slice at a time. Then: processor time and memory of `omk` while eight agents send a thousand updates a second in all.
+# slice at a time. Then: processor time of `omk` while eight agents send a thousand updates a second in all, and its memory
+# after five seconds, in the middle and five seconds before the end: it grows until the bounds of what is kept of each
+# agent are reached (after a minute and a half).
 #
 # usage: adapter.sh OMK [SLICES [SECONDS]]
 set -euo pipefail
@@ -10,7 +12,7 @@ set -euo pipefail
 readonly omk=$(realpath "$1") slices=${2:-30} seconds=${3:-30}
 ROOM=$(mktemp -d)
 trap 'rm -rf "$ROOM"' EXIT
-export OMK_STATE_DIR=$ROOM/state HOME=$ROOM ROOM
+export OMK_STATE_DIR=$ROOM/state HOME=$ROOM
 
 git init --quiet --initial-branch main "$ROOM/repository"
 cd "$ROOM/repository"
@@ -26,7 +28,7 @@ read -r; printf '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}\n'
 read -r; printf '{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}\n'
 read -r; prompted=$EPOCHREALTIME
 say() { printf '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s","update":%s}}\n' "$1"; }
-words='{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"words of an agent at work, a line a piece\\n"}}'
+words='{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"words of an agent at work, a line a piece\n"}}'
 tool='{"sessionUpdate":"tool_call_update","toolCallId":"t","title":"Edit src/main.rs","status":"in_progress"}'
 say "$words"
 if [[ ${EACH:-} ]]; then
@@ -46,6 +48,7 @@ echo done >"$OMK_SLICE_ID.txt"
 printf '{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn"}}\n'
 read -r || true
 AGENT
+sed -i "2i ROOM=$ROOM" "$ROOM/agent"
 chmod +x "$ROOM/agent"
 
 plan() {
@@ -92,11 +95,13 @@ run 8 "env EACH=8000 LASTS=$((seconds * 1000000)) $ROOM/agent" &
 sleep 5
 read -r ticks memory <<<"$(load)"
 from=$EPOCHREALTIME
-sleep "$((seconds - 10))"
+sleep "$(((seconds - 10) / 2))"
+read -r _ half <<<"$(load)"
+sleep "$(((seconds - 10) / 2))"
 read -r later grown <<<"$(load)"
 to=$EPOCHREALTIME
 wait
-awk -v ticks=$((later - ticks)) -v hz="$(getconf CLK_TCK)" -v from="$from" -v to="$to" -v memory="$memory" -v grown="$grown" -v seconds="$seconds" '
+awk -v ticks=$((later - ticks)) -v hz="$(getconf CLK_TCK)" -v from="$from" -v to="$to" -v memory="$memory" -v half="$half" -v grown="$grown" -v seconds="$seconds" '
     { said += $1 }
-    END { printf "%.0f updates a second of %d agents  %.1f %% of one core   anonymous memory %.1f MB, then %.1f MB\n",
-        said / seconds, NR, ticks / hz / (to - from) * 100, memory / 1024, grown / 1024 }' "$ROOM/said"
+    END { printf "%.0f updates a second of %d agents  %.1f %% of one core   anonymous memory %.1f, %.1f, %.1f MB\n",
+        said / seconds, NR, ticks / hz / (to - from) * 100, memory / 1024, half / 1024, grown / 1024 }' "$ROOM/said"

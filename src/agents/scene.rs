@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::ending::{Ending, conclude};
+use super::ending::{Ending, conclude, says_limited};
 use super::errand::{Done, Errand};
 use super::links::resolve;
 use super::narrative::Narrative;
@@ -76,6 +76,8 @@ pub(super) struct State {
     pub(super) cost_micros: u64,
     /// The last trouble with the model that the agent told us of.
     pub(super) trouble: Option<String>,
+    /// Until when it waits, as far as it says so.
+    pub(super) waits: Option<Timestamp>,
 }
 
 impl Scene {
@@ -94,6 +96,7 @@ impl Scene {
             leaving: false,
             cost_micros: cost_before(errand),
             trouble: None,
+            waits: None,
         };
         Self {
             profile: errand.profile.clone(),
@@ -194,6 +197,15 @@ impl State {
         }
         let known = self.calls.entry(id.to_owned()).or_default();
         merge(known, call);
+    }
+
+    /// Its model gives trouble, and the agent tries again; after a wait, where `until` says so.
+    pub(super) fn trouble(&mut self, profile: &AgentProfile, words: String, until: Option<Timestamp>) {
+        match says_limited(&words) {
+            true => self.narrative.limited(profile.provider.clone(), until, &words),
+            false => self.narrative.note(&format!("[{words}]")),
+        }
+        (self.trouble, self.waits) = (Some(words), until);
     }
 
     /// A refusal whose reason the protocol did not carry.

@@ -64,6 +64,22 @@ async fn kimis_usage_comes_from_its_session_files() {
 }
 
 #[tokio::test]
+async fn kimi_that_gave_up_waiting_for_its_model_is_limited_whatever_it_claims() {
+    let stage = stage("kimi", "acp-kimi-basic-term", 1);
+    let agent = stage.outside("home/.kimi-code/sessions/wd/session_c3cdb626-eb97-45e3-9218-197e4c99ed61/agents/main");
+    std::fs::create_dir_all(&agent).expect("a directory");
+    let retry = json!({"type": "turn.step.retrying", "failedAttempt": 1, "delayMs": 30_000, "time": 1_795_260_768_431_u64,
+        "errorName": "APIProviderRateLimitError", "errorMessage": "429 slow down", "statusCode": 429});
+    std::fs::write(agent.join("wire.jsonl"), format!("{retry}\n")).expect("a file");
+    let played = stage.play().await;
+    assert!(matches!(&played.report.end, AgentEnd::Limited { detail, .. } if detail == "429 slow down"), "{played:?}");
+    let until = Some(omk::domain::ids::Timestamp(1_795_260_798_431));
+    let (provider, detail) = (Some("moonshot".to_owned()), "429 slow down".to_owned());
+    let limited = AgentEvent::Limited { provider, until, detail };
+    assert!(played.events.contains(&limited), "{:?}", played.events);
+}
+
+#[tokio::test]
 async fn a_command_of_kimis_that_writes_elsewhere_is_refused_and_the_turn_goes_on() {
     let (stage, played) = replay("kimi", "acp-kimi-term-refuse").await;
     assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::first_start::Start;
 use self::requests::AcpDialect;
 use self::session::Session;
-use self::session_file::{SessionFiles, follow};
+use self::session_file::{Records, SessionFiles, catch_up, follow};
 use self::steering::Hints;
 use self::terminals::{Site, Terminals};
 use super::course::patience;
@@ -56,7 +56,8 @@ pub(super) async fn run(
         (Some(records), Some(earlier)) => records.pass_over(earlier).await,
         (None, _) | (_, None) => Vec::new(),
     };
-    let mut play = Play { launcher, events: ears.events, hints: Hints::new(ears.hints), records, uncounted, deadline };
+    let (hints, records) = (Hints::new(ears.hints), Records::new(records));
+    let mut play = Play { launcher, events: ears.events, hints, records, uncounted, deadline };
     let first = play.once(&errand, stop).await?;
     if !first.again || stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
         return Ok(first.done);
@@ -74,7 +75,7 @@ struct Play<'a> {
     events: AgentSigns,
     hints: Hints,
     /// The agent's own records of what it uses.
-    records: Option<SessionFiles>,
+    records: Records,
     /// What earlier processes used and nobody counted.
     uncounted: Vec<Spent>,
     deadline: Instant,
@@ -99,17 +100,16 @@ impl Play<'_> {
         let site = Site::of(errand);
         let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));
         let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
-        let hints = &mut self.hints;
-        let session = Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand, hints, start };
+        let (hints, records) = (&mut self.hints, &self.records);
+        let session =
+            Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand, hints, start, records };
         let line = Line { peer: peer.clone(), inbox, outgoing };
         let mut aside = |aside: Aside<'_>| scene.aside(aside);
-        let script = script(session, self.records.as_mut(), stop, self.deadline);
+        let script = script(session, stop, self.deadline);
         let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
         terminals.close().await;
         let (driven, ending) = talked?;
-        if let Some(records) = &mut self.records {
-            scene.account(records.read(scene.session()).await);
-        }
+        catch_up(records, &scene).await;
         let (again, resuming) = (may_pass(&ending, &driven), scene.lock().replaying);
         Ok(Once { done: scene.done(ending, driven, peer.take_record()), again, resuming })
     }
@@ -131,9 +131,9 @@ fn after(first: Done, second: Done) -> Done {
 async fn listen(peer: &Peer, scene: &Scene) -> Infallible {
     let longest = Duration::from_millis(scene.profile.quirks.idle_ms);
     loop {
-        let silent = match scene.lock().calls.is_empty() {
-            true => peer.life().silent_for(Instant::now()).unwrap_or_default(),
-            false => Duration::ZERO,
+        let silent = match excused(scene) {
+            true => Duration::ZERO,
+            false => peer.life().silent_for(Instant::now()).unwrap_or_default(),
         };
         if silent >= longest {
             let silence = humantime::format_duration(longest);
@@ -146,14 +146,15 @@ async fn listen(peer: &Peer, scene: &Scene) -> Infallible {
     }
 }
 
+/// Whether its silence has a reason: a tool of its works, or it waits for its provider and has said until when.
+fn excused(scene: &Scene) -> bool {
+    let state = scene.lock();
+    !state.calls.is_empty() || state.waits.is_some_and(|until| (scene.now)() < until)
+}
+
 /// What we say, from hello to the end, while the agent's own records of what it uses are followed.
-async fn script(
-    mut session: Session<'_>,
-    records: Option<&mut SessionFiles>,
-    stop: &CancellationToken,
-    deadline: Instant,
-) -> (Ending, Duration) {
-    let (errand, scene, peer) = (session.errand, session.scene, session.peer.clone());
+async fn script(mut session: Session<'_>, stop: &CancellationToken, deadline: Instant) -> (Ending, Duration) {
+    let (errand, scene, peer, records) = (session.errand, session.scene, session.peer.clone(), session.records);
     let ending = tokio::select! {
         ending = session.converse(stop, deadline) => ending,
         never = follow(records, scene) => match never {},

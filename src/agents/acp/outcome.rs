@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::agents::ending::without_work;
 use crate::agents::profile::AgentProfile;
+use crate::agents::profile::quirks::UsageSource;
 use crate::domain::agent::AgentEnd;
 
 /// The codes for a login that is missing, as the protocol has it.
@@ -18,9 +19,12 @@ pub(super) fn of_turn(
     trouble: Option<&str>,
     profile: &AgentProfile,
 ) -> AgentEnd {
+    let failing = profile.quirks.usage_source == UsageSource::KimiSessionFile && trouble.is_some();
     let failed = |detail: &str| AgentEnd::Failed { detail: detail.to_owned() };
     match result.get("stopReason").and_then(Value::as_str).unwrap_or_default() {
-        "end_turn" if !worked || (profile.quirks.usage_source.is_certain() && !spent) => without_work(trouble, profile),
+        "end_turn" if failing || !worked || (profile.quirks.usage_source.is_certain() && !spent) => {
+            without_work(trouble, profile)
+        }
         "end_turn" => AgentEnd::Finished,
         "max_tokens" => failed("the model's answer was cut: the limit of tokens was reached"),
         "max_turn_requests" => failed("the turn was cut: the agent's limit of model calls was reached"),
@@ -58,5 +62,7 @@ mod tests {
         }
         let kimi = of_turn(&json!({"stopReason": "end_turn"}), false, true, None, &profile("kimi"));
         assert_eq!(kimi, AgentEnd::Finished);
+        let kimi = of_turn(&json!({"stopReason": "end_turn"}), false, true, Some("429 slow down"), &profile("kimi"));
+        assert!(matches!(kimi, AgentEnd::Limited { .. }));
     }
 }

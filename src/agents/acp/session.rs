@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::first_start::Start;
 use super::outcome::{LOCKED_OUT, of_turn};
+use super::session_file::{Records, catch_up};
 use super::steering::{Hints, go_on};
 use super::terminals::Terminals;
 use super::usage;
@@ -33,6 +34,8 @@ pub(super) struct Session<'a> {
     /// What the operator says.
     pub(super) hints: &'a mut Hints,
     pub(super) start: Start,
+    /// The agent's own records of what it uses.
+    pub(super) records: &'a Records,
 }
 
 impl Session<'_> {
@@ -94,6 +97,7 @@ impl Session<'_> {
                 return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
             }
         };
+        catch_up(self.records, self.scene).await;
         let spent = usage::of_turns(&answers, &profile.quirks);
         let paid = !spent.is_empty();
         self.scene.account(spent);

@@ -1,23 +1,25 @@
-//! What an agent notes in its own session files about what it used, read as it grows.
+//! What an agent notes in its own session files about what it used and what its model refused, read as it grows.
 //!
 //! Kimi Code writes `<home>/sessions/<directory>/<session>/agents/<agent>/wire.jsonl` and reports usage nowhere else:
-//! one record a model call, its subagents' too. The files are the agent's; what is not understood is passed over.
+//! one record a model call, its subagents' too. Nor does it say elsewhere that its model takes no requests: it waits
+//! without a word, and ends its turn as if all were well. The files are the agent's; what is not understood is passed over.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs::File;
-use std::future::pending;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::Errand;
 use crate::agents::errand::Resumption;
 use crate::agents::profile::quirks::UsageSource;
 use crate::agents::scene::{Scene, Spent};
 use crate::domain::budget::Usage;
+use crate::domain::ids::Timestamp;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -32,13 +34,38 @@ pub(super) struct SessionFiles {
     read: BTreeMap<PathBuf, u64>,
 }
 
+/// The files, where that is how the agent reports.
+pub(super) type Records = Mutex<Option<SessionFiles>>;
+
+/// One thing that was found in them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A model call that was answered.
+    Spent(Spent),
+    /// One that was not: the words instead, and until when the agent waits.
+    Trouble(String, Option<Timestamp>),
+}
+
 /// Reads the files every now and then, for as long as it is polled.
-pub(super) async fn follow(files: Option<&mut SessionFiles>, scene: &Scene) -> Infallible {
-    let Some(files) = files else { return pending().await };
+pub(super) async fn follow(records: &Records, scene: &Scene) -> Infallible {
     loop {
         tokio::time::sleep(EVERY).await;
-        let spent = files.read(scene.session()).await;
-        scene.account(spent);
+        catch_up(records, scene).await;
+    }
+}
+
+/// Tells the scene what has been added since the last time.
+pub(super) async fn catch_up(records: &Records, scene: &Scene) {
+    if let Some(files) = records.lock().await.as_mut() {
+        for found in files.read(scene.session()).await {
+            match found {
+                Found::Spent(spent) => {
+                    scene.account(vec![spent]);
+                    scene.lock().trouble = None;
+                }
+                Found::Trouble(words, until) => scene.lock().trouble(&scene.profile, words, until),
+            }
+        }
     }
 }
 
@@ -58,9 +85,11 @@ impl SessionFiles {
         let (mut sum, mut model) = (Usage::default(), None);
         loop {
             let before = self.read.clone();
-            for spent in self.read(Some(earlier.session.clone())).await {
-                sum = sum.plus(&spent.usage);
-                model = spent.model.or(model);
+            for found in self.read(Some(earlier.session.clone())).await {
+                if let Found::Spent(spent) = found {
+                    sum = sum.plus(&spent.usage);
+                    model = spent.model.or(model);
+                }
             }
             if self.read == before {
                 break;
@@ -71,36 +100,36 @@ impl SessionFiles {
     }
 
     /// What has been added since the last time.
-    pub(super) async fn read(&mut self, session: Option<String>) -> Vec<Spent> {
+    pub(super) async fn read(&mut self, session: Option<String>) -> Vec<Found> {
         let Some(session) = session.filter(|id| !id.is_empty() && !id.contains(['/', '\0']) && !id.starts_with('.'))
         else {
             return Vec::new();
         };
         let (home, mut read) = (self.home.clone(), self.read.clone());
         let done = tokio::task::spawn_blocking(move || {
-            let spent = read_on(&home, &session, &mut read);
-            (spent, read)
+            let found = read_on(&home, &session, &mut read);
+            (found, read)
         });
         match done.await {
-            Ok((spent, read)) => {
+            Ok((found, read)) => {
                 self.read = read;
-                spent
+                found
             }
             Err(_) => Vec::new(),
         }
     }
 }
 
-fn read_on(home: &Path, session: &str, read: &mut BTreeMap<PathBuf, u64>) -> Vec<Spent> {
+fn read_on(home: &Path, session: &str, read: &mut BTreeMap<PathBuf, u64>) -> Vec<Found> {
     let agents = children(&home.join("sessions")).into_iter().map(|dir| dir.join(session).join("agents"));
     let files = agents.flat_map(|dir| children(&dir)).map(|agent| agent.join("wire.jsonl"));
-    let mut spent = Vec::new();
+    let mut found = Vec::new();
     for file in files {
         let from = read.entry(file.clone()).or_default();
         // A file that is not there is read when it is.
-        let _not_yet = read_file(&file, from, &mut spent);
+        let _not_yet = read_file(&file, from, &mut found);
     }
-    spent
+    found
 }
 
 fn children(dir: &Path) -> Vec<PathBuf> {
@@ -111,7 +140,7 @@ fn children(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads whole lines from `from` on, and moves it behind them.
-fn read_file(path: &Path, from: &mut u64, spent: &mut Vec<Spent>) -> io::Result<()> {
+fn read_file(path: &Path, from: &mut u64, found: &mut Vec<Found>) -> io::Result<()> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(*from))?;
     let mut bytes = Vec::new();
@@ -119,7 +148,9 @@ fn read_file(path: &Path, from: &mut u64, spent: &mut Vec<Spent>) -> io::Result<
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
     for line in bytes[..whole].split_inclusive(|&b| b == b'\n') {
         let agent = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        spent.extend(record(line, &format!("{agent}:{from}")));
+        found.extend(record(line, &format!("{agent}:{from}")));
+        // A subagent's trouble is not the end of the work.
+        found.extend(retry(line).filter(|_| agent == "main"));
         *from += line.len() as u64;
     }
     // A line that fills a whole chunk is no record of usage.
@@ -129,15 +160,32 @@ fn read_file(path: &Path, from: &mut u64, spent: &mut Vec<Spent>) -> io::Result<
     Ok(())
 }
 
-fn record(line: &[u8], id: &str) -> Option<Spent> {
-    const KIND: &[u8] = b"usage.record";
-    if !line.windows(KIND.len()).any(|window| window == KIND) {
+/// A line, where it is a record of this kind.
+fn of_kind(line: &[u8], kind: &str) -> Option<Value> {
+    if !line.windows(kind.len()).any(|window| window == kind.as_bytes()) {
         return None;
     }
     let record: Value = serde_json::from_slice(line).ok()?;
+    (record.get("type")?.as_str()? == kind).then_some(record)
+}
+
+/// That a model call failed and is tried again.
+fn retry(line: &[u8]) -> Option<Found> {
+    let record = of_kind(line, "turn.step.retrying")?;
+    let number = |name: &str| record.get(name).and_then(Value::as_u64);
+    let words = record.get("errorMessage").and_then(Value::as_str).unwrap_or("its model did not answer");
+    let words = match number("statusCode").map(|status| status.to_string()) {
+        Some(status) if !words.starts_with(&status) => format!("{status} {words}"),
+        Some(_) | None => words.to_owned(),
+    };
+    let until = number("time").zip(number("delayMs")).map(|(at, wait)| Timestamp(at).plus(wait));
+    Some(Found::Trouble(words, until))
+}
+
+fn record(line: &[u8], id: &str) -> Option<Found> {
+    let record = of_kind(line, "usage.record")?;
     // A session's sums repeat what its turns said.
-    let scope = record.get("usageScope").and_then(Value::as_str).unwrap_or("turn");
-    if record.get("type")?.as_str()? != "usage.record" || scope != "turn" {
+    if record.get("usageScope").and_then(Value::as_str).unwrap_or("turn") != "turn" {
         return None;
     }
     let counts = record.get("usage").unwrap_or(&record);
@@ -150,7 +198,7 @@ fn record(line: &[u8], id: &str) -> Option<Spent> {
         usd_micros: None,
     };
     let model = record.get("model").and_then(Value::as_str).map(str::to_owned);
-    Some(Spent { usage, id: Some(id.to_owned()), model })
+    Some(Found::Spent(Spent { usage, id: Some(id.to_owned()), model }))
 }
 
 #[cfg(test)]
@@ -163,6 +211,13 @@ mod tests {
         )
     }
 
+    fn spent(found: Found) -> Spent {
+        match found {
+            Found::Spent(spent) => spent,
+            Found::Trouble(words, _) => panic!("{words}"),
+        }
+    }
+
     #[test]
     fn each_record_is_counted_once_as_the_files_grow() {
         let home = tempfile::tempdir().expect("a directory");
@@ -172,8 +227,8 @@ mod tests {
         std::fs::write(&wire, format!("{{\"type\":\"other\"}}\n{}\nhalf", line(1))).expect("a file");
         let mut read = BTreeMap::new();
         let mut inputs = || -> Vec<(u64, Option<String>)> {
-            let spent = read_on(home.path(), "session_x", &mut read);
-            spent.into_iter().map(|one| (one.usage.input_tokens, one.id)).collect()
+            let found = read_on(home.path(), "session_x", &mut read);
+            found.into_iter().map(spent).map(|one| (one.usage.input_tokens, one.id)).collect()
         };
         assert_eq!(inputs(), [(8, Some("main:17".to_owned()))]);
         assert_eq!(inputs(), []);
@@ -199,6 +254,19 @@ mod tests {
         };
         assert_eq!(left(Usage { cached_tokens: 6, ..used(25, 4) }).await, []);
         assert_eq!(left(Usage { cached_tokens: 3, ..used(8, 2) }).await, [Usage { cached_tokens: 3, ..used(17, 2) }]);
+    }
+
+    #[test]
+    fn a_wait_for_the_model_is_read_with_its_end() {
+        let line = |status| {
+            format!(
+                r#"{{"type":"turn.step.retrying","failedAttempt":1,"delayMs":30000,"errorMessage":"429 slow down","statusCode":{status},"time":1000}}"#
+            )
+        };
+        let until = Some(Timestamp(31_000));
+        assert_eq!(retry(line(429).as_bytes()), Some(Found::Trouble("429 slow down".to_owned(), until)));
+        assert_eq!(retry(line(500).as_bytes()), Some(Found::Trouble("500 429 slow down".to_owned(), until)));
+        assert_eq!(retry(br#"{"type":"other","x":"turn.step.retrying"}"#), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::usage::session_cost;
-use crate::agents::ending::{says_limited, until};
+use crate::agents::ending::until;
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Scene, State};
 use crate::domain::budget::Usage;
@@ -110,14 +110,8 @@ fn trouble(scene: &Scene, state: &mut State, update: &Value) {
     if let Some(details) = error.get("additionalDetails").and_then(Value::as_str) {
         words = format!("{words}: {details}");
     }
-    match says_limited(&words) {
-        true => {
-            let until = until(&words, &Value::Null, (scene.now)());
-            state.narrative.limited(scene.profile.provider.clone(), until, &words);
-        }
-        false => state.narrative.note(&format!("[{words}]")),
-    }
-    state.trouble = Some(words);
+    let until = until(&words, &Value::Null, (scene.now)());
+    state.trouble(&scene.profile, words, until);
 }
 
 #[cfg(test)]
