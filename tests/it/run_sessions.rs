@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::git_repo::write_executable;
-use crate::support::scene::{GATE, Scene, Session, until};
+use crate::support::scene::{GATE, Scene, Session};
 
 /// A plan of one slice without a `run`.
 const ONE: &str = "[[slices]]\nid = \"one\"\ntitle = \"The one\"\nwrites = [\"one.txt\"]\nretries = 3\n";
@@ -45,8 +45,7 @@ fn begins(scene: &Scene, first: &str) -> Session {
 /// Waits until an agent that waits for a mark has begun, and its session is on record.
 fn begun(scene: &Scene) {
     scene.see("on");
-    let journal = scene.goal().join("events.jsonl");
-    until("the session is on record", || std::fs::read_to_string(&journal).unwrap().contains("session_opened"));
+    scene.see_record("session_opened");
 }
 
 fn assert_went_on(scene: &Scene, found: &str) {

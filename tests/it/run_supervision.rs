@@ -104,8 +104,7 @@ fn an_answer_lets_a_slice_go_on_in_the_run_that_asks() {
     let scene = &bench.0;
     let plan = bench.plan(&["one", "two"]);
     let mut session = scene.start(&["goal", "run", "Do it", "--until-ready", "--plan", &plan, "--agent", &asks]);
-    let journal = || scene.place.state().join("goals").exists() && scene.goal().join("events.jsonl").exists();
-    until("it asks", || journal() && !scene.records_of("question_asked").is_empty());
+    scene.see_record("question_asked");
     let wrong = scene.omk(&["goal", "answer", "a7", "--text", "use red"]);
     assert!(wrong.code() != Some(0) && wrong.stderr().contains("a7"), "{}", wrong.stderr());
     let answered = scene.omk(&["goal", "answer", "a1", "--text", "use blue"]);

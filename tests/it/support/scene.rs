@@ -119,10 +119,19 @@ impl Scene {
         self.goal().file_name().unwrap().to_str().unwrap().to_owned()
     }
 
-    /// The records of the only goal's journal.
+    /// The records of the only goal's journal; one that is being written is left out.
     pub(crate) fn records(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.goal().join("events.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until the journal of the only goal, which may still be made, has a record of a type.
+    pub(crate) fn see_record(&self, kind: &str) {
+        let goals = self.place.state().join("goals");
+        let journals =
+            || fs::read_dir(&goals).into_iter().flatten().flatten().map(|goal| goal.path().join("events.jsonl"));
+        until(kind, || journals().any(|journal| journal.exists()) && !self.records_of(kind).is_empty());
     }
 
     /// The records of one type.
