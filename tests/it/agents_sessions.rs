@@ -63,7 +63,7 @@ async fn what_an_agent_tells_of_the_past_is_no_news() {
     let past = json!([
         {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "old words\n"}},
         {"sessionUpdate": "tool_call", "toolCallId": "t", "title": "old work", "status": "completed"},
-        {"sessionUpdate": "usage_update", "cost": {"amount": 0.0005, "currency": "USD"}},
+        {"sessionUpdate": "usage_update", "used": 1, "size": 2, "cost": {"amount": 0.0005, "currency": "USD"}},
     ]);
     let stage = going_on("load", past, json!({}));
     let played = stage.play().await;
@@ -74,7 +74,8 @@ async fn what_an_agent_tells_of_the_past_is_no_news() {
 
 #[tokio::test]
 async fn the_cost_of_a_session_that_goes_on_is_charged_once() {
-    let cost = json!({"sessionUpdate": "usage_update", "cost": {"amount": 0.0007, "currency": "USD"}});
+    let cost =
+        json!({"sessionUpdate": "usage_update", "used": 1, "size": 2, "cost": {"amount": 0.0007, "currency": "USD"}});
     let charged = async |goes_on: bool| {
         let mut stage = going_on("resume", json!([]), json!({"cost_goes_on": goes_on}));
         play(&mut stage, json!({"turns": [[{"say": "on"}, {"update": cost}]], "past": []}));
@@ -136,6 +137,10 @@ async fn the_first_start_in_a_home_is_alone_and_one_that_was_spoilt_is_tried_aga
 
 #[tokio::test]
 async fn the_operator_speaks_into_the_turn_as_the_agent_hears_it() {
+    if std::env::var_os("OMK_ACP_AGENT").is_some() {
+        eprintln!("\n*** SKIPPED: the agent that OMK_ACP_AGENT names hears no operator ***\n");
+        return;
+    }
     let begun = |event: &AgentEvent| matches!(event, AgentEvent::Message { text } if text == "ready");
     for steer in [json!({"method": "_session/steering"}), json!("prompt")] {
         let mut stage = Stage::fake(&json!({}), json!({"steer": steer}));

@@ -9,10 +9,11 @@ use std::time::Duration;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::ConnectionTo;
 use agent_client_protocol::v1::schema::{
-    CancelNotification, CreateTerminalRequest, InitializeRequest, InitializeResponse, NewSessionRequest,
-    NewSessionResponse, PromptRequest, PromptResponse, ReadTextFileRequest, ReleaseTerminalRequest,
-    RequestPermissionOutcome, RequestPermissionRequest, SessionNotification, StopReason, TerminalOutputRequest,
-    WaitForTerminalExitRequest, WriteTextFileRequest,
+    CancelNotification, CreateTerminalRequest, InitializeRequest, InitializeResponse, LoadSessionRequest,
+    LoadSessionResponse, NewSessionRequest, NewSessionResponse, PromptRequest, PromptResponse, ReadTextFileRequest,
+    ReleaseTerminalRequest, RequestPermissionOutcome, RequestPermissionRequest, ResumeSessionRequest,
+    ResumeSessionResponse, SessionNotification, StopReason, TerminalOutputRequest, WaitForTerminalExitRequest,
+    WriteTextFileRequest,
 };
 use agent_client_protocol::{Agent, Client, Error, Stdio};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ fn main() {
 }
 
 async fn serve(part: Part) -> Result<(), Error> {
-    let (place, part) = (part.clone(), Arc::new(part));
+    let (place, able, known, again, part) = (part.clone(), part.clone(), part.clone(), part.clone(), Arc::new(part));
     let cancelled = Arc::new(Mutex::new(CancellationToken::new()));
     let (turn, cancel) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&cancelled));
     Agent
@@ -39,7 +40,27 @@ async fn serve(part: Part) -> Result<(), Error> {
         .name("fake")
         .on_receive_request(
             async move |_request: InitializeRequest, responder, _side| {
-                responder.respond(InitializeResponse::new(ProtocolVersion::V1))
+                let offers = serde_json::from_value(able.capabilities()).expect("capabilities");
+                responder.respond(InitializeResponse::new(ProtocolVersion::V1).agent_capabilities(offers))
+            },
+            agent_client_protocol::on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: LoadSessionRequest, responder, side: Side| match known.past() {
+                Some(past) => {
+                    let (session, token) = (request.session_id.to_string(), CancellationToken::new());
+                    let actor = Actor { side, session, token };
+                    past.iter().try_for_each(|update| actor.update(update.clone()))?;
+                    responder.respond(LoadSessionResponse::new())
+                }
+                None => responder.respond_with_error(Error::new(-32602, "Session not found")),
+            },
+            agent_client_protocol::on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |_request: ResumeSessionRequest, responder, _side| match again.past() {
+                Some(_) => responder.respond(ResumeSessionResponse::new()),
+                None => responder.respond_with_error(Error::new(-32602, "Session not found")),
             },
             agent_client_protocol::on_receive_request!(),
         )
