@@ -181,3 +181,45 @@ async fn an_agent_that_says_nothing_any_more_is_ended_and_can_go_on_later() {
     assert!(detail.starts_with("the agent said nothing for 300ms"), "{detail}");
     assert!(played.frames.contains("session/cancel"), "{}", played.frames);
 }
+
+/// The same agent, which prints `answer` when it is asked what its sessions used.
+fn asked(stage: &mut Stage, answer: &str) {
+    let agent = &stage.settings.profiles.find("it").expect("a profile").command;
+    let command = [&["sh", "-c", "exec \"$@\"", "sh"].map(str::to_owned)[..], agent].concat();
+    let entry = json!({"command": command, "quirks": {"usage_ask": ["-c", answer]}});
+    stage.settings.profiles.configure("it", entry).expect("a profile");
+}
+
+const ALL: &str =
+    r#"test {session} = fake-1 || test {session} = old && echo '[{"input": 120, "output": 30, "usd": 0.5}]'"#;
+
+#[tokio::test]
+async fn an_agent_whose_turns_tell_too_little_is_asked_what_its_session_used() {
+    let used =
+        |input_tokens, output_tokens, usd_micros| Usage { input_tokens, output_tokens, usd_micros, cached_tokens: 0 };
+    for (answer, usage) in [(ALL, used(120, 30, Some(500_000))), ("exit 1", used(20, 10, None))] {
+        let mut stage = Stage::fake(&json!({"turns": [[{"say": "done"}]], "usage": true}), json!({}));
+        asked(&mut stage, answer);
+        let played = stage.play().await;
+        assert_eq!((&played.report.end, played.report.usage), (&AgentEnd::Finished, usage), "{}", played.log);
+    }
+}
+
+#[tokio::test]
+async fn what_was_counted_of_a_session_before_is_not_counted_again() {
+    let mut stage = going_on("resume", json!([]), json!({}));
+    if let Some(session) = &mut stage.session {
+        session.used = Usage { input_tokens: 100, output_tokens: 30, cached_tokens: 0, usd_micros: Some(500_000) };
+    }
+    asked(&mut stage, ALL);
+    let played = stage.play().await;
+    assert_eq!(played.report.usage, Usage { input_tokens: 20, ..Usage::default() }, "{}", played.log);
+}
+
+#[tokio::test]
+async fn who_stops_an_agent_does_not_wait_for_its_account() {
+    let mut stage = Stage::fake(&json!({"turns": [[{"say": "ready"}, "hang"]]}), json!({}));
+    asked(&mut stage, ALL);
+    let played = stage.play_until(|event| matches!(event, AgentEvent::Message { .. })).await;
+    assert_eq!((&played.report.end, played.report.usage), (&AgentEnd::Stopped, Usage::default()), "{}", played.log);
+}

@@ -5,6 +5,7 @@
 
 mod files;
 mod first_start;
+mod ledger;
 mod opening;
 mod outcome;
 mod requests;
@@ -110,6 +111,7 @@ impl Play<'_> {
         terminals.close().await;
         let (driven, ending) = talked?;
         catch_up(records, &scene).await;
+        ledger::settle(errand, &scene, self.launcher, stop).await;
         let (again, resuming) = (may_pass(&ending, &driven), scene.lock().replaying);
         Ok(Once { done: scene.done(ending, driven, peer.take_record()), again, resuming })
     }

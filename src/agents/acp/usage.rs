@@ -66,7 +66,12 @@ pub(super) fn session_cost(update: &Value) -> Option<u64> {
     if !cost.get("currency")?.as_str()?.eq_ignore_ascii_case("usd") {
         return None;
     }
-    let micros = (cost.get("amount")?.as_f64()? * 1e6).round();
+    micros(cost.get("amount")?.as_f64()?)
+}
+
+/// An amount of US dollars in millionths, where it is one.
+pub(super) fn micros(amount: f64) -> Option<u64> {
+    let micros = (amount * 1e6).round();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
     (0.0..1e15).contains(&micros).then_some(micros as u64)
 }

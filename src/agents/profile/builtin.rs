@@ -173,6 +173,12 @@ fn codex_exec() -> AgentProfile {
     }
 }
 
+/// What a session of OpenCode and those below it used. Its sums grow with each call of its model.
+const OPENCODE_USED: &str = "with recursive mine(id) as (values ('{session}') union select session.id from session \
+    join mine on session.parent_id = mine.id) select sum(tokens_input + tokens_cache_read + tokens_cache_write) as input, \
+    sum(tokens_cache_read) as cached, sum(tokens_output + tokens_reasoning) as output, sum(cost) as usd from session \
+    where id in mine";
+
 /// OpenCode: asks where its configuration says so; writes files itself even where we refuse to.
 fn opencode() -> AgentProfile {
     AgentProfile {
@@ -199,11 +205,14 @@ fn opencode() -> AgentProfile {
             usage_source: UsageSource::TurnUsage,
             cost_goes_on: true,
             usage_scope: UsageScope::LastCall,
+            usage_ask: words(&["db", "--format", "json", OPENCODE_USED]),
             resume: Resume::Resume,
             quiet_env: table(&[
                 ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
                 ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
                 ("OPENCODE_PURE", "1"),
+                // A title for the session is a call of the model that it counts nowhere.
+                ("OPENCODE_CONFIG_CONTENT", r#"{"agent":{"title":{"disable":true}}}"#),
             ]),
             ..Quirks::default()
         },

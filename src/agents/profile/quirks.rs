@@ -70,7 +70,7 @@ pub enum UsageScope {
     /// The turn.
     #[default]
     Turn,
-    /// Its last model call: the sum is too low.
+    /// Its last model call: the sum is too low, unless it can be asked for more.
     LastCall,
 }
 
@@ -116,6 +116,9 @@ pub struct Quirks {
     pub usage_source: UsageSource,
     /// What one report covers.
     pub usage_scope: UsageScope,
+    /// Arguments with which the first word of its command prints what the session `{session}` and those that it began
+    /// used in all: `[{"input": …, "cached": …, "output": …, "usd": …}]`.
+    pub usage_ask: Vec<String>,
     /// Input tokens, as reported, include those that came from a cache.
     pub cache_within_input: bool,
     /// The first start in a home sets up what a second one at the same time would spoil.
@@ -166,6 +169,7 @@ impl Default for Quirks {
             steer: Steer::default(),
             usage_source: UsageSource::default(),
             usage_scope: UsageScope::default(),
+            usage_ask: Vec::new(),
             cache_within_input: false,
             first_start_alone: false,
             resume: Resume::default(),

@@ -188,15 +188,9 @@ impl<'a> Bench<'a> {
     }
 
     fn counted(&self) -> Counted {
-        let complete: Vec<_> =
-            self.server.requests().into_iter().filter(|request| request.outcome == Outcome::Complete).collect();
-        let last = complete.iter().rposition(|request| request.step.is_some());
-        let counts = |index: usize| match self.agent.account {
-            Account::Everything | Account::WithoutCache => true,
-            Account::LastCall => Some(index) == last,
-        };
-        let mine = complete.iter().enumerate().filter(|(index, _)| counts(*index));
-        let sum = mine.fold(Counted::default(), |sum, (_, request)| sum.plus(request.counted));
+        let requests = self.server.requests();
+        let complete = requests.iter().filter(|request| request.outcome == Outcome::Complete);
+        let sum = complete.fold(Counted::default(), |sum, request| sum.plus(request.counted));
         if self.agent.account == Account::WithoutCache { Counted { cached: 0, ..sum } } else { sum }
     }
 }

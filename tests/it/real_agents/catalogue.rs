@@ -17,8 +17,6 @@ pub(crate) enum Account {
     Everything,
     /// Every request, but not which part of the input came from a cache.
     WithoutCache,
-    /// Its last request alone.
-    LastCall,
 }
 
 /// When another process of an agent finds its session again.
@@ -117,7 +115,7 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "opencode",
         package: ("opencode", "opencode-ai"),
         program: "node_modules/.bin/opencode",
-        account: Account::LastCall,
+        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: opencode,
@@ -237,7 +235,8 @@ fn opencode(site: &Site<'_>) -> Vec<(&'static str, String)> {
         "model": model, "small_model": model, "enabled_providers": ["local"], "autoupdate": false,
         "share": "disabled", "provider": {"local": provider},
     });
-    vec![("OPENCODE_CONFIG_CONTENT", config.to_string())]
+    write(site.home.join(".config/opencode/opencode.json"), &config.to_string());
+    Vec::new()
 }
 
 fn gemini(site: &Site<'_>) -> Vec<(&'static str, String)> {
