@@ -8,7 +8,7 @@ use std::ptr::{null, null_mut};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::scene::{GATE, Killed, Scene, Session, processes_at, slice, until};
+use crate::support::scene::{GATE, Killed, Scene, Session, heeding_signals, processes_at, slice, until};
 
 /// A scene with a plan whose slice waits for the mark `go`; the command that runs it.
 fn waiting() -> (Scene, Vec<String>) {
@@ -85,7 +85,8 @@ fn a_reader_that_closes_stderr_pauses_the_run_which_says_on_stdout_how_it_goes_o
 fn an_interrupt_that_takes_the_reader_with_it_is_one_stop() {
     let (scene, words) = waiting();
     let mut command = command(&scene, &words, &[]);
-    let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut child =
+        Killed(heeding_signals(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     scene.see("on");
     drop((child.0.stdout.take(), child.0.stderr.take()));
     rustix::process::kill_process(rustix::process::Pid::from_child(&child.0), Signal::INT).unwrap();
@@ -135,7 +136,7 @@ fn a_terminal_that_closes_pauses_the_run() {
     let (shown, used) = terminal();
     let mut inside = through(&command(&scene, &words, &[]), "setsid", &["--ctty", "--wait"]);
     inside.env("TERM", "xterm").stdin(used.try_clone().unwrap()).stdout(used.try_clone().unwrap());
-    let mut child = Killed(inside.stderr(used).spawn().unwrap());
+    let mut child = Killed(heeding_signals(&mut inside).stderr(used).spawn().unwrap());
     drop(inside);
     scene.see("on");
     drop(shown);

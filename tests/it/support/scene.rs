@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +15,21 @@ use crate::support::omk::{Place, Ran};
 
 /// The gate of most plans here.
 pub(crate) const GATE: &str = "[[gates]]\nname = \"check\"\ncommand = \"sh gate.sh\"\n";
+/// Lets a command heed the signals that a user sends, also where whoever started the tests ignores them (`nohup`, a job
+/// in the background of a script).
+pub(crate) fn heeding_signals(command: &mut Command) -> &mut Command {
+    #[expect(unsafe_code, reason = "an ignored signal stays ignored over an exec, and only the child may change that")]
+    // SAFETY: the closure makes system calls that are safe behind a fork, without allocation or locks.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        })
+    }
+}
+
 /// Longer than anything here takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -208,7 +224,7 @@ impl Session {
     pub(crate) fn start(mut command: Command, files: PathBuf) -> Self {
         fs::create_dir_all(&files).unwrap();
         command.stdout(File::create(files.join("out")).unwrap()).stderr(File::create(files.join("err")).unwrap());
-        Self { child: command.stdin(Stdio::null()).spawn().unwrap(), files }
+        Self { child: heeding_signals(&mut command).stdin(Stdio::null()).spawn().unwrap(), files }
     }
 
     /// Its process id.
