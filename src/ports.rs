@@ -126,8 +126,8 @@ pub trait Gates: Send + Sync {
 pub trait WorkPlane: Send + Sync {
     /// Takes an offered attempt. Resolves to what is to be done once the claim is durable.
     fn claim(&self, attempt: AttemptRef) -> Effect<Result<Assignment, LeaseOver>>;
-    /// Keeps the lease for another period.
-    fn renew(&self, attempt: AttemptRef) -> Effect<Result<(), LeaseOver>>;
+    /// Keeps the lease for another period. `answered`: the model of the attempt's agent has answered by now.
+    fn renew(&self, attempt: AttemptRef, answered: bool) -> Effect<Result<(), LeaseOver>>;
     /// Ends the attempt, once: compare-and-swap on (slice, attempt, epoch).
     fn finish(&self, attempt: AttemptRef, end: AttemptEnd) -> Effect<Result<(), LeaseOver>>;
 }

@@ -19,6 +19,7 @@ use crate::messages::goal::{
 use crate::messages::journal::{Committed, JournalDistressed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, RunOver, StopEffects};
 use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
+use crate::messages::slice::QueueFailed;
 use crate::messages::{Undelivered, tell};
 use crate::ports::Workspace;
 use crate::workflow::controller::{Controller, Intent, Proof, TipGates, branch_names};
@@ -202,9 +203,17 @@ impl Handler<ExecutionSettled> for ControllerActor {
 impl Handler<TipProven> for ControllerActor {
     type Result = ();
     fn handle(&mut self, proven: TipProven, ctx: &mut Context<Self>) {
-        let TipProven { tip, tree, slices, results, fault, cause } = proven;
-        let decided = self.controller.tip_proven(Proof { tip, tree, slices, results }, fault);
+        let TipProven { tip, tree, slices, results, cause } = proven;
+        let decided = self.controller.tip_proven(Proof { tip, tree, slices, results });
         self.decide(decided, cause, ctx);
+    }
+}
+
+impl Handler<QueueFailed> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, failed: QueueFailed, ctx: &mut Context<Self>) {
+        let decided = self.controller.integration_failed(failed.detail);
+        self.decide(decided, None, ctx);
     }
 }
 

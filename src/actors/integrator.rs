@@ -10,7 +10,7 @@ use crate::actors::exit_guard::ExitGuard;
 use crate::domain::decided::Decided;
 use crate::domain::event::ActorName;
 use crate::domain::evidence::{GateResult, GateScope};
-use crate::domain::goal::Charter;
+use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{Batch, CommitId, Seq, TreeId};
 use crate::domain::order::{ConflictPath, Fault, GateOrder, MergeInput, Merged};
 use crate::domain::task::{AcceptedPlan, GateSpec};
@@ -19,7 +19,7 @@ use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::slice::{Enqueue, Landed, QueueFailed};
 use crate::messages::{Undelivered, tell};
-use crate::ports::{Effects, conflict_artifact};
+use crate::ports::{Effects, Gates, conflict_artifact};
 use crate::workflow::gates::GateLedger;
 use crate::workflow::integrator::{ConflictedSlice, Integrator, Intent, MergeReport};
 use crate::workflow::judgement::MergedSlice;
@@ -29,8 +29,8 @@ use crate::workflow::merge_queue::{MergeQueue, Queued};
 pub struct Wires {
     /// Is told what became of enqueued slices.
     pub landed: Recipient<Landed>,
-    /// Is told when the queue stands still.
-    pub queue_failed: Recipient<QueueFailed>,
+    /// Are told when the queue stands still: who offers slices, and who ends the run.
+    pub queue_failed: [Recipient<QueueFailed>; 2],
     /// Is told the verdicts on the base.
     pub base_measured: Recipient<BaseMeasured>,
     /// Is told the verdicts on the tip.
@@ -43,6 +43,7 @@ pub struct Wires {
 pub struct IntegratorActor {
     charter: Arc<Charter>,
     effects: Effects,
+    drive: Drive,
     stop: CancellationToken,
     /// What was folded from the journal, until there is a plan over which to integrate.
     folded: Option<(MergeQueue, GateLedger)>,
@@ -56,17 +57,18 @@ pub struct IntegratorActor {
 impl IntegratorActor {
     /// An actor over queue and verdicts as they were folded from the journal. `stop` kills its gates.
     pub fn new(
-        (charter, effects): (Arc<Charter>, Effects),
+        (charter, effects, drive): (Arc<Charter>, Effects, Drive),
         folded: (MergeQueue, GateLedger),
         (outbox, stop): (Outbox<Intent>, CancellationToken),
         wires: Wires,
         guard: ExitGuard,
     ) -> Self {
         let folded = Some(folded);
-        Self { charter, effects, stop, folded, integrator: None, halted: false, outbox, wires, _guard: guard }
+        Self { charter, effects, drive, stop, folded, integrator: None, halted: false, outbox, wires, _guard: guard }
     }
 
-    /// Builds the integrator as soon as the plan is known, and takes up what was left in the queue.
+    /// Builds the integrator as soon as the plan is known. What was left in the queue is taken up by a run that works on
+    /// slices; one that only looks changes no history.
     fn take_up(&mut self, plan: &Arc<AcceptedPlan>, ctx: &mut Context<Self>) {
         let Some((queue, ledger)) = self.folded.take() else { return };
         let mut integrator = Integrator::new(Arc::clone(plan), queue, ledger);
@@ -74,7 +76,9 @@ impl IntegratorActor {
             integrator.halt();
         }
         self.integrator = Some(integrator);
-        self.decide(None, ctx, Integrator::begin);
+        if matches!(self.drive, Drive::UntilReady | Drive::Pass) {
+            self.decide(None, ctx, Integrator::begin);
+        }
     }
 
     fn decide(
@@ -108,22 +112,17 @@ impl IntegratorActor {
             Intent::RunGate { scope, gate, tree } => self.run_gate(scope, gate, tree, ctx),
             Intent::Tell(fact) => tell(&self.wires.landed, Landed { fact, cause })?,
             Intent::ReportBase(results) => tell(&self.wires.base_measured, BaseMeasured { results, cause })?,
-            Intent::ReportTip(results) => self.report_tip(results, None, cause)?,
+            Intent::ReportTip(results) => self.report_tip(results, cause)?,
         }
         Ok(())
     }
 
-    fn report_tip(
-        &self,
-        results: Vec<GateResult>,
-        fault: Option<String>,
-        cause: Option<Seq>,
-    ) -> Result<(), Undelivered> {
+    fn report_tip(&self, results: Vec<GateResult>, cause: Option<Seq>) -> Result<(), Undelivered> {
         let Some(integrator) = &self.integrator else { return Ok(()) };
         let queue = integrator.queue();
         let slices = queue.integrated.iter().map(|done| (done.slice.clone(), done.capture.commit.clone())).collect();
         let (tip, tree) = (queue.tip.clone(), queue.tree.clone());
-        tell(&self.wires.tip_proven, TipProven { tip, tree, slices, results, fault, cause })
+        tell(&self.wires.tip_proven, TipProven { tip, tree, slices, results, cause })
     }
 
     fn merge(&mut self, batch: Batch, onto: CommitId, inputs: Vec<Queued>, ctx: &mut Context<Self>) {
@@ -135,8 +134,9 @@ impl IntegratorActor {
     }
 
     fn fail(&mut self, fault: &Fault) {
-        let failed = tell(&self.wires.queue_failed, QueueFailed { detail: fault.to_string() });
-        let told = failed.and_then(|()| self.report_tip(Vec::new(), Some(fault.to_string()), None));
+        let detail = fault.to_string();
+        let mut concerned = self.wires.queue_failed.iter();
+        let told = concerned.try_for_each(|whom| tell(whom, QueueFailed { detail: detail.clone() }));
         self.report(told);
     }
 
@@ -160,12 +160,30 @@ impl IntegratorActor {
             lease_ms: settings.lease_ms,
         };
         // Nobody holds a lease for these gates: their own timeout is their clock.
-        let (pulse, _unheard) = mpsc::unbounded_channel();
-        let gated = self.effects.gates.run(order, pulse, self.stop.clone());
+        let gated = run_again_after_a_fault(Arc::clone(&self.effects.gates), order, self.stop.clone());
         ctx.spawn(gated.into_actor(self).map(move |gated, actor, ctx| match gated {
             Ok(result) => actor.decide(None, ctx, |integrator| integrator.gated(&scope, result)),
             Err(fault) => actor.fail(&fault),
         }));
+    }
+}
+
+/// Runs a gate, and once more where our own machinery failed at it: one fault is no reason to end a run.
+async fn run_again_after_a_fault(
+    gates: Arc<dyn Gates>,
+    order: GateOrder,
+    stop: CancellationToken,
+) -> Result<GateResult, Fault> {
+    let run = || {
+        let (pulse, _unheard) = mpsc::unbounded_channel();
+        gates.run(order.clone(), pulse, stop.clone())
+    };
+    match run().await {
+        Err(fault) if !stop.is_cancelled() => {
+            tracing::warn!(%fault, gate = %order.gate.name, "the gate is run once more");
+            run().await
+        }
+        gated => gated,
     }
 }
 
@@ -278,7 +296,7 @@ impl Handler<ProveTip> for IntegratorActor {
             self.decide(order.cause, ctx, Integrator::prove);
         } else {
             let known = self.integrator.as_ref().map(Integrator::known_of_tip).unwrap_or_default();
-            let told = self.report_tip(known, None, order.cause);
+            let told = self.report_tip(known, order.cause);
             self.report(told);
         }
     }

@@ -257,7 +257,10 @@ impl Handler<Renew> for SchedulerActor {
     fn handle(&mut self, renew: Renew, _ctx: &mut Context<Self>) {
         let now = self.now();
         let holds = self.scheduler.as_mut().is_some_and(|scheduler| scheduler.renew(&renew.attempt, now.steady));
-        let Renew { attempt, reply_to } = renew;
+        let Renew { attempt, answered, reply_to } = renew;
+        if holds && answered {
+            self.decide(None, None, |scheduler| scheduler.answered(&attempt, now));
+        }
         answer(Some(reply_to), if holds { Ok(()) } else { Err(LeaseOver { attempt }) });
     }
 }
@@ -336,9 +339,9 @@ impl WorkPlane for LocalPlane {
         Box::pin(awaited(sent, answer, attempt))
     }
 
-    fn renew(&self, attempt: AttemptRef) -> Effect<Result<(), LeaseOver>> {
+    fn renew(&self, attempt: AttemptRef, answered: bool) -> Effect<Result<(), LeaseOver>> {
         let (reply_to, answer) = oneshot::channel();
-        let sent = tell(&self.renew, Renew { attempt: attempt.clone(), reply_to });
+        let sent = tell(&self.renew, Renew { attempt: attempt.clone(), answered, reply_to });
         Box::pin(awaited(sent, answer, attempt))
     }
 

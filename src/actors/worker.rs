@@ -61,6 +61,8 @@ pub struct WorkerActor {
     heartbeat: Heartbeat,
     /// The watch over the agent, while it works.
     vigil: Option<Vigil>,
+    /// The agent's model has answered.
+    answered: bool,
     /// What the operator says to the agent.
     hints: Hints,
     /// Ends the agent, and nothing else of the attempt.
@@ -87,6 +89,7 @@ impl WorkerActor {
             worktree: None,
             heartbeat: Heartbeat::default(),
             vigil: None,
+            answered: false,
             hints: Hints::open(),
             guard: Some(guard),
         }

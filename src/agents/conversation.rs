@@ -26,9 +26,6 @@ const SAYS: Duration = Duration::from_millis(250);
 /// How much of what an agent printed last is quoted, in bytes.
 const EXCERPT: usize = 4096;
 
-/// What is said of an agent that its keeper ended.
-const LAPSED: &str = "omk stood still for longer than its lease, so its keeper ended it";
-
 /// Who answers for exit statuses 126 and 127, with which a shell says that there is no such program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MissingProgram {
@@ -162,7 +159,7 @@ impl Conversation {
                     None => ended_by_itself(driven.ended.exit, self.question, unheard, excerpt),
                 }
             }
-            EndedBy::Lease => AgentEnd::Failed { detail: LAPSED.to_owned() },
+            EndedBy::Lease => AgentEnd::Lapsed,
             EndedBy::KeeperLost => {
                 let killed = driven.ended.survivors.len();
                 AgentEnd::Failed { detail: format!("its keeper died; {killed} of its processes were killed") }

@@ -31,8 +31,6 @@ const LOGIN: &[&str] = &[
     "401",
     "403",
 ];
-/// What is said of an agent that its keeper ended.
-const LAPSED: &str = "omk stood still for longer than its lease, so its keeper ended it";
 /// The longest that is quoted of an agent's words, in bytes.
 const QUOTED: usize = 2_000;
 
@@ -58,7 +56,7 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
         Ending::Over(AgentEnd::Failed { detail }) => AgentEnd::Failed { detail: with_words(detail, words) },
         Ending::Over(end) => end,
         _ if driven.by == EndedBy::Timeout => AgentEnd::TimedOut,
-        _ if driven.ended.lapsed => AgentEnd::Failed { detail: LAPSED.to_owned() },
+        _ if driven.ended.lapsed => AgentEnd::Lapsed,
         Ending::Unusable(problem) | Ending::Stumbled(problem) => unavailable(profile, &problem, words),
         Ending::Gone { greeted: false } => {
             let problem = format!("it ended before it could be spoken to ({})", exit_of(driven));

@@ -201,6 +201,7 @@ fn answer(end: AgentEnd, profile: &AgentProfile, patience: Duration) -> Answer {
         AgentEnd::Finished => return Answer::Session,
         AgentEnd::Unavailable { detail } | AgentEnd::Failed { detail } | AgentEnd::Limited { detail, .. } => detail,
         AgentEnd::TimedOut => format!("it did not open a session within {patience:?}"),
+        AgentEnd::Lapsed => "omk stood still for too long".to_owned(),
         AgentEnd::Stopped => "it was let go before it had opened a session".to_owned(),
         AgentEnd::Asked { question } => format!("it asks before it opens a session: {question}"),
     };

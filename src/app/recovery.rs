@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::adapters::gate::remove_place;
 use crate::adapters::git::leftovers::{self, Before};
 use crate::adapters::git::workspace::GitWorkspace;
 use crate::domain::event::Fact;
@@ -28,12 +29,21 @@ pub(super) struct Halt {
     pub(super) reason: String,
     /// The commands that go on, the best first.
     pub(super) next: Vec<String>,
+    /// The status in which it ends.
+    pub(super) status: GoalStatus,
 }
 
 impl Halt {
     /// Something failed that may not fail the next time.
     pub(super) fn passing(charter: &Charter, problem: &dyn std::fmt::Display) -> Self {
-        Self { reason: problem.to_string(), next: vec![format!("omk goal resume {}", charter.id)] }
+        let next = vec![format!("omk goal resume {}", charter.id)];
+        Self { reason: problem.to_string(), next, status: GoalStatus::FailedInfra }
+    }
+
+    /// The run before died after the operator had cancelled it.
+    pub(super) fn cancelled(charter: &Charter) -> Self {
+        let reason = "cancelled by the operator, before the end of the run before".to_owned();
+        Self { reason, next: vec![format!("omk goal show {}", charter.id)], status: GoalStatus::Cancelled }
     }
 }
 
@@ -75,7 +85,7 @@ fn clear_gates(dir: &GoalDir) -> usize {
     let places = std::fs::read_dir(dir.path().join("gates")).into_iter().flatten().flatten();
     let cold = places.filter(|place| place.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
     // A place that stays is in nobody's way: every run takes a new number.
-    cold.filter(|place| std::fs::remove_dir_all(place.path()).is_ok()).count()
+    cold.filter(|place| remove_place(&place.path()).is_ok()).count()
 }
 
 /// A run that died on another host may have left processes there.
@@ -99,7 +109,11 @@ fn base_gone(charter: &Charter) -> Halt {
         base.short(),
         charter.id,
     );
-    Halt { reason, next: vec![format!("omk goal resume {}", charter.id), format!("omk goal cancel {}", charter.id)] }
+    Halt {
+        reason,
+        next: vec![format!("omk goal resume {}", charter.id), format!("omk goal cancel {}", charter.id)],
+        status: GoalStatus::FailedInfra,
+    }
 }
 
 /// What the repositories lack of what the journal names.
@@ -170,7 +184,11 @@ fn work_gone(charter: &Charter, state: &GoalState, lost: &[(&SliceId, &CommitId,
         named.join(", "),
     );
     let id = &charter.id;
-    Halt { reason, next: vec![format!("omk goal resume {id}"), format!("omk goal cancel {id}")] }
+    Halt {
+        reason,
+        next: vec![format!("omk goal resume {id}"), format!("omk goal cancel {id}")],
+        status: GoalStatus::FailedInfra,
+    }
 }
 
 fn done_again<'a>(lost: impl Iterator<Item = (&'a SliceRecord, &'a CommitId)>) -> Losses {

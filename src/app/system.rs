@@ -168,6 +168,9 @@ impl Taking {
         };
         let said = (!leftovers.is_empty()).then_some(Fact::LeftoversCleared(leftovers));
         self.record(said, ActorName::Supervisor).await?;
+        if self.state.goal.stop == Some(Stop::Cancel) {
+            return Ok(Err(Halt::cancelled(charter)));
+        }
         let workspace = match parts.workspace() {
             Ok(workspace) => workspace,
             Err(fault) => return Ok(Err(Halt::passing(charter, &fault))),
@@ -185,8 +188,7 @@ impl Taking {
 
     /// The goal cannot go on: says so in the journal. What is `ready` stays so.
     async fn halted(mut self, halt: Halt) -> anyhow::Result<Outcome> {
-        let Halt { reason, next } = halt;
-        let status = GoalStatus::FailedInfra;
+        let Halt { reason, next, status } = halt;
         if self.state.goal.status != Some(GoalStatus::Ready) {
             let settled = Fact::GoalSettled { status, reason: reason.clone(), next: next.clone() };
             self.record([settled], ActorName::Controller).await?;

@@ -158,6 +158,8 @@ pub enum AgentEnd {
     TimedOut,
     /// Killed because we were asked to stop.
     Stopped,
+    /// Killed by its keeper, because we stood still for longer than the lease: no word of the agent.
+    Lapsed,
 }
 
 /// What came of one run of an agent.

@@ -111,8 +111,6 @@ pub struct TipProven {
     pub slices: Vec<(SliceId, CommitId)>,
     /// The verdicts; fewer than the gates where a stop came between.
     pub results: Vec<GateResult>,
-    /// Our own machinery failed; then `results` is not whole.
-    pub fault: Option<String>,
     /// The record that led to this.
     pub cause: Option<Seq>,
 }

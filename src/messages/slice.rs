@@ -23,6 +23,8 @@ pub struct Claim {
 pub struct Renew {
     /// The attempt.
     pub attempt: AttemptRef,
+    /// Whether the model of its agent has answered.
+    pub answered: bool,
     /// Where the answer goes.
     pub reply_to: tokio::sync::oneshot::Sender<Result<(), LeaseOver>>,
 }

@@ -1,7 +1,7 @@
 //! Providers that take no requests for now: a state of the provider, not a failure of a slice.
 //!
 //! Owns the breaker of each provider: open, it parks every slice whose agent needs it; at its time one slice probes it
-//! (half-open); that attempt's end closes it or opens it again, with twice the back-off. Open breakers are durable; who
+//! (half-open); an answer of its model, or that attempt's end, closes it or opens it again, with twice the back-off. Open breakers are durable; who
 //! probes, and when a back-off is over by the steady clock, is not. A stated time is one of the wall clock.
 
 use std::collections::BTreeMap;
@@ -100,6 +100,14 @@ impl Probes {
         if let Some(breaker) = breakers.before(agent) {
             self.out.insert(breaker.provider.clone(), attempt.clone());
         }
+    }
+
+    /// The model of an attempt's agent has answered: whose breaker that closes, as a fact to record.
+    pub fn answered(&mut self, breakers: &Breakers, attempt: &AttemptRef) -> Option<Fact> {
+        let (provider, _) = self.out.iter().find(|(_, probe)| *probe == attempt)?;
+        let provider = provider.clone();
+        self.out.remove(&provider);
+        breakers.open.contains_key(&provider).then_some(Fact::BreakerClosed { provider })
     }
 
     /// An attempt of `agent` ended: what that says of its provider, as facts to record.

@@ -3,6 +3,8 @@
 //! Pure: inputs go in, facts and intents come out. Invariant: a run ends with exactly one `GoalSettled`, after which
 //! nothing is started.
 
+mod ruling;
+
 use std::sync::Arc;
 
 use crate::domain::budget::{Account, BudgetKind};
@@ -13,11 +15,11 @@ use crate::domain::event::{Branch, Fact};
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
 use crate::domain::ids::{CommitId, GoalId, SliceId, TreeId};
-use crate::domain::review::{Review, Role, Subject, Verdict};
-use crate::domain::settlement::{Obstruction, Settlement};
+use crate::domain::review::{Review, Role, Subject};
+use crate::domain::settlement::Settlement;
 use crate::domain::task::AcceptedPlan;
 use crate::workflow::goal_record::GoalRecord;
-use crate::workflow::verdict::{Evidence, Ruling, judge};
+use crate::workflow::verdict::Ruling;
 
 /// What the controller wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub struct Controller {
     exhausted: Option<(BudgetKind, Account)>,
     /// Why the journal takes little more.
     distress: Option<String>,
+    /// What failed of our own machinery while slices were worked on.
+    fault: Option<String>,
     over: bool,
 }
 
@@ -109,6 +113,7 @@ impl Controller {
             awaited: Vec::new(),
             exhausted: None,
             distress: None,
+            fault: None,
             over: false,
         }
     }
@@ -228,13 +233,6 @@ impl Controller {
         decided
     }
 
-    fn scaffold_ruling(&self, results: &[GateResult]) -> Ruling {
-        let slices = self.record.plan.as_ref().map_or(0, |plan| plan.slices.len());
-        let green = results.iter().filter(|result| result.outcome.is_green()).count();
-        let reason = format!("planned {slices} slice(s); {green} of {} gate(s) green on the base", results.len());
-        Ruling::new(GoalStatus::Planned, reason, vec![self.command("resume"), self.command("execute")])
-    }
-
     /// Nothing runs, and nothing can be started.
     pub fn execution_settled(&mut self, settlement: Settlement) -> Decided<Intent> {
         let mut decided = Decided::default();
@@ -249,8 +247,11 @@ impl Controller {
         if self.over || self.proof.is_some() {
             return;
         }
-        if let Some(ruling) =
-            self.stopping().or_else(|| self.obstructed(&settlement)).or_else(|| self.asks(&settlement))
+        if let Some(ruling) = self
+            .stopping()
+            .or_else(|| self.obstructed(&settlement))
+            .or_else(|| self.faulted())
+            .or_else(|| self.asks(&settlement))
         {
             self.settle(decided, ruling);
             return;
@@ -270,61 +271,24 @@ impl Controller {
         }
     }
 
-    fn pass_ruling(&self, settlement: &Settlement) -> Ruling {
-        let done = settlement.integrated.len();
-        let all = done + settlement.open.len() + settlement.given_up.len() + settlement.asking.len();
-        let reason = format!("one pass done: {done} of {all} slice(s) integrated");
-        Ruling::new(GoalStatus::Planned, reason, vec![self.command("execute"), self.command("resume")])
-    }
-
-    /// The status of a run that was told to stop, or ran out of disk or budget.
-    fn stopping(&self) -> Option<Ruling> {
-        if let Some(stop) = self.record.stop {
-            return Some(match stop {
-                Stop::Cancel => {
-                    Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")])
-                }
-                Stop::Pause => Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]),
-            });
+    /// What makes and judges the integrated tree failed. Slices that are worked on come to rest first.
+    pub fn integration_failed(&mut self, detail: String) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        self.fault.get_or_insert(detail);
+        let executes = matches!(self.drive, Drive::UntilReady | Drive::Pass);
+        if executes && self.settlement.is_none() {
+            return decided;
         }
-        if let Some(detail) = &self.distress {
-            let reason = format!("{detail}; all that was journalled is safe: make room, then resume");
-            return Some(Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")]));
+        if let Some(ruling) = self.stopping().or_else(|| self.faulted()) {
+            self.settle(&mut decided, ruling);
         }
-        let (budget, account) = self.exhausted.as_ref()?;
-        Some(self.over_budget(*budget, account))
-    }
-
-    fn over_budget(&self, budget: BudgetKind, account: &Account) -> Ruling {
-        let name = budget.as_str();
-        let whose = if account.is_goal() { String::new() } else { format!(" of {account}") };
-        let reason = format!("the budget of {name}{whose} is used up");
-        let add = format!("{}{} --{name} …", self.command("budget-add"), account.options());
-        Ruling::new(GoalStatus::NeedsMoreBudget, reason, vec![add, self.command("resume")])
-    }
-
-    fn obstructed(&self, settlement: &Settlement) -> Option<Ruling> {
-        let resume = vec![self.command("resume")];
-        match settlement.obstacle.as_ref()? {
-            Obstruction::AgentUnavailable(detail) => Some(Ruling::new(GoalStatus::BlockedOnExternal, detail, resume)),
-            Obstruction::Fault(detail) => Some(Ruling::new(GoalStatus::FailedInfra, detail, resume)),
-            Obstruction::Halted(why) => Some(Ruling::new(GoalStatus::Paused, format!("halted: {why}"), resume)),
-        }
-    }
-
-    fn asks(&self, settlement: &Settlement) -> Option<Ruling> {
-        let (slice, question, text) = settlement.asking.first()?;
-        let id = self.goal().map(GoalId::as_str).unwrap_or_default();
-        let reason = format!("slice `{slice}` asks {question}: {text}");
-        let answer = format!("omk goal answer {id}.{question} --text \"…\"");
-        Some(Ruling::new(GoalStatus::BlockedOnHuman, reason, vec![answer, self.command("resume")]))
+        decided
     }
 
     /// The deciding gates were run.
-    pub fn tip_proven(&mut self, proof: Proof, fault: Option<String>) -> Decided<Intent> {
+    pub fn tip_proven(&mut self, proof: Proof) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let faulted = fault.map(|detail| Ruling::new(GoalStatus::FailedInfra, detail, vec![self.command("resume")]));
-        if let Some(ruling) = self.stopping().or(faulted) {
+        if let Some(ruling) = self.stopping() {
             self.settle(&mut decided, ruling);
             return decided;
         }
@@ -372,51 +336,6 @@ impl Controller {
         }
     }
 
-    /// A run that only reviewed leaves the goal as it was, unless a review blocks.
-    fn review_ruling(&self, ruling: Ruling) -> Ruling {
-        let reviews = self.record.wall.as_ref().map_or(&[][..], |(_, reviews)| reviews.as_slice());
-        let blocked: Vec<_> =
-            reviews.iter().filter(|r| r.verdict == Verdict::Blocked).map(|r| r.role.as_str()).collect();
-        match (&self.record.before, blocked.as_slice()) {
-            (Some((status, reason, next)), []) => Ruling::new(*status, reason.clone(), next.clone()),
-            (None, []) => Ruling::new(GoalStatus::Planned, "reviewed", vec![self.command("resume")]),
-            (_, roles) => Ruling { reason: format!("review {} blocks", roles.join(", ")), ..ruling },
-        }
-    }
-
-    fn rule(&self, settlement: &Settlement, proof: Option<&Proof>) -> Ruling {
-        let (Some(charter), Some(plan)) = (&self.record.charter, &self.record.plan) else {
-            return Ruling::new(GoalStatus::NotReady, "there is no plan", Vec::new());
-        };
-        let wall = self.record.wall.as_ref().filter(|(tree, _)| proof.is_some_and(|p| p.tree == *tree));
-        let ruling = judge(&Evidence {
-            goal: &charter.id,
-            tree: proof.map_or(&charter.repository.base_tree, |p| &p.tree),
-            integrated: settlement.integrated.len(),
-            given_up: &settlement.given_up,
-            open: &settlement.open,
-            gates: &plan.gates,
-            results: proof.map_or(&[], |p| p.results.as_slice()),
-            reviews: wall.map_or(&[], |(_, reviews)| reviews.as_slice()),
-        });
-        self.or_over_budget(ruling, settlement)
-    }
-
-    /// What is missing may be only money: then more of it is what helps.
-    fn or_over_budget(&self, ruling: Ruling, settlement: &Settlement) -> Ruling {
-        let short = |slice: &SliceId| Some((slice.clone(), *self.record.over_budget.get(slice)?));
-        let Some((slice, budget)) = settlement.given_up.iter().find_map(|(slice, _)| short(slice)) else {
-            return ruling;
-        };
-        match ruling.status {
-            GoalStatus::NotReady => {
-                let next = self.over_budget(budget, &Account::Slice(slice)).next;
-                Ruling::new(GoalStatus::NeedsMoreBudget, ruling.reason, next)
-            }
-            _ => ruling,
-        }
-    }
-
     /// The branches were made, or not.
     pub fn delivered(&mut self, result: Result<Vec<Branch>, String>) -> Decided<Intent> {
         let mut decided = Decided::default();
@@ -433,10 +352,10 @@ impl Controller {
         decided
     }
 
-    /// Somebody wants the run to stop.
+    /// Somebody wants the run to stop. A cancel stands, whoever wants a pause behind it.
     pub fn stop(&mut self, stop: Stop, by: String) -> Decided<Intent> {
         let mut decided = Decided::default();
-        if self.over || self.record.stop == Some(stop) {
+        if self.over || matches!(self.record.stop, Some(before) if before == stop || before == Stop::Cancel) {
             return decided;
         }
         self.commit(&mut decided, Fact::StopRequested { stop, by });

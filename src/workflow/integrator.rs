@@ -95,13 +95,15 @@ pub struct Integrator {
     work: Work,
     base_place: Option<usize>,
     prove: bool,
+    /// Whether what waits in the queue is merged.
+    merges: bool,
     halted: bool,
 }
 
 impl Integrator {
     /// An integrator whose queue and ledger were folded from the journal.
     pub fn new(plan: Arc<AcceptedPlan>, queue: MergeQueue, ledger: GateLedger) -> Self {
-        Self { plan, queue, ledger, work: Work::Idle, base_place: None, prove: false, halted: false }
+        Self { plan, queue, ledger, work: Work::Idle, base_place: None, prove: false, merges: false, halted: false }
     }
 
     /// The queue as it stands.
@@ -118,9 +120,10 @@ impl Integrator {
         self.plan.gates.iter().filter(|gate| gate.required)
     }
 
-    /// Takes up what an earlier run left in the queue.
+    /// Merges from here on, beginning with what an earlier run left in the queue.
     pub fn begin(&mut self) -> Decided<Intent> {
         let mut decided = Decided::default();
+        self.merges = true;
         self.advance(&mut decided);
         decided
     }
@@ -193,7 +196,7 @@ impl Integrator {
         if self.work != Work::Idle || self.halted {
             return;
         }
-        if !self.queue.waiting.is_empty() {
+        if self.merges && !self.queue.waiting.is_empty() {
             self.form_batch(decided);
         } else if self.prove {
             self.work = Work::Proving { place: 0, again: false, results: Vec::new() };

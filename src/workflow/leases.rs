@@ -1,7 +1,8 @@
 //! Who holds which attempt, and for how long.
 //!
 //! In memory only: a run that dies takes its leases with it, and the next one closes its attempts. Measured by the
-//! steady clock, so that a wall clock that is set ends no lease; `lease_until` in the journal is for show.
+//! steady clock, so that a wall clock that is set ends no lease; `lease_until` in the journal is for show. Time in which
+//! nobody looked, because the program itself stood still, counts against no holder.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,13 @@ use crate::domain::ids::{AttemptRef, Moment};
 pub struct Leases {
     length_ms: u64,
     until: BTreeMap<AttemptRef, Moment>,
+    looked: Option<Moment>,
 }
 
 impl Leases {
     /// No lease yet; each will last `length_ms` milliseconds without renewal.
     pub fn new(length_ms: u64) -> Self {
-        Self { length_ms, until: BTreeMap::new() }
+        Self { length_ms, until: BTreeMap::new(), looked: None }
     }
 
     /// A worker has taken the attempt.
@@ -40,8 +42,13 @@ impl Leases {
         self.until.remove(attempt).is_some()
     }
 
-    /// Takes out the attempts whose lease has run out.
+    /// Takes out the attempts whose lease has run out. Wants to be asked several times within the length of a lease.
     pub fn take_over(&mut self, now: Moment) -> Vec<AttemptRef> {
+        let unseen = self.looked.replace(now).map_or(0, |looked| now.since(looked));
+        if unseen >= self.length_ms / 2 {
+            // A holder could not renew either. The length itself is no news of how it fares; one more is.
+            self.until.values_mut().for_each(|until| *until = (*until).max(now.plus(self.length_ms)));
+        }
         let over = self.until.iter().filter(|(_, until)| **until <= now);
         let over: Vec<_> = over.map(|(attempt, _)| attempt.clone()).collect();
         for attempt in &over {

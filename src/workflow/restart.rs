@@ -29,9 +29,29 @@ impl RestartHistory {
         }
     }
 
-    /// Decides about an end at `now`: restarts younger than `period_ms` count.
+    /// Decides about an end at `now`: restarts younger than `period_ms` count. One that lies ahead, because the clock was
+    /// set back since, has an age that nobody knows, and does not.
     pub fn decide(&self, now: Timestamp, intensity: u32, period_ms: u64) -> RestartDecision {
-        let recent = self.restarts.iter().filter(|at| now.since(**at) < period_ms).count();
+        let recent = self.restarts.iter().filter(|at| **at <= now && now.since(**at) < period_ms).count();
         if recent < intensity as usize { RestartDecision::Restart } else { RestartDecision::Escalate }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::ActorName;
+
+    #[test]
+    fn restarts_count_within_the_period_and_those_from_before_the_clock_was_set_back_do_not() {
+        let (mut history, start) = (RestartHistory::default(), Timestamp(1_000_000));
+        for ms in [0, 10, 20] {
+            let cause = "it panicked".to_owned();
+            history.apply(&Fact::ActorRestarted { child: ActorName::Budget, cause }, start.plus(ms));
+        }
+        let decide = |now| history.decide(now, 3, 1_000);
+        assert_eq!(decide(start.plus(30)), RestartDecision::Escalate);
+        assert_eq!(decide(start.plus(1_000)), RestartDecision::Restart);
+        assert_eq!(decide(Timestamp(start.0 - 86_400)), RestartDecision::Restart);
     }
 }

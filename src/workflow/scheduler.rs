@@ -199,6 +199,16 @@ impl Scheduler {
         self.leases.renew(attempt, now)
     }
 
+    /// The model of an attempt's agent has answered: its provider takes requests.
+    pub fn answered(&mut self, attempt: &AttemptRef, now: Now) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        if let Some(closed) = self.probes.answered(&self.table.breakers, attempt) {
+            self.record(&mut decided, closed, now);
+            self.dispatch(&mut decided, now);
+        }
+        decided
+    }
+
     /// A worker ends its attempt.
     pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();

@@ -136,6 +136,7 @@ impl Worker {
                 let detail = format!("the agent did not end within {} ms", report.duration_ms);
                 self.finish(AttemptOutcome::Expired { detail })
             }
+            AgentEnd::Lapsed => self.finish(AttemptOutcome::Interrupted { by: "a standstill of omk".to_owned() }),
             AgentEnd::Stopped => self.finish(match &self.stale {
                 Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
                 None => stopped(),

@@ -125,6 +125,47 @@ fn cancel_ends_an_agent_that_ignores_it_and_what_it_set_free() {
     assert_eq!(failure(&scene)["status"], "cancelled");
 }
 
+/// A goal whose cancel is durable and whose agent does not end before the mark `go`; nobody waits for the cancel.
+fn being_cancelled() -> (Scene, Session) {
+    let scene = Scene::new();
+    let deaf = format!("trap '' TERM INT HUP; {}", scene.wait_for("on", "go"));
+    let plan = scene.plan(&(slice("one", "writes = [\"one.txt\"]", &deaf) + GATE));
+    let mut command = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan]);
+    command.env("OMK_GRACE", "60s");
+    let session = Session::start(command, scene.place.path("session"));
+    scene.see("on");
+    let mut asks = Session::start(scene.command(&["goal", "cancel"]), scene.place.path("cancel"));
+    scene.see_record("stop_requested");
+    asks.signal(Signal::KILL);
+    asks.end();
+    (scene, session)
+}
+
+#[test]
+fn a_cancel_stands_whatever_signal_comes_behind_it() {
+    let (scene, mut session) = being_cancelled();
+    session.signal(Signal::INT);
+    let paused = Session::start(scene.command(&["goal", "pause"]), scene.place.path("pause"));
+    scene.make("go");
+    assert_eq!(session.code(), Some(130), "{}", session.stderr());
+    drop(paused);
+    assert_eq!(scene.json("status")["status"], "cancelled");
+}
+
+#[test]
+fn a_cancel_stands_when_the_run_dies_of_it() {
+    let (scene, mut session) = being_cancelled();
+    session.signal(Signal::KILL);
+    session.end();
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_eq!(resumed.code(), Some(9), "{}{}", resumed.stdout(), resumed.stderr());
+    assert_nobody_left(&scene);
+    assert_eq!(
+        (scene.json("status")["status"].clone(), scene.records_of("run_started").len()),
+        (json!("cancelled"), 1)
+    );
+}
+
 /// Where the process that hangs finds its goal.
 const HANGS_ON: &str = "OMK_TEST_HANGS_ON";
 

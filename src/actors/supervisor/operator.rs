@@ -6,7 +6,7 @@
 use actix::{Actor, Addr, Context, Handler, Message};
 
 use crate::actors::supervisor::Supervisor;
-use crate::domain::control::Told;
+use crate::domain::control::{Stop, Told};
 use crate::messages::goal::StopRun;
 use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice, SteerSlice, TellAgent};
 use crate::messages::tell;
@@ -85,7 +85,9 @@ impl Handler<Look> for Supervisor {
 impl Handler<StopRun> for Supervisor {
     type Result = ();
     fn handle(&mut self, stop: StopRun, _ctx: &mut Context<Self>) {
-        self.stop_wanted = Some(stop.clone());
+        if self.stop_wanted.as_ref().is_none_or(|wanted| wanted.stop != Stop::Cancel) {
+            self.stop_wanted = Some(stop.clone());
+        }
         let Some(generation) = &self.generation else { return };
         if let Err(error) = tell(&generation.controller.clone().recipient(), stop) {
             tracing::warn!(%error, "the controller is being rebuilt; it will hear of the stop then");

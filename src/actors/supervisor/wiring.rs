@@ -92,14 +92,14 @@ impl Supervisor {
         let outbox = self.outbox(ActorName::Integrator, seats.integrator.clone().recipient())?;
         let wires = integrator::Wires {
             landed: seats.scheduler.clone().recipient(),
-            queue_failed: seats.scheduler.clone().recipient(),
+            queue_failed: [seats.scheduler.clone().recipient(), seats.controller.clone().recipient()],
             base_measured: seats.controller.clone().recipient(),
             tip_proven: seats.controller.clone().recipient(),
             supervisor: ctx.address().recipient(),
         };
         let folded = (state.queue.clone()?, state.gates.clone());
         let guard = self.guard(Child::Coordinator(ActorName::Integrator), ctx);
-        let world = (Arc::clone(&self.charter), self.effects.clone());
+        let world = (Arc::clone(&self.charter), self.effects.clone(), self.drive);
         Some(IntegratorActor::new(world, folded, (outbox, stop), wires, guard))
     }
 

@@ -31,7 +31,7 @@ impl WorkerActor {
             if !lives {
                 return actor.renew_later(ctx);
             }
-            let renewal = actor.around.plane.renew(actor.attempt.clone());
+            let renewal = actor.around.plane.renew(actor.attempt.clone(), actor.answered);
             ctx.spawn(renewal.into_actor(actor).map(|renewed, actor, ctx| match renewed {
                 Ok(()) => actor.renew_later(ctx),
                 Err(_) => actor.stop.cancel(),
@@ -101,6 +101,7 @@ impl WorkerActor {
         let attempt = self.attempt.clone();
         match event {
             AgentEvent::Usage { usage, id, model } => {
+                self.answered |= !usage.is_nothing();
                 let role = Spender::Executor;
                 let seen = UsageSeen { attempt: attempt.clone(), role, id, model, usage, cause: None };
                 if let Err(error) = tell(&self.around.budget.used, seen) {
@@ -116,7 +117,10 @@ impl WorkerActor {
             AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
             AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
             AgentEvent::Ask { text } => tracing::info!(%attempt, text, "the agent asks"),
-            AgentEvent::Tool { title, done, .. } => tracing::debug!(%attempt, title, done, "a tool call"),
+            AgentEvent::Tool { title, done, .. } => {
+                self.answered = true;
+                tracing::debug!(%attempt, title, done, "a tool call");
+            }
             AgentEvent::Limited { detail, .. } => tracing::info!(%attempt, detail, "its provider refuses"),
             AgentEvent::Done { summary } => tracing::debug!(%attempt, summary, "the agent says it is done"),
         }

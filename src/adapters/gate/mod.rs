@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use hash::gate_hash;
+pub use place::remove_all as remove_place;
 
 use self::environment::{gate_environment, hash_environment};
 use self::listing::{lost_tests, render};

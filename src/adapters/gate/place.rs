@@ -126,7 +126,7 @@ async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io:
 
 /// Removes a directory with all that is in it, also where directories are not writable. Never follows a link; one that
 /// is not there is no error.
-fn remove_all(dir: &Path) -> io::Result<()> {
+pub fn remove_all(dir: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(dir) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

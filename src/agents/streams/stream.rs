@@ -266,7 +266,8 @@ impl Stream {
             | AgentEnd::Asked { .. }
             | AgentEnd::Failed { .. }
             | AgentEnd::TimedOut
-            | AgentEnd::Stopped => end,
+            | AgentEnd::Stopped
+            | AgentEnd::Lapsed => end,
         }
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn reported(report: &AgentReport) -> Line {
         }
         AgentEnd::TimedOut => Line::detail(FAILED, format!("the agent was killed at its timeout, after {took}")),
         AgentEnd::Stopped => Line::detail(NOTED, format!("the agent was stopped after {took}")),
+        AgentEnd::Lapsed => Line::detail(NOTED, format!("the agent was killed after {took}: omk stood still")),
     };
     if report.survivors.is_empty() {
         return line;

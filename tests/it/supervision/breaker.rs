@@ -66,6 +66,25 @@ fn one_slice_probes_and_a_further_refusal_doubles_the_back_off_by_the_steady_clo
 }
 
 #[test]
+fn the_first_answer_to_the_slice_that_probes_lets_the_others_go_on() {
+    let mut bench = Bench::new(&["a", "b", "c"], one_agent());
+    let attempts = ["a", "b", "c"].map(|id| bench.end(id, limited(None, None)));
+    bench.pass_time(30_000);
+    bench.tick();
+    assert_eq!(bench.offered()[3..], ["a.2 one"]);
+    assert_eq!(bench.decide(|it, now| it.answered(&attempts[1], now)), [], "it does not probe");
+    let probe = bench.claimed("a");
+    bench.decide(|it, now| it.answered(&probe, now));
+    assert_eq!(
+        (bench.closed(), &bench.offered()[4..]),
+        (vec!["one".to_owned()], &["b.2 one".to_owned(), "c.2 one".to_owned()][..])
+    );
+    assert_eq!(bench.decide(|it, now| it.answered(&probe, now)), []);
+    bench.end("a", limited(None, None));
+    assert_eq!(bench.breakers().last().map(|it| it.trips), Some(1), "a refusal behind an answer is a new one");
+}
+
+#[test]
 fn a_back_off_ends_at_an_hour() {
     let mut bench = Bench::new(&["a"], one_agent());
     for _ in 0..40 {

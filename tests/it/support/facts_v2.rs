@@ -16,7 +16,7 @@ const LATER: Timestamp = Timestamp(1_763_703_600_000);
 
 /// Every fact that version 1 does not know.
 pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
-    [supervision(), limits(), budget(), sessions(), agents_of_slices()].concat()
+    [supervision(), limits(), budget(), sessions(), agents_of_slices(), standstill()].concat()
 }
 
 fn supervision() -> Vec<Draft> {
@@ -134,4 +134,15 @@ fn agents_of_slices() -> Vec<Draft> {
     let mut plan = plan();
     plan.slices[0].agent = Some("kimi".to_owned());
     vec![draft(ActorName::Planner, Fact::PlanAccepted(Box::new(plan)))]
+}
+
+fn standstill() -> Vec<Draft> {
+    let report = AgentReport {
+        end: AgentEnd::Lapsed,
+        duration_ms: 61_000,
+        usage: Usage::default(),
+        log: None,
+        survivors: Vec::new(),
+    };
+    vec![draft(ActorName::Worker, Fact::AgentReported { report })]
 }
