@@ -24,6 +24,7 @@ impl Leases {
 
     /// A worker has taken the attempt.
     pub fn grant(&mut self, attempt: &AttemptRef, now: Moment) {
+        self.looked.get_or_insert(now);
         self.until.insert(attempt.clone(), now.plus(self.length_ms));
     }
 

@@ -22,7 +22,7 @@ fn agents_that_were_killed_while_omk_stood_still_have_not_failed() {
     let words = ["goal", "run", "Do it", "--until-ready", "--max-agents", "3", "--plan", &plan, "--agent", &agent];
     let mut command = scene.command(&words);
     // Long enough that on a loaded machine, too, the ends of the agents are heard within one more lease.
-    command.env("OMK_LEASE", "5s");
+    command.env("OMK_LEASE", "3s");
     let mut session = Session::start(command, scene.place.path("session"));
     ["a", "b", "c"].iter().for_each(|id| scene.see(&format!("on.{id}")));
     let pids = ["a", "b", "c"].map(|id| std::fs::read_to_string(scene.mark(&format!("pid.{id}.1"))).unwrap());

@@ -224,7 +224,6 @@ fn a_wall_clock_that_is_set_ends_no_lease_and_keeps_none() {
 fn a_lease_does_not_run_out_while_nobody_looks() {
     let mut bench = Bench::new(&["a"], one_agent());
     let attempt = bench.claimed("a");
-    bench.tick();
     bench.pass_time(DAY);
     assert_eq!(bench.tick(), [], "the program stood still, and its worker with it");
     bench.watch(LEASE - 1);
@@ -250,7 +249,7 @@ fn a_lease_that_is_renewed_holds_and_a_late_heartbeat_is_dropped() {
 fn a_stale_slice_is_offered_again_only_when_its_processes_are_gone_and_under_a_new_epoch() {
     let mut bench = Bench::new(&["a"], one_agent());
     let first = bench.claimed("a");
-    bench.pass_time(LEASE);
+    bench.watch(LEASE);
     bench.tick();
     assert_eq!(bench.offered(), ["a.1 one"]);
     bench.pass_time(DAY);
@@ -265,7 +264,7 @@ fn a_stale_slice_is_offered_again_only_when_its_processes_are_gone_and_under_a_n
 fn a_late_result_is_journalled_and_its_commit_is_never_merged() {
     let mut bench = Bench::new(&["a"], one_agent());
     let first = bench.claimed("a");
-    bench.pass_time(LEASE);
+    bench.watch(LEASE);
     bench.tick();
     let end =
         AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new(), session: None };
