@@ -64,7 +64,7 @@ async fn heard(peer: &Peer, inbox: Inbox, said: &[&str]) -> Echo {
 
 fn lines(mut outgoing: Outgoing) -> Vec<Value> {
     let mut all = Vec::new();
-    while let Ok(line) = outgoing.try_recv() {
+    while let Some(line) = outgoing.try_recv() {
         assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1, "one line a message");
         all.push(serde_json::from_slice(&line).expect("JSON"));
     }

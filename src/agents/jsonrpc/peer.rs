@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use thiserror::Error;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::frames::{Frame, Frames};
+use super::inbound::Inbound;
 use super::life::Life;
 use super::message::{Answer, Id, Message, RpcError, call, read, reply};
+use super::queue::{Entrance, Queue, queue};
 use super::record::{Direction, Record};
+use crate::process::backlog::Backlog;
 
 /// Which ids our requests get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,56 +58,23 @@ pub enum CallError {
     Closed,
 }
 
-/// Something that was heard.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Inbound {
-    /// A request; it waits for [`Peer::answer`].
-    Request {
-        /// What our answer has to carry.
-        id: Id,
-        /// The method.
-        method: String,
-        /// Its parameters; `null` where there are none.
-        params: Value,
-    },
-    /// A notification.
-    Notification {
-        /// The method.
-        method: String,
-        /// Its parameters; `null` where there are none.
-        params: Value,
-    },
-    /// The answer to a request of ours; for [`Peer::settle`].
-    Answer {
-        /// Which one.
-        id: Id,
-        /// What it says.
-        answer: Answer,
-    },
-    /// A line that is no message.
-    Narrative {
-        /// Its beginning.
-        text: String,
-    },
-    /// A line that was longer than there may be, and is lost: whatever it was, the conversation has a hole.
-    TooLong {
-        /// Its length in bytes.
-        bytes: usize,
-    },
-}
-
-/// The most that is passed on of a line that is no message, in bytes.
-const NARRATIVE: usize = 4096;
+/// What may wait to be dealt with before no more is read, in bytes of lines. What is read of a line takes many times its
+/// length.
+const HEARD: usize = 256 * 1024;
+/// What may wait to be read by the other side before nothing more of it is dealt with, in bytes.
+const SAID: usize = 4 << 20;
 
 /// What is heard, in order; ends when the other side is gone.
-pub type Inbox = mpsc::UnboundedReceiver<Inbound>;
+pub type Inbox = Queue<Inbound>;
 /// Our lines, ends included; ends when we hang up.
-pub type Outgoing = mpsc::UnboundedReceiver<Vec<u8>>;
+pub type Outgoing = Queue<Vec<u8>>;
 
 /// Our end. Cheap to clone: all clones are the same end.
 #[derive(Clone, Debug)]
 pub struct Peer {
     state: Arc<Mutex<State>>,
+    heard: Backlog,
+    said: Backlog,
 }
 
 #[derive(Debug)]
@@ -119,16 +89,17 @@ struct Line {
     ids: IdStyle,
     next_id: u64,
     waiting: HashMap<String, oneshot::Sender<Answer>>,
-    outgoing: Option<mpsc::UnboundedSender<Vec<u8>>>,
-    inbox: Option<mpsc::UnboundedSender<Inbound>>,
+    outgoing: Option<Entrance<Vec<u8>>>,
+    inbox: Option<Entrance<Inbound>>,
     life: Life,
     record: Record,
 }
 
 /// A conversation that begins: our end, what is heard, what is to be written.
 pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
-    let (outgoing, lines) = mpsc::unbounded_channel();
-    let (inbox, heard) = mpsc::unbounded_channel();
+    let (heard, said) = (Backlog::new(HEARD), Backlog::new(SAID));
+    let (outgoing, lines) = queue(&said);
+    let (inbox, inbounds) = queue(&heard);
     let now = Instant::now();
     let line = Line {
         ids: manner.ids,
@@ -140,7 +111,7 @@ pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
         record: Record::begin(now),
     };
     let state = State { frames: Frames::new(manner.longest_line), line };
-    (Peer { state: Arc::new(Mutex::new(state)) }, heard, lines)
+    (Peer { state: Arc::new(Mutex::new(state)), heard, said }, inbounds, lines)
 }
 
 /// Writes our lines as they come, and closes `to` when we hang up. An other side that no longer reads is no error
@@ -169,6 +140,16 @@ impl Peer {
         line.inbox = None;
         line.outgoing = None;
         line.waiting.clear();
+    }
+
+    /// What was heard and waits to be dealt with: while it is full, nothing more should be fed.
+    pub fn heard(&self) -> &Backlog {
+        &self.heard
+    }
+
+    /// What was said and waits to be read by the other side.
+    pub fn said(&self) -> &Backlog {
+        &self.said
     }
 
     /// We have nothing more to say: `Outgoing` ends behind what has been said. The other side is still heard.
@@ -228,37 +209,28 @@ impl Line {
     fn hear(&mut self, frame: Frame<'_>) {
         let now = Instant::now();
         self.life.heard = now;
-        let inbound = match frame {
+        let (inbound, length) = match frame {
             Frame::TooLong(bytes) => {
                 self.record.line(now, Direction::Narrative, format!("[a line of {bytes} bytes]").as_bytes());
-                Some(Inbound::TooLong { bytes })
+                (Some(Inbound::TooLong { bytes }), 0)
             }
             Frame::Line(line) => {
                 let message = read(line);
                 let direction = if message.is_some() { Direction::In } else { Direction::Narrative };
                 self.record.line(now, direction, line);
-                self.sort(message, line)
+                self.count(message.as_ref());
+                (Inbound::of(message, line), line.len())
             }
         };
         if let (Some(inbound), Some(inbox)) = (inbound, &self.inbox) {
-            let _nobody_listens = inbox.send(inbound);
+            inbox.put(inbound, Inbound::weight(length));
         }
     }
 
-    fn sort(&mut self, message: Option<Message>, line: &[u8]) -> Option<Inbound> {
+    fn count(&mut self, message: Option<&Message>) {
         match message {
-            Some(Message::Request { id, method, params }) => {
-                self.life.ours_to_answer += 1;
-                Some(Inbound::Request { id, method, params })
-            }
-            Some(Message::Notification { method, params }) => Some(Inbound::Notification { method, params }),
-            Some(Message::Response { id: Some(id), answer }) => Some(Inbound::Answer { id, answer }),
-            // That one of our lines was unreadable; which one nobody knows, and it is in the record.
-            Some(Message::Response { id: None, .. }) => None,
-            None => {
-                let text = String::from_utf8_lossy(&line[..line.len().min(NARRATIVE)]).into_owned();
-                Some(Inbound::Narrative { text })
-            }
+            Some(Message::Request { .. }) => self.life.ours_to_answer += 1,
+            Some(Message::Notification { .. } | Message::Response { .. }) | None => {}
         }
     }
 
@@ -280,7 +252,8 @@ impl Line {
         if let Some(outgoing) = &self.outgoing {
             self.record.line(now, Direction::Out, &line);
             line.push(b'\n');
-            let _nobody_writes = outgoing.send(line);
+            let bytes = line.len();
+            outgoing.put(line, bytes);
             self.life.said = now;
         }
     }
