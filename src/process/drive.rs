@@ -88,6 +88,8 @@ pub struct Driven {
 pub struct Intake {
     /// None is read while this is full: the program waits then, as soon as its pipe is full too.
     pub backlog: Backlog,
+    /// Cancelled when the program has closed its standard output, or has ended.
+    pub ended: CancellationToken,
 }
 
 /// Gives what is heard to `sink` as it comes and resolves when nothing of the program's tree is left. A keeper that does
@@ -218,7 +220,10 @@ impl Reader {
             let Some(pipe) = &mut self.pipe else { pending().await };
             self.intake.backlog.room().await;
             match pipe.read(&mut self.buffer).await {
-                Ok(0) | Err(_) => self.pipe = None,
+                Ok(0) | Err(_) => {
+                    self.pipe = None;
+                    self.intake.ended.cancel();
+                }
                 Ok(length) => return &self.buffer[..length],
             }
         }

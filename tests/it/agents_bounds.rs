@@ -41,7 +41,7 @@ async fn a_program_that_nobody_listens_to_waits_and_can_be_ended() {
     let line = json!({"method": "m", "params": "x".repeat(80)});
     let script = format!("yes '{line}' & while :; do echo tick >&2; sleep 0.05; done");
     let running = launcher().launch(shell(&script)).await.expect("a start");
-    let intake = Intake { backlog: peer.heard().clone() };
+    let intake = Intake { backlog: peer.heard().clone(), ..Intake::default() };
     let (stop, mut ticks, mut most) = (CancellationToken::new(), 0, 0);
     let mut sink = |heard: Heard<'_>| match heard {
         Heard::Bytes(Stream::Output, bytes) => {

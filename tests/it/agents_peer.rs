@@ -144,6 +144,16 @@ async fn questions_end_with_the_conversation() {
 }
 
 #[tokio::test]
+async fn an_answer_that_came_before_the_end_is_one() {
+    let (peer, inbox, _outgoing) = connect(Manner::default());
+    let (answered, open) = (peer.ask("a", &json!({})), peer.ask("b", &json!({})));
+    peer.feed(b"{\"id\":1,\"result\":{\"x\":1}}\n");
+    peer.close();
+    serve(&peer, inbox, &mut Echo::default()).await;
+    assert_eq!((answered.await, open.await), (Ok(json!({"x": 1})), Err(CallError::Closed)));
+}
+
+#[tokio::test]
 async fn everything_before_an_answer_is_done_when_it_comes() {
     let (peer, inbox, _outgoing) = connect(Manner::default());
     let mut echo = Echo::default();

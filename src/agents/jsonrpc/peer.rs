@@ -5,6 +5,7 @@
 //! whoever waits for an answer finds everything before it done (`serve` hands them on).
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -114,14 +115,12 @@ pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
     (Peer { state: Arc::new(Mutex::new(state)), heard, said }, inbounds, lines)
 }
 
-/// Writes our lines as they come, and closes `to` when we hang up. An other side that no longer reads is no error
-/// here: its end is noticed where it is read.
-pub async fn write(mut lines: Outgoing, mut to: impl AsyncWrite + Unpin) {
+/// Writes our lines as they come, and closes `to` when we hang up. `Err` where nobody can read them any more.
+pub async fn write(mut lines: Outgoing, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
     while let Some(line) = lines.recv().await {
-        if to.write_all(&line).await.is_err() {
-            return;
-        }
+        to.write_all(&line).await?;
     }
+    Ok(())
 }
 
 impl Peer {
@@ -132,14 +131,18 @@ impl Peer {
         frames.push(bytes, &mut |frame| line.hear(frame));
     }
 
-    /// The other side is gone: requests that are open fail, the inbox ends.
+    /// The other side is gone: the inbox ends behind what it has said, and then (`serve`) requests that are open fail.
     pub fn close(&self) {
         let mut state = self.lock();
         let State { frames, line } = &mut *state;
         frames.finish(&mut |frame| line.hear(frame));
         line.inbox = None;
         line.outgoing = None;
-        line.waiting.clear();
+    }
+
+    /// There will be no further answer: whoever waits for one is told.
+    pub(super) fn fail_waiting(&self) {
+        self.lock().line.waiting.clear();
     }
 
     /// What was heard and waits to be dealt with: while it is full, nothing more should be fed.

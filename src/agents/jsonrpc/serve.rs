@@ -36,14 +36,15 @@ pub trait Dialect: Send {
     fn too_long(&mut self, bytes: usize);
 }
 
-/// Serves until the other side is gone. Dropping the future drops the answers under way.
+/// Serves until the other side is gone and all that it said is dealt with; what it has not answered then fails. Dropping
+/// the future drops the answers under way.
 pub async fn serve(peer: &Peer, mut inbox: Inbox, dialect: &mut dyn Dialect) {
     let mut answering = FuturesUnordered::new();
     loop {
         peer.said().room().await;
         tokio::select! {
             heard = inbox.recv() => match heard {
-                None => return,
+                None => return peer.fail_waiting(),
                 Some(Inbound::Request { id, method, params }) => {
                     match begin(dialect, answering.len(), &method, params) {
                         Ok(answer) => answering.push(answered(id, answer)),

@@ -299,6 +299,11 @@ impl Side for Stream {
     fn backlog(&self) -> Backlog {
         self.said.clone()
     }
+
+    /// Some read no more than their prompt, and how its turn ended is told by its exit too.
+    fn broken(&self) -> bool {
+        false
+    }
 }
 
 impl Stream {
