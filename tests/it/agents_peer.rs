@@ -154,6 +154,35 @@ async fn an_answer_that_came_before_the_end_is_one() {
 }
 
 #[tokio::test]
+async fn an_error_of_any_shape_is_one_with_its_words() {
+    for (error, code, words) in [
+        (r#""boom""#, 0, "boom"),
+        ("7", 0, "7"),
+        (r#"{"code":5,"message":null}"#, 5, ""),
+        (r#"{"code":"rate_limited","message":"slow down"}"#, 0, "rate_limited: slow down"),
+        (r#"{"code":"429","message":["a"]}"#, 429, "[\"a\"]"),
+        (r#"{"code":401.0,"message":"no"}"#, 401, "no"),
+        (r#"{"reason":"full"}"#, 0, "{\"reason\":\"full\"}"),
+    ] {
+        let (peer, inbox, _outgoing) = connect(Manner::default());
+        let answer = format!("{{\"id\":1,\"error\":{error}}}");
+        let (asked, said) = (peer.ask("m", &json!({})), [answer.as_str()]);
+        let (result, echo) = tokio::join!(asked, heard(&peer, inbox, &said));
+        assert_eq!(result, Err(CallError::Refused(RpcError::new(code, words))), "{error}");
+        assert_eq!(echo.noted, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_an_id_that_is_none_is_refused() {
+    let (peer, inbox, outgoing) = connect(Manner::default());
+    heard(&peer, inbox, &[r#"{"id":[1],"method":"echo","params":1}"#, r#"{"id":true,"method":"echo"}"#]).await;
+    let error = json!({"code": -32600, "message": "the id of a request is a number or a text"});
+    let refused = json!({"jsonrpc": "2.0", "id": null, "error": error});
+    assert_eq!(lines(outgoing), [refused.clone(), refused]);
+}
+
+#[tokio::test]
 async fn everything_before_an_answer_is_done_when_it_comes() {
     let (peer, inbox, _outgoing) = connect(Manner::default());
     let mut echo = Echo::default();

@@ -19,6 +19,8 @@ pub enum Inbound {
         /// Its parameters; `null` where there are none.
         params: Value,
     },
+    /// A request with an id that no answer can carry.
+    Unanswerable,
     /// A notification.
     Notification {
         /// The method.
@@ -50,6 +52,7 @@ impl Inbound {
     pub(super) fn of(message: Option<Message>, line: &[u8]) -> Option<Self> {
         match message {
             Some(Message::Request { id, method, params }) => Some(Self::Request { id, method, params }),
+            Some(Message::Unanswerable) => Some(Self::Unanswerable),
             Some(Message::Notification { method, params }) => Some(Self::Notification { method, params }),
             Some(Message::Response { id: Some(id), answer }) => Some(Self::Answer { id, answer }),
             // That one of our lines was unreadable; which one nobody knows, and it is in the record.

@@ -232,7 +232,7 @@ impl Line {
 
     fn count(&mut self, message: Option<&Message>) {
         match message {
-            Some(Message::Request { .. }) => self.life.ours_to_answer += 1,
+            Some(Message::Request { .. } | Message::Unanswerable) => self.life.ours_to_answer += 1,
             Some(Message::Notification { .. } | Message::Response { .. }) | None => {}
         }
     }

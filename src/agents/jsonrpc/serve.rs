@@ -51,6 +51,7 @@ pub async fn serve(peer: &Peer, mut inbox: Inbox, dialect: &mut dyn Dialect) {
                         Err(refusal) => peer.answer(&id, &Err(refusal)),
                     }
                 }
+                Some(Inbound::Unanswerable) => peer.answer(&Id::Null, &Err(RpcError::unfit())),
                 Some(Inbound::Notification { method, params }) => dialect.notification(&method, params),
                 Some(Inbound::Answer { id, answer }) => peer.settle(&id, answer),
                 Some(Inbound::Narrative { text }) => dialect.narrative(&text),
