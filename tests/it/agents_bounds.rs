@@ -62,7 +62,7 @@ async fn a_program_that_nobody_listens_to_waits_and_can_be_ended() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_its_answers_is_dealt_with_no_further() {
+async fn who_does_not_read_its_answers_is_dealt_with_no_further_and_is_silent() {
     let (peer, inbox, mut outgoing) = connect(Manner::default());
     let request = json!({"id": 1, "method": "m", "params": "x".repeat(64 << 10)}).to_string() + "\n";
     (0..200).for_each(|_| peer.feed(request.as_bytes()));
@@ -70,6 +70,7 @@ async fn who_does_not_read_its_answers_is_dealt_with_no_further() {
         turns().await;
         assert!(peer.said().is_full());
         assert!(peer.said().waiting() < (4 << 20) + 2 * request.len(), "{} bytes wait", peer.said().waiting());
+        assert!(peer.life().silent_for(tokio::time::Instant::now()).is_some());
         let mut answers = 0;
         while answers < 200 {
             answers += usize::from(outgoing.recv().await.is_some());

@@ -182,6 +182,18 @@ async fn a_request_with_an_id_that_is_none_is_refused() {
     assert_eq!(lines(outgoing), [refused.clone(), refused]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_question_that_nobody_waits_for_any_more_is_forgotten() {
+    let (peer, _inbox, _outgoing) = connect(Manner::default());
+    let kept = peer.ask("a", &json!({}));
+    drop(peer.ask("b", &json!({})));
+    let late = tokio::time::timeout(Duration::from_secs(1), peer.ask("c", &json!({}))).await;
+    assert!(late.is_err());
+    assert_eq!(peer.life().theirs_to_answer, 1);
+    drop(kept);
+    assert_eq!(peer.life().theirs_to_answer, 0);
+}
+
 #[tokio::test]
 async fn everything_before_an_answer_is_done_when_it_comes() {
     let (peer, inbox, _outgoing) = connect(Manner::default());
@@ -208,8 +220,23 @@ async fn silence_does_not_count_while_it_is_our_turn() {
     peer.answer(&Id::Number(1.into()), &Ok(Value::Null));
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(peer.life().silent_for(now()), Some(Duration::from_secs(2)));
-    let _asked = peer.ask("m", &json!({}));
-    assert_eq!(peer.life().theirs_to_answer, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_behind_a_request_does_not_wait_for_its_answer() {
+    let (peer, _inbox, _outgoing) = connect(Manner::default());
+    let silent = async || {
+        tokio::time::advance(Duration::from_secs(9)).await;
+        peer.life().silent_for(tokio::time::Instant::now())
+    };
+    peer.feed(b"{\"id\":1,\"method\":\"wait\"}\nnoise\n");
+    assert_eq!(silent().await, None);
+    peer.feed(b"{\"id\":2,\"method\":\"read\"}\n");
+    assert_eq!(silent().await, None);
+    peer.answer(&Id::Number(2.into()), &Ok(Value::Null));
+    assert_eq!(silent().await, Some(Duration::from_secs(9)));
+    peer.feed(b"{\"id\":3,\"method\":\"read\"}\n{\"method\":\"news\"}\n");
+    assert_eq!(silent().await, Some(Duration::from_secs(9)));
 }
 
 #[tokio::test]

@@ -92,6 +92,8 @@ struct Line {
     waiting: HashMap<String, oneshot::Sender<Answer>>,
     outgoing: Option<Entrance<Vec<u8>>>,
     inbox: Option<Entrance<Inbound>>,
+    /// The request that was the last message, until it is answered.
+    asked_last: Option<Id>,
     life: Life,
     record: Record,
 }
@@ -108,6 +110,7 @@ pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
         waiting: HashMap::new(),
         outgoing: Some(outgoing),
         inbox: Some(inbox),
+        asked_last: None,
         life: Life::begin(now),
         record: Record::begin(now),
     };
@@ -162,12 +165,11 @@ impl Peer {
 
     /// Asks, and waits for the answer. The request is on its way when this returns; dropping the future forgets it.
     pub fn ask(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, CallError>> + Send + use<> {
-        let answer = self.lock().line.ask(method, params);
+        let asked = self.lock().line.ask(method, params);
+        let asked = asked.map(|(id, answer)| (Question { peer: self.clone(), id }, answer));
         async move {
-            match answer {
-                Some(answer) => Ok(answer.await.map_err(|_closed| CallError::Closed)??),
-                None => Err(CallError::Closed),
-            }
+            let Some((_question, answer)) = asked else { return Err(CallError::Closed) };
+            Ok(answer.await.map_err(|_closed| CallError::Closed)??)
         }
     }
 
@@ -179,7 +181,7 @@ impl Peer {
     /// Answers a request of the other side.
     pub fn answer(&self, id: &Id, answer: &Answer) {
         let mut state = self.lock();
-        state.line.life.ours_to_answer = state.line.life.ours_to_answer.saturating_sub(1);
+        state.line.asked_last.take_if(|asked| asked == id);
         state.line.say(reply(id, answer));
     }
 
@@ -194,7 +196,8 @@ impl Peer {
     /// The life signs so far.
     pub fn life(&self) -> Life {
         let line = &self.lock().line;
-        Life { theirs_to_answer: line.waiting.len(), ..line.life }
+        let our_turn = line.asked_last.is_some() && !self.said.is_full();
+        Life { our_turn, theirs_to_answer: line.waiting.len(), ..line.life }
     }
 
     /// The raw lines so far, redacted and bounded, as JSON lines; the record begins anew.
@@ -205,6 +208,18 @@ impl Peer {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody waits for the answer; when this is dropped, nobody does.
+struct Question {
+    peer: Peer,
+    id: Id,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.peer.lock().line.waiting.remove(&self.id.key());
     }
 }
 
@@ -221,7 +236,7 @@ impl Line {
                 let message = read(line);
                 let direction = if message.is_some() { Direction::In } else { Direction::Narrative };
                 self.record.line(now, direction, line);
-                self.count(message.as_ref());
+                self.turns(message.as_ref());
                 (Inbound::of(message, line), line.len())
             }
         };
@@ -230,14 +245,17 @@ impl Line {
         }
     }
 
-    fn count(&mut self, message: Option<&Message>) {
+    /// Whose turn it is behind a message. What is no message is nobody's: anything in its process may print.
+    fn turns(&mut self, message: Option<&Message>) {
         match message {
-            Some(Message::Request { .. } | Message::Unanswerable) => self.life.ours_to_answer += 1,
-            Some(Message::Notification { .. } | Message::Response { .. }) | None => {}
+            Some(Message::Request { id, .. }) => self.asked_last = Some(id.clone()),
+            Some(Message::Unanswerable) => self.asked_last = Some(Id::Null),
+            Some(Message::Notification { .. } | Message::Response { .. }) => self.asked_last = None,
+            None => {}
         }
     }
 
-    fn ask(&mut self, method: &str, params: &Value) -> Option<oneshot::Receiver<Answer>> {
+    fn ask(&mut self, method: &str, params: &Value) -> Option<(Id, oneshot::Receiver<Answer>)> {
         self.outgoing.as_ref()?;
         let id = match self.ids {
             IdStyle::Number => Id::Number(self.next_id.into()),
@@ -247,7 +265,7 @@ impl Line {
         let (waiting, answer) = oneshot::channel();
         self.waiting.insert(id.key(), waiting);
         self.say(call(Some(&id), method, params));
-        Some(answer)
+        Some((id, answer))
     }
 
     fn say(&mut self, mut line: Vec<u8>) {
