@@ -59,11 +59,11 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
         _ if driven.ended.lapsed => AgentEnd::Lapsed,
         Ending::Unusable(problem) | Ending::Stumbled(problem) => unavailable(profile, &problem, words),
         Ending::Gone { greeted: false } => {
-            let problem = format!("it ended before it could be spoken to ({})", exit_of(driven));
+            let problem = format!("it {}", gone(driven, "before it could be spoken to"));
             unavailable(profile, &problem, words)
         }
         Ending::Gone { greeted: true } => {
-            let detail = format!("the agent ended in the middle of its turn ({})", exit_of(driven));
+            let detail = format!("the agent {}", gone(driven, "in the middle of its turn"));
             AgentEnd::Failed { detail: with_words(detail, words) }
         }
     }
@@ -90,6 +90,17 @@ pub(super) fn of_refusal(method: &str, error: &RpcError) -> Ending {
         -32000 | 401 | 403 | 429 => Ending::Unusable(problem),
         _ if says(&words, LOGIN) || says(&words, LIMITED) => Ending::Unusable(problem),
         _ => Ending::Stumbled(problem),
+    }
+}
+
+/// How its program left a conversation that was not over.
+fn gone(driven: &Driven, when: &str) -> String {
+    match driven.by {
+        // While it is spoken to, this alone is what we stop it for.
+        EndedBy::Stop => format!("closed its standard input or output {when}, and went on running"),
+        EndedBy::Itself | EndedBy::Timeout | EndedBy::Lease | EndedBy::KeeperLost => {
+            format!("ended {when} ({})", exit_of(driven))
+        }
     }
 }
 

@@ -6,13 +6,16 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use tokio::net::unix::pipe::Sender;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::errand::Errand;
 use super::jsonrpc::peer::{Inbox, Outgoing, Peer, write};
 use super::jsonrpc::serve::{Dialect, serve};
 use crate::domain::vitals::Vitals;
-use crate::process::drive::{Driven, Heard, Limits, Stream, drive};
+use crate::process::backlog::Backlog;
+use crate::process::drive::{Driven, Heard, Intake, Limits, Stream, drive_within};
 use crate::process::error::ProcessError;
 use crate::process::program::Program;
 use crate::process::running::Running;
@@ -41,6 +44,8 @@ pub(super) struct Partner {
 
 /// How long a program may live beyond its deadline, should the conversation not end it.
 const BEYOND: Duration = Duration::from_secs(15);
+/// How long a program that has closed one of its standard streams may take to end by itself.
+const LINGERS: Duration = Duration::from_secs(2);
 
 impl Partner {
     /// Starts the program of an errand, with `more` arguments than its profile has.
@@ -77,6 +82,11 @@ pub(super) trait Side: Sync {
     fn close(&self);
     /// We have nothing more to say: its standard input ends behind what has been said.
     fn hang_up(&self);
+    /// What has to be dealt with before more is fed.
+    fn backlog(&self) -> Backlog;
+    /// The program has closed one of its standard streams and runs on. Says whether the conversation is over with that;
+    /// it is closed then.
+    fn broken(&self) -> bool;
 }
 
 impl Side for Peer {
@@ -91,6 +101,15 @@ impl Side for Peer {
     fn hang_up(&self) {
         Self::hang_up(self);
     }
+
+    fn backlog(&self) -> Backlog {
+        self.heard().clone()
+    }
+
+    fn broken(&self) -> bool {
+        Self::close(self);
+        true
+    }
 }
 
 /// As `talk`, with a side that understands by itself what it is fed.
@@ -102,37 +121,67 @@ pub(super) async fn hold<T>(
     script: impl Future<Output = (T, Duration)>,
 ) -> (Driven, T) {
     let Partner { mut running, limits } = partner;
-    let (kill, gone) = (CancellationToken::new(), CancellationToken::new());
+    let moments = Moments::default();
     let stdin = running.streams.stdin.take();
+    let intake = Intake { backlog: side.backlog(), ended: moments.broken.clone() };
     let mut sink = |heard: Heard<'_>| match heard {
         Heard::Bytes(Stream::Output, bytes) => side.feed(bytes),
         Heard::Bytes(Stream::Errors, bytes) => aside(Aside::Errors(bytes)),
         Heard::Vitals(vitals) => aside(Aside::Vitals(vitals)),
     };
     let driving = async {
-        let driven = drive(running, limits, &kill, &mut sink).await;
+        let driven = drive_within(intake, running, limits, &moments.kill, &mut sink).await;
         side.close();
-        gone.cancel();
+        moments.gone.cancel();
         driven
     };
     let speaking = async {
         let (outcome, patience) = script.await;
+        moments.over.cancel();
         side.hang_up();
-        tokio::select! {
-            () = gone.cancelled() => {}
-            () = tokio::time::sleep(patience) => {}
-        }
-        kill.cancel();
+        let _gone = timeout(patience, moments.gone.cancelled()).await;
+        moments.kill.cancel();
         outcome
     };
-    let writing = async {
-        if let Some(stdin) = stdin {
-            tokio::select! {
-                () = write(outgoing, stdin) => {}
-                () = gone.cancelled() => {}
-            }
-        }
-    };
-    let (driven, outcome, ()) = tokio::join!(driving, speaking, writing);
+    let (driven, outcome, (), ()) =
+        tokio::join!(driving, speaking, moments.write(outgoing, stdin), moments.break_off(side));
     (driven, outcome)
+}
+
+/// What the four sides tell each other.
+#[derive(Default)]
+struct Moments {
+    /// The script is over.
+    over: CancellationToken,
+    /// One of the program's standard streams is closed.
+    broken: CancellationToken,
+    /// The program is to be ended.
+    kill: CancellationToken,
+    /// Nothing of it is left.
+    gone: CancellationToken,
+}
+
+impl Moments {
+    async fn write(&self, outgoing: Outgoing, stdin: Option<Sender>) {
+        let Some(stdin) = stdin else { return };
+        if let Some(Err(_nobody_reads)) = self.gone.run_until_cancelled(write(outgoing, stdin)).await {
+            self.broken.cancel();
+        }
+    }
+
+    /// Ends a conversation that cannot go on because the program has closed one of its streams. It gets the time to end
+    /// by itself: that is how most streams are closed, and its exit says more.
+    async fn break_off(&self, side: &dyn Side) {
+        let lingers = async {
+            self.broken.cancelled().await;
+            sleep(LINGERS).await;
+        };
+        tokio::select! {
+            () = self.gone.cancelled() => {}
+            () = self.over.cancelled() => {}
+            () = lingers => if side.broken() {
+                self.kill.cancel();
+            },
+        }
+    }
 }

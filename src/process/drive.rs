@@ -12,6 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::Backlog;
 use super::error::ProcessError;
 use super::program::{Ended, Exit};
 use super::running::{News, Running};
@@ -82,16 +83,37 @@ pub struct Driven {
     pub by: EndedBy,
 }
 
+/// How a program's standard output is taken.
+#[derive(Clone, Debug, Default)]
+pub struct Intake {
+    /// None is read while this is full: the program waits then, as soon as its pipe is full too.
+    pub backlog: Backlog,
+    /// Cancelled when the program has closed its standard output, or has ended.
+    pub ended: CancellationToken,
+}
+
 /// Gives what is heard to `sink` as it comes and resolves when nothing of the program's tree is left. A keeper that does
 /// not end its tree some seconds after it should have is killed, and its tree swept.
 pub async fn drive(
+    running: Running,
+    limits: Limits,
+    stop: &CancellationToken,
+    sink: &mut (dyn FnMut(Heard<'_>) + Send),
+) -> Driven {
+    drive_within(Intake::default(), running, limits, stop, sink).await
+}
+
+/// As `drive`, for whom cannot deal at once with what is printed. However long there is no room, the clocks go on, the
+/// stop token is heeded and standard error is read.
+pub async fn drive_within(
+    intake: Intake,
     mut running: Running,
     limits: Limits,
     stop: &CancellationToken,
     sink: &mut (dyn FnMut(Heard<'_>) + Send),
 ) -> Driven {
-    let mut stdout = Reader::new(running.streams.stdout.take());
-    let mut stderr = Reader::new(running.streams.stderr.take());
+    let mut stdout = Reader::new(running.streams.stdout.take(), intake);
+    let mut stderr = Reader::new(running.streams.stderr.take(), Intake::default());
     let mut clocks = Clocks::start(&limits);
     let driven = loop {
         tokio::select! {
@@ -184,19 +206,24 @@ impl Clocks {
 struct Reader {
     pipe: Option<Receiver>,
     buffer: Vec<u8>,
+    intake: Intake,
 }
 
 impl Reader {
-    fn new(pipe: Option<Receiver>) -> Self {
-        Self { buffer: vec![0; if pipe.is_some() { CHUNK } else { 0 }], pipe }
+    fn new(pipe: Option<Receiver>, intake: Intake) -> Self {
+        Self { buffer: vec![0; if pipe.is_some() { CHUNK } else { 0 }], pipe, intake }
     }
 
-    /// The next bytes; never resolves when there are no more.
+    /// The next bytes, when there is room for them; never resolves when there are no more.
     async fn next(&mut self) -> &[u8] {
         loop {
             let Some(pipe) = &mut self.pipe else { pending().await };
+            self.intake.backlog.room().await;
             match pipe.read(&mut self.buffer).await {
-                Ok(0) | Err(_) => self.pipe = None,
+                Ok(0) | Err(_) => {
+                    self.pipe = None;
+                    self.intake.ended.cancel();
+                }
                 Ok(length) => return &self.buffer[..length],
             }
         }
@@ -229,7 +256,8 @@ mod tests {
     #[tokio::test]
     async fn what_the_event_loop_has_not_seen_yet_is_drained() {
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        let reader = Reader::new(Some(Receiver::from_owned_fd(reader.into()).expect("a reader")));
+        let reader = Receiver::from_owned_fd(reader.into()).expect("a reader");
+        let reader = Reader::new(Some(reader), Intake::default());
         writer.write_all(b"last words").expect("room");
         let mut heard = Vec::new();
         reader.drain(&mut |bytes| heard.extend_from_slice(bytes));

@@ -210,6 +210,46 @@ async fn an_agent_that_cannot_be_worked_with_is_unavailable_with_its_words_and_w
     assert!(said.contains("exit status 127") || said.contains("exit status 126"), "{said}");
 }
 
+/// A place for an agent that is a script of these steps: `answers R` answers what it is `asked` next.
+fn scripted(steps: &str) -> Stage {
+    let asked = r#"asked() { read -r l; id=${l#*\"id\":}; id=${id%%,*}; }; "#;
+    let answers = r#"says() { printf '{"id":%s,%s}\n' "$id" "$1"; }; answers() { asked; says "$1"; }; "#;
+    let hello = r#"hello() { answers '"result":{"protocolVersion":1}'; }; "#;
+    let opens = r#"opens() { hello; answers '"result":{"sessionId":"s"}'; }; "#;
+    let script = [asked, answers, hello, opens, steps].concat();
+    let quirks = json!({"handshake_ms": 20_000, "usage_source": "any"});
+    Stage::configured(json!({"like": "gemini", "command": ["sh", "-c", script], "quirks": quirks}))
+}
+
+#[tokio::test]
+async fn the_last_words_of_an_agent_that_ends_with_them_count() {
+    let works = r#"echo '{"method":"session/update","params":{"sessionId":"s","update":{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"done"}}}}'; "#;
+    let end = async |steps: &str| scripted(steps).play().await.report.end;
+    let finished = end(&format!(r#"opens; asked; {works} says '"result":{{"stopReason":"end_turn"}}'; exit 0"#)).await;
+    assert_eq!(finished, AgentEnd::Finished);
+    let limited = end(r#"opens; answers '"error":{"code":429,"message":"slow down"}'; exit 1"#).await;
+    assert!(matches!(limited, AgentEnd::Limited { .. }), "{limited:?}");
+    let refused = end(r#"hello; answers '"error":{"code":-32000,"message":"Authentication required"}'; exit 1"#).await;
+    let said = matches!(&refused, AgentEnd::Unavailable { detail } if detail.contains("answers session/new with: Authentication required"));
+    assert!(said, "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_agent_that_closes_its_ears_or_mouth_and_runs_on_has_left_the_conversation() {
+    let end = async |steps: &str| scripted(steps).play().await.report.end;
+    let (mute, deaf, turned) = tokio::join!(
+        end("hello; exec 1>&-; sleep 1000"),
+        end("read -r l; exec 0<&-; echo '{\"id\":1,\"result\":{\"protocolVersion\":1}}'; sleep 1000"),
+        end("opens; read -r l; exec 1>&-; sleep 1000"),
+    );
+    for end in [mute, deaf] {
+        let words = "it closed its standard input or output before it could be spoken to, and went on running";
+        assert!(matches!(&end, AgentEnd::Unavailable { detail } if detail.contains(words)), "{end:?}");
+    }
+    let words = "the agent closed its standard input or output in the middle of its turn, and went on running";
+    assert!(matches!(&turned, AgentEnd::Failed { detail } if detail.starts_with(words)), "{turned:?}");
+}
+
 #[tokio::test]
 async fn stopping_cancels_the_turn_and_leaves_no_process() {
     let pid = |stage: &Stage| {

@@ -64,7 +64,7 @@ async fn heard(peer: &Peer, inbox: Inbox, said: &[&str]) -> Echo {
 
 fn lines(mut outgoing: Outgoing) -> Vec<Value> {
     let mut all = Vec::new();
-    while let Ok(line) = outgoing.try_recv() {
+    while let Some(line) = outgoing.try_recv() {
         assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1, "one line a message");
         all.push(serde_json::from_slice(&line).expect("JSON"));
     }
@@ -144,6 +144,57 @@ async fn questions_end_with_the_conversation() {
 }
 
 #[tokio::test]
+async fn an_answer_that_came_before_the_end_is_one() {
+    let (peer, inbox, _outgoing) = connect(Manner::default());
+    let (answered, open) = (peer.ask("a", &json!({})), peer.ask("b", &json!({})));
+    peer.feed(b"{\"id\":1,\"result\":{\"x\":1}}\n");
+    peer.close();
+    serve(&peer, inbox, &mut Echo::default()).await;
+    assert_eq!((answered.await, open.await), (Ok(json!({"x": 1})), Err(CallError::Closed)));
+}
+
+#[tokio::test]
+async fn an_error_of_any_shape_is_one_with_its_words() {
+    for (error, code, words) in [
+        (r#""boom""#, 0, "boom"),
+        ("7", 0, "7"),
+        (r#"{"code":5,"message":null}"#, 5, ""),
+        (r#"{"code":"rate_limited","message":"slow down"}"#, 0, "rate_limited: slow down"),
+        (r#"{"code":"429","message":["a"]}"#, 429, "[\"a\"]"),
+        (r#"{"code":401.0,"message":"no"}"#, 401, "no"),
+        (r#"{"reason":"full"}"#, 0, "{\"reason\":\"full\"}"),
+    ] {
+        let (peer, inbox, _outgoing) = connect(Manner::default());
+        let answer = format!("{{\"id\":1,\"error\":{error}}}");
+        let (asked, said) = (peer.ask("m", &json!({})), [answer.as_str()]);
+        let (result, echo) = tokio::join!(asked, heard(&peer, inbox, &said));
+        assert_eq!(result, Err(CallError::Refused(RpcError::new(code, words))), "{error}");
+        assert_eq!(echo.noted, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_an_id_that_is_none_is_refused() {
+    let (peer, inbox, outgoing) = connect(Manner::default());
+    heard(&peer, inbox, &[r#"{"id":[1],"method":"echo","params":1}"#, r#"{"id":true,"method":"echo"}"#]).await;
+    let error = json!({"code": -32600, "message": "the id of a request is a number or a text"});
+    let refused = json!({"jsonrpc": "2.0", "id": null, "error": error});
+    assert_eq!(lines(outgoing), [refused.clone(), refused]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_nobody_waits_for_any_more_is_forgotten() {
+    let (peer, _inbox, _outgoing) = connect(Manner::default());
+    let kept = peer.ask("a", &json!({}));
+    drop(peer.ask("b", &json!({})));
+    let late = tokio::time::timeout(Duration::from_secs(1), peer.ask("c", &json!({}))).await;
+    assert!(late.is_err());
+    assert_eq!(peer.life().theirs_to_answer, 1);
+    drop(kept);
+    assert_eq!(peer.life().theirs_to_answer, 0);
+}
+
+#[tokio::test]
 async fn everything_before_an_answer_is_done_when_it_comes() {
     let (peer, inbox, _outgoing) = connect(Manner::default());
     let mut echo = Echo::default();
@@ -169,8 +220,23 @@ async fn silence_does_not_count_while_it_is_our_turn() {
     peer.answer(&Id::Number(1.into()), &Ok(Value::Null));
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(peer.life().silent_for(now()), Some(Duration::from_secs(2)));
-    let _asked = peer.ask("m", &json!({}));
-    assert_eq!(peer.life().theirs_to_answer, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_behind_a_request_does_not_wait_for_its_answer() {
+    let (peer, _inbox, _outgoing) = connect(Manner::default());
+    let silent = async || {
+        tokio::time::advance(Duration::from_secs(9)).await;
+        peer.life().silent_for(tokio::time::Instant::now())
+    };
+    peer.feed(b"{\"id\":1,\"method\":\"wait\"}\nnoise\n");
+    assert_eq!(silent().await, None);
+    peer.feed(b"{\"id\":2,\"method\":\"read\"}\n");
+    assert_eq!(silent().await, None);
+    peer.answer(&Id::Number(2.into()), &Ok(Value::Null));
+    assert_eq!(silent().await, Some(Duration::from_secs(9)));
+    peer.feed(b"{\"id\":3,\"method\":\"read\"}\n{\"method\":\"news\"}\n");
+    assert_eq!(silent().await, Some(Duration::from_secs(9)));
 }
 
 #[tokio::test]

@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, tells_of, until};
 
-/// Runs a test of this file again in a process of its own. Says whether this is that process.
-fn alone(test: &str) -> bool {
+/// Runs a test again in a process of its own. Says whether this is that process.
+pub(crate) fn alone(test: &str) -> bool {
     if std::env::var_os("OMK_TEST_ALONE").is_some() {
         return true;
     }
     let output = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", &format!("process_fates::{test}"), "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env("OMK_TEST_ALONE", "1")
         .output()
         .expect("a start");
@@ -49,7 +49,7 @@ fn groups() -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_that_a_killed_keeper_held_survives_wherever_it_hides() {
-    if !alone("nothing_that_a_killed_keeper_held_survives_wherever_it_hides") {
+    if !alone("process_fates::nothing_that_a_killed_keeper_held_survives_wherever_it_hides") {
         return;
     }
     orphans::adopt().expect("a subreaper");
@@ -78,7 +78,7 @@ async fn nothing_that_a_killed_keeper_held_survives_wherever_it_hides() {
 
 #[tokio::test]
 async fn a_group_within_the_group_ends_with_it() {
-    if !alone("a_group_within_the_group_ends_with_it") {
+    if !alone("process_fates::a_group_within_the_group_ends_with_it") {
         return;
     }
     let dir = tempfile::tempdir().expect("a directory");
@@ -104,7 +104,7 @@ async fn a_group_within_the_group_ends_with_it() {
 
 #[tokio::test]
 async fn whatever_becomes_of_a_start_no_group_is_left() {
-    if !alone("whatever_becomes_of_a_start_no_group_is_left") {
+    if !alone("process_fates::whatever_becomes_of_a_start_no_group_is_left") {
         return;
     }
     let launcher = launcher();
@@ -135,16 +135,18 @@ async fn a_keeper_that_does_not_answer_is_asked_once_and_a_stop_still_ends_its_t
     assert!(!alive(root) && !alive(keeper));
 }
 
+/// The most memory that this process ever had, in KiB.
+pub(crate) fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak").to_owned();
+    line.split_whitespace().nth(1).expect("a number").parse().expect("KiB")
+}
+
 #[tokio::test]
 async fn a_flood_of_output_does_not_grow_this_process() {
-    if !alone("a_flood_of_output_does_not_grow_this_process") {
+    if !alone("process_fates::a_flood_of_output_does_not_grow_this_process") {
         return;
     }
-    let peak = || {
-        let status = std::fs::read_to_string("/proc/self/status").expect("a status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak").to_owned();
-        line.split_whitespace().nth(1).expect("a number").parse::<u64>().expect("KiB")
-    };
     let running = launcher().launch(shell("head -c 200000000 /dev/zero")).await.expect("a start");
     let before = peak();
     let mut kept = Bounded::default();

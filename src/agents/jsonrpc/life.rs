@@ -1,6 +1,7 @@
 //! When a peer was last heard, and whether its silence says anything.
 //!
-//! Invariant: while one of its requests waits for our answer the peer is not silent, it waits for us.
+//! Invariant: a peer is not silent while the last that it said is a request that we have not answered, it waits for us
+//! then. Unless it does not read what it was answered: then we wait for it.
 
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ pub struct Life {
     pub heard: Instant,
     /// When the last line went out.
     pub said: Instant,
-    /// Requests of the other side that we have not answered.
-    pub ours_to_answer: usize,
+    /// The last that it said is a request that we have not answered. Whoever goes on behind a request waits for
+    /// something else.
+    pub our_turn: bool,
     /// Requests of ours that the other side has not answered.
     pub theirs_to_answer: usize,
 }
@@ -22,12 +24,12 @@ pub struct Life {
 impl Life {
     /// A conversation that begins now.
     pub(super) fn begin(now: Instant) -> Self {
-        Self { heard: now, said: now, ours_to_answer: 0, theirs_to_answer: 0 }
+        Self { heard: now, said: now, our_turn: false, theirs_to_answer: 0 }
     }
 
     /// How long nothing has been said by either side; `None` while it is our turn.
     pub fn silent_for(&self, now: Instant) -> Option<Duration> {
-        (self.ours_to_answer == 0).then(|| now.saturating_duration_since(self.heard.max(self.said)))
+        (!self.our_turn).then(|| now.saturating_duration_since(self.heard.max(self.said)))
     }
 }
 
@@ -41,6 +43,6 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let life = Life { said: after(2), ..Life::begin(start) };
         assert_eq!(life.silent_for(after(5)), Some(Duration::from_secs(3)));
-        assert_eq!(Life { ours_to_answer: 1, ..life }.silent_for(after(5)), None);
+        assert_eq!(Life { our_turn: true, ..life }.silent_for(after(5)), None);
     }
 }

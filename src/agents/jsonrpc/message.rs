@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use thiserror::Error;
 
+/// A request that is none.
+const INVALID_REQUEST: i64 = -32600;
 /// No such method: what every request gets that nobody answers.
 pub const METHOD_NOT_FOUND: i64 = -32601;
 /// The parameters are not what the method takes.
@@ -21,6 +23,8 @@ pub enum Id {
     Number(Number),
     /// A text.
     Text(String),
+    /// None that could be read. Only of our own answers.
+    Null,
 }
 
 impl Id {
@@ -29,22 +33,21 @@ impl Id {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
+            Self::Null => String::new(),
         }
     }
 }
 
 /// An answer that says no.
-#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize)]
 #[error("{message} (code {code})")]
 pub struct RpcError {
-    /// The code, as the protocol defines it.
-    #[serde(default)]
+    /// The code, as the protocol defines it; 0 where there is none.
     pub code: i64,
     /// What went wrong.
-    #[serde(default)]
     pub message: String,
     /// More of it.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[serde(skip_serializing_if = "Value::is_null")]
     pub data: Value,
 }
 
@@ -58,6 +61,32 @@ impl RpcError {
     pub fn unknown(method: &str) -> Self {
         Self::new(METHOD_NOT_FOUND, format!("method not found: {}", method.escape_debug()))
     }
+
+    /// That a request cannot be answered.
+    pub(super) fn unfit() -> Self {
+        Self::new(INVALID_REQUEST, "the id of a request is a number or a text")
+    }
+
+    /// What somebody said no with, whatever its shape. A code that is no number is one of the words.
+    fn heard(error: Value) -> Self {
+        let Value::Object(mut fields) = error else { return Self::new(0, plain(error)) };
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let (code, message, data) = (plain(take("code")), plain(take("message")), take("data"));
+        let number = code.trim_end_matches(".0").parse::<i64>();
+        let rest = if message.is_empty() && !fields.is_empty() { Value::Object(fields).to_string() } else { message };
+        let words = [if number.is_err() { code } else { String::new() }, rest];
+        let words: Vec<_> = words.into_iter().filter(|part| !part.is_empty()).collect();
+        Self { code: number.unwrap_or(0), message: words.join(": "), data }
+    }
+}
+
+/// A text as it is, nothing as none, anything else as JSON.
+fn plain(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
 }
 
 /// How a request was answered.
@@ -66,23 +95,34 @@ pub type Answer = Result<Value, RpcError>;
 /// One line, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    Request { id: Id, method: String, params: Value },
-    Notification { method: String, params: Value },
-    Response { id: Option<Id>, answer: Answer },
+    Request {
+        id: Id,
+        method: String,
+        params: Value,
+    },
+    /// A request with an id that is neither a number nor a text.
+    Unanswerable,
+    Notification {
+        method: String,
+        params: Value,
+    },
+    Response {
+        id: Option<Id>,
+        answer: Answer,
+    },
 }
 
 /// The line as it is written.
 #[derive(Deserialize)]
 struct Wire {
-    #[serde(default)]
-    id: Option<Id>,
+    id: Option<Value>,
     method: Option<String>,
     #[serde(default)]
     params: Value,
     /// `null` is a result as well.
     #[serde(default, deserialize_with = "present")]
     result: Option<Value>,
-    error: Option<RpcError>,
+    error: Option<Value>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
@@ -95,12 +135,14 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
         return None;
     }
     let wire: Wire = serde_json::from_slice(line).ok()?;
-    match (wire.method, wire.id, wire.error, wire.result) {
-        (Some(method), Some(id), _, _) => Some(Message::Request { id, method, params: wire.params }),
-        (Some(method), None, _, _) => Some(Message::Notification { method, params: wire.params }),
-        (None, id, Some(error), _) => Some(Message::Response { id, answer: Err(error) }),
-        (None, id, None, Some(result)) => Some(Message::Response { id, answer: Ok(result) }),
-        (None, _, None, None) => None,
+    let id = wire.id.map(Id::deserialize).transpose();
+    match (wire.method, id, wire.error, wire.result) {
+        (Some(method), Ok(Some(id)), _, _) => Some(Message::Request { id, method, params: wire.params }),
+        (Some(method), Ok(None), _, _) => Some(Message::Notification { method, params: wire.params }),
+        (Some(_), Err(_), _, _) => Some(Message::Unanswerable),
+        (None, Ok(id), Some(error), _) => Some(Message::Response { id, answer: Err(RpcError::heard(error)) }),
+        (None, Ok(id), None, Some(result)) => Some(Message::Response { id, answer: Ok(result) }),
+        (None, Ok(_), None, None) | (None, Err(_), _, _) => None,
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Knows nothing of what is said. Bytes come in through `peer::Peer::feed`, lines go out through a channel, and what
 //! the other side asks is answered by a `serve::Dialect`. However the other side behaves, memory is bounded: by the
-//! longest line (`frames`), by the requests that are open at once (`serve`), and by what is recorded (`record`).
+//! longest line (`frames`), by what waits before no more is read (`queue`), by the requests that are open at once
+//! (`serve`), and by what is recorded (`record`).
 
 pub(super) mod frames;
+pub mod inbound;
 pub mod life;
 pub mod message;
 pub mod peer;
+pub mod queue;
 pub(super) mod record;
 pub mod redact;
 pub mod serve;

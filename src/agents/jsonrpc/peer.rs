@@ -5,18 +5,22 @@
 //! whoever waits for an answer finds everything before it done (`serve` hands them on).
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use thiserror::Error;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::frames::{Frame, Frames};
+use super::inbound::Inbound;
 use super::life::Life;
 use super::message::{Answer, Id, Message, RpcError, call, read, reply};
+use super::queue::{Entrance, Queue, queue};
 use super::record::{Direction, Record};
+use crate::process::backlog::Backlog;
 
 /// Which ids our requests get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,56 +59,23 @@ pub enum CallError {
     Closed,
 }
 
-/// Something that was heard.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Inbound {
-    /// A request; it waits for [`Peer::answer`].
-    Request {
-        /// What our answer has to carry.
-        id: Id,
-        /// The method.
-        method: String,
-        /// Its parameters; `null` where there are none.
-        params: Value,
-    },
-    /// A notification.
-    Notification {
-        /// The method.
-        method: String,
-        /// Its parameters; `null` where there are none.
-        params: Value,
-    },
-    /// The answer to a request of ours; for [`Peer::settle`].
-    Answer {
-        /// Which one.
-        id: Id,
-        /// What it says.
-        answer: Answer,
-    },
-    /// A line that is no message.
-    Narrative {
-        /// Its beginning.
-        text: String,
-    },
-    /// A line that was longer than there may be, and is lost: whatever it was, the conversation has a hole.
-    TooLong {
-        /// Its length in bytes.
-        bytes: usize,
-    },
-}
-
-/// The most that is passed on of a line that is no message, in bytes.
-const NARRATIVE: usize = 4096;
+/// What may wait to be dealt with before no more is read, in bytes of lines. What is read of a line takes many times its
+/// length.
+const HEARD: usize = 256 * 1024;
+/// What may wait to be read by the other side before nothing more of it is dealt with, in bytes.
+const SAID: usize = 4 << 20;
 
 /// What is heard, in order; ends when the other side is gone.
-pub type Inbox = mpsc::UnboundedReceiver<Inbound>;
+pub type Inbox = Queue<Inbound>;
 /// Our lines, ends included; ends when we hang up.
-pub type Outgoing = mpsc::UnboundedReceiver<Vec<u8>>;
+pub type Outgoing = Queue<Vec<u8>>;
 
 /// Our end. Cheap to clone: all clones are the same end.
 #[derive(Clone, Debug)]
 pub struct Peer {
     state: Arc<Mutex<State>>,
+    heard: Backlog,
+    said: Backlog,
 }
 
 #[derive(Debug)]
@@ -119,16 +90,19 @@ struct Line {
     ids: IdStyle,
     next_id: u64,
     waiting: HashMap<String, oneshot::Sender<Answer>>,
-    outgoing: Option<mpsc::UnboundedSender<Vec<u8>>>,
-    inbox: Option<mpsc::UnboundedSender<Inbound>>,
+    outgoing: Option<Entrance<Vec<u8>>>,
+    inbox: Option<Entrance<Inbound>>,
+    /// The request that was the last message, until it is answered.
+    asked_last: Option<Id>,
     life: Life,
     record: Record,
 }
 
 /// A conversation that begins: our end, what is heard, what is to be written.
 pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
-    let (outgoing, lines) = mpsc::unbounded_channel();
-    let (inbox, heard) = mpsc::unbounded_channel();
+    let (heard, said) = (Backlog::new(HEARD), Backlog::new(SAID));
+    let (outgoing, lines) = queue(&said);
+    let (inbox, inbounds) = queue(&heard);
     let now = Instant::now();
     let line = Line {
         ids: manner.ids,
@@ -136,21 +110,20 @@ pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
         waiting: HashMap::new(),
         outgoing: Some(outgoing),
         inbox: Some(inbox),
+        asked_last: None,
         life: Life::begin(now),
         record: Record::begin(now),
     };
     let state = State { frames: Frames::new(manner.longest_line), line };
-    (Peer { state: Arc::new(Mutex::new(state)) }, heard, lines)
+    (Peer { state: Arc::new(Mutex::new(state)), heard, said }, inbounds, lines)
 }
 
-/// Writes our lines as they come, and closes `to` when we hang up. An other side that no longer reads is no error
-/// here: its end is noticed where it is read.
-pub async fn write(mut lines: Outgoing, mut to: impl AsyncWrite + Unpin) {
+/// Writes our lines as they come, and closes `to` when we hang up. `Err` where nobody can read them any more.
+pub async fn write(mut lines: Outgoing, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
     while let Some(line) = lines.recv().await {
-        if to.write_all(&line).await.is_err() {
-            return;
-        }
+        to.write_all(&line).await?;
     }
+    Ok(())
 }
 
 impl Peer {
@@ -161,14 +134,28 @@ impl Peer {
         frames.push(bytes, &mut |frame| line.hear(frame));
     }
 
-    /// The other side is gone: requests that are open fail, the inbox ends.
+    /// The other side is gone: the inbox ends behind what it has said, and then (`serve`) requests that are open fail.
     pub fn close(&self) {
         let mut state = self.lock();
         let State { frames, line } = &mut *state;
         frames.finish(&mut |frame| line.hear(frame));
         line.inbox = None;
         line.outgoing = None;
-        line.waiting.clear();
+    }
+
+    /// There will be no further answer: whoever waits for one is told.
+    pub(super) fn fail_waiting(&self) {
+        self.lock().line.waiting.clear();
+    }
+
+    /// What was heard and waits to be dealt with: while it is full, nothing more should be fed.
+    pub fn heard(&self) -> &Backlog {
+        &self.heard
+    }
+
+    /// What was said and waits to be read by the other side.
+    pub fn said(&self) -> &Backlog {
+        &self.said
     }
 
     /// We have nothing more to say: `Outgoing` ends behind what has been said. The other side is still heard.
@@ -178,12 +165,11 @@ impl Peer {
 
     /// Asks, and waits for the answer. The request is on its way when this returns; dropping the future forgets it.
     pub fn ask(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, CallError>> + Send + use<> {
-        let answer = self.lock().line.ask(method, params);
+        let asked = self.lock().line.ask(method, params);
+        let asked = asked.map(|(id, answer)| (Question { peer: self.clone(), id }, answer));
         async move {
-            match answer {
-                Some(answer) => Ok(answer.await.map_err(|_closed| CallError::Closed)??),
-                None => Err(CallError::Closed),
-            }
+            let Some((_question, answer)) = asked else { return Err(CallError::Closed) };
+            Ok(answer.await.map_err(|_closed| CallError::Closed)??)
         }
     }
 
@@ -195,7 +181,7 @@ impl Peer {
     /// Answers a request of the other side.
     pub fn answer(&self, id: &Id, answer: &Answer) {
         let mut state = self.lock();
-        state.line.life.ours_to_answer = state.line.life.ours_to_answer.saturating_sub(1);
+        state.line.asked_last.take_if(|asked| asked == id);
         state.line.say(reply(id, answer));
     }
 
@@ -210,7 +196,8 @@ impl Peer {
     /// The life signs so far.
     pub fn life(&self) -> Life {
         let line = &self.lock().line;
-        Life { theirs_to_answer: line.waiting.len(), ..line.life }
+        let our_turn = line.asked_last.is_some() && !self.said.is_full();
+        Life { our_turn, theirs_to_answer: line.waiting.len(), ..line.life }
     }
 
     /// The raw lines so far, redacted and bounded, as JSON lines; the record begins anew.
@@ -224,45 +211,51 @@ impl Peer {
     }
 }
 
+/// Somebody waits for the answer; when this is dropped, nobody does.
+struct Question {
+    peer: Peer,
+    id: Id,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.peer.lock().line.waiting.remove(&self.id.key());
+    }
+}
+
 impl Line {
     fn hear(&mut self, frame: Frame<'_>) {
         let now = Instant::now();
         self.life.heard = now;
-        let inbound = match frame {
+        let (inbound, length) = match frame {
             Frame::TooLong(bytes) => {
                 self.record.line(now, Direction::Narrative, format!("[a line of {bytes} bytes]").as_bytes());
-                Some(Inbound::TooLong { bytes })
+                (Some(Inbound::TooLong { bytes }), 0)
             }
             Frame::Line(line) => {
                 let message = read(line);
                 let direction = if message.is_some() { Direction::In } else { Direction::Narrative };
                 self.record.line(now, direction, line);
-                self.sort(message, line)
+                self.turns(message.as_ref());
+                (Inbound::of(message, line), line.len())
             }
         };
         if let (Some(inbound), Some(inbox)) = (inbound, &self.inbox) {
-            let _nobody_listens = inbox.send(inbound);
+            inbox.put(inbound, Inbound::weight(length));
         }
     }
 
-    fn sort(&mut self, message: Option<Message>, line: &[u8]) -> Option<Inbound> {
+    /// Whose turn it is behind a message. What is no message is nobody's: anything in its process may print.
+    fn turns(&mut self, message: Option<&Message>) {
         match message {
-            Some(Message::Request { id, method, params }) => {
-                self.life.ours_to_answer += 1;
-                Some(Inbound::Request { id, method, params })
-            }
-            Some(Message::Notification { method, params }) => Some(Inbound::Notification { method, params }),
-            Some(Message::Response { id: Some(id), answer }) => Some(Inbound::Answer { id, answer }),
-            // That one of our lines was unreadable; which one nobody knows, and it is in the record.
-            Some(Message::Response { id: None, .. }) => None,
-            None => {
-                let text = String::from_utf8_lossy(&line[..line.len().min(NARRATIVE)]).into_owned();
-                Some(Inbound::Narrative { text })
-            }
+            Some(Message::Request { id, .. }) => self.asked_last = Some(id.clone()),
+            Some(Message::Unanswerable) => self.asked_last = Some(Id::Null),
+            Some(Message::Notification { .. } | Message::Response { .. }) => self.asked_last = None,
+            None => {}
         }
     }
 
-    fn ask(&mut self, method: &str, params: &Value) -> Option<oneshot::Receiver<Answer>> {
+    fn ask(&mut self, method: &str, params: &Value) -> Option<(Id, oneshot::Receiver<Answer>)> {
         self.outgoing.as_ref()?;
         let id = match self.ids {
             IdStyle::Number => Id::Number(self.next_id.into()),
@@ -272,7 +265,7 @@ impl Line {
         let (waiting, answer) = oneshot::channel();
         self.waiting.insert(id.key(), waiting);
         self.say(call(Some(&id), method, params));
-        Some(answer)
+        Some((id, answer))
     }
 
     fn say(&mut self, mut line: Vec<u8>) {
@@ -280,7 +273,8 @@ impl Line {
         if let Some(outgoing) = &self.outgoing {
             self.record.line(now, Direction::Out, &line);
             line.push(b'\n');
-            let _nobody_writes = outgoing.send(line);
+            let bytes = line.len();
+            outgoing.put(line, bytes);
             self.life.said = now;
         }
     }

@@ -1,7 +1,8 @@
 //! Listens to the other side: notifications in order, its requests answered concurrently.
 //!
 //! A request whose answer takes long holds up nothing else. Invariant: every request is answered once, however many
-//! there are; one too many is refused instead of queued.
+//! there are; one too many is refused instead of queued. While the other side does not read what it is answered,
+//! nothing more is dealt with.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,8 +11,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 
+use super::inbound::Inbound;
 use super::message::{Answer, Id, RpcError};
-use super::peer::{Inbound, Inbox, Peer};
+use super::peer::{Inbox, Peer};
 
 /// The most requests of the other side that are worked on at once.
 const MOST_AT_ONCE: usize = 256;
@@ -34,19 +36,22 @@ pub trait Dialect: Send {
     fn too_long(&mut self, bytes: usize);
 }
 
-/// Serves until the other side is gone. Dropping the future drops the answers under way.
+/// Serves until the other side is gone and all that it said is dealt with; what it has not answered then fails. Dropping
+/// the future drops the answers under way.
 pub async fn serve(peer: &Peer, mut inbox: Inbox, dialect: &mut dyn Dialect) {
     let mut answering = FuturesUnordered::new();
     loop {
+        peer.said().room().await;
         tokio::select! {
             heard = inbox.recv() => match heard {
-                None => return,
+                None => return peer.fail_waiting(),
                 Some(Inbound::Request { id, method, params }) => {
                     match begin(dialect, answering.len(), &method, params) {
                         Ok(answer) => answering.push(answered(id, answer)),
                         Err(refusal) => peer.answer(&id, &Err(refusal)),
                     }
                 }
+                Some(Inbound::Unanswerable) => peer.answer(&Id::Null, &Err(RpcError::unfit())),
                 Some(Inbound::Notification { method, params }) => dialect.notification(&method, params),
                 Some(Inbound::Answer { id, answer }) => peer.settle(&id, answer),
                 Some(Inbound::Narrative { text }) => dialect.narrative(&text),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::tongue::{Hello, Tongue};
@@ -16,14 +16,18 @@ use crate::agents::ending::{Ending, unavailable, until, without_work};
 use crate::agents::heard::{Asked, Heard, Ruling};
 use crate::agents::jsonrpc::frames::{Frame, Frames};
 use crate::agents::jsonrpc::peer::Outgoing;
+use crate::agents::jsonrpc::queue::{Entrance, queue};
 use crate::agents::jsonrpc::record::{Direction, Record};
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Interruption, Scene};
 use crate::agents::talk::Side;
 use crate::domain::agent::{AgentEnd, AgentEvent};
+use crate::process::backlog::Backlog;
 
 /// The longest line that is read, in bytes.
 const LONGEST_LINE: usize = 64 << 20;
+/// What may wait to be read by it before no more of it is read, in bytes.
+const SAID: usize = 4 << 20;
 /// How long an agent may take, its turn over, to say that it takes up what was said into it.
 const TAKES_UP: Duration = Duration::from_secs(1);
 
@@ -33,13 +37,15 @@ pub(super) struct Stream {
     state: Mutex<State>,
     /// Something happened.
     changed: Notify,
+    /// What was said and waits to be read.
+    said: Backlog,
 }
 
 struct State {
     tongue: Tongue,
     frames: Frames,
     record: Record,
-    outgoing: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    outgoing: Option<Entrance<Vec<u8>>>,
     greeted: bool,
     /// How its turn ended, while none runs.
     end: Option<AgentEnd>,
@@ -49,11 +55,12 @@ struct State {
 impl Stream {
     /// A process that has not been spoken to, and what is to be written to it.
     pub(super) fn open(tongue: Tongue, scene: Arc<Scene>, record: Record) -> (Self, Outgoing) {
-        let (outgoing, lines) = mpsc::unbounded_channel();
+        let said = Backlog::new(SAID);
+        let (outgoing, lines) = queue(&said);
         let frames = Frames::new(LONGEST_LINE);
         let outgoing = Some(outgoing);
         let state = State { tongue, frames, record, outgoing, greeted: false, end: None, gone: false };
-        (Self { scene, state: Mutex::new(state), changed: Notify::new() }, lines)
+        (Self { scene, state: Mutex::new(state), changed: Notify::new(), said }, lines)
     }
 
     /// Says hello, or the whole prompt to who takes nothing else.
@@ -288,6 +295,16 @@ impl Side for Stream {
     fn hang_up(&self) {
         self.lock().outgoing = None;
     }
+
+    /// What it prints is understood at once; what it asks for makes answers, which it has to read.
+    fn backlog(&self) -> Backlog {
+        self.said.clone()
+    }
+
+    /// Some read no more than their prompt, and how its turn ended is told by its exit too.
+    fn broken(&self) -> bool {
+        false
+    }
 }
 
 impl Stream {
@@ -315,7 +332,8 @@ impl State {
     fn write(&mut self, shown: &[u8], written: String) {
         if let Some(outgoing) = &self.outgoing {
             self.record.line(Instant::now(), Direction::Out, shown);
-            let _nobody_writes = outgoing.send(written.into_bytes());
+            let bytes = written.len();
+            outgoing.put(written.into_bytes(), bytes);
         }
     }
 }
