@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::first_start::Start;
 use super::outcome::{LOCKED_OUT, of_turn};
 use super::session_file::{Records, catch_up};
-use super::steering::{Hints, go_on};
+use super::steering::{Exchanged, go_on};
 use super::terminals::Terminals;
 use super::usage;
 use crate::agents::course::see_through;
 use crate::agents::ending::{Ending, of_error};
 use crate::agents::errand::Errand;
+use crate::agents::hints::Hints;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
 use crate::agents::scene::Scene;
 use crate::domain::agent::AgentEnd;
@@ -69,40 +70,40 @@ impl Session<'_> {
             state.narrative.session(&session);
         }
         let mut nudges = 0;
-        while nudges < MOST_NUDGES {
+        loop {
             let refused = self.turn(&session, &text).await?;
-            let unsaid = self.hints.take_unsaid();
+            nudges += usize::from(!refused.is_empty());
+            if nudges >= MOST_NUDGES {
+                let detail = format!("the agent did not go on after {MOST_NUDGES} refusals; the log has them");
+                return Err(Ending::Over(AgentEnd::Failed { detail }));
+            }
+            let unsaid = self.hints.prompt(self.scene);
             if refused.is_empty() && unsaid.is_empty() {
                 return Ok(());
             }
-            nudges += usize::from(!refused.is_empty());
             text = go_on(&refused, &unsaid);
         }
-        let detail = format!("the agent did not go on after {MOST_NUDGES} refusals; the log has them");
-        Err(Ending::Over(AgentEnd::Failed { detail }))
     }
 
     /// One turn, to the reasons of the refusals that ended it too early.
     async fn turn(&mut self, session: &str, text: &str) -> Result<Vec<String>, Ending> {
-        {
-            let mut state = self.scene.lock();
-            state.worked = false;
-            state.refused.clear();
-        }
+        self.scene.lock().begin_turn();
         let profile = &self.errand.profile;
-        let answers = match self.exchange(session, text).await {
-            Ok(answers) => answers,
-            Err(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
-            Err(CallError::Refused(error)) => {
-                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
-            }
-        };
+        let Exchanged { answers, broken } = self.exchange(session, text).await;
         catch_up(self.records, self.scene).await;
         let spent = usage::of_turns(&answers, &profile.quirks);
         let paid = !spent.is_empty();
         self.scene.account(spent);
         let mut state = self.scene.lock();
         state.narrative.pause();
+        state.end_calls();
+        match broken {
+            None => {}
+            Some(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
+            Some(CallError::Refused(error)) => {
+                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
+            }
+        }
         let refused = std::mem::take(&mut state.refused);
         let result = answers.last().unwrap_or(&Value::Null);
         let stopped = matches!(result.get("stopReason").and_then(Value::as_str), Some("end_turn" | "cancelled"));
