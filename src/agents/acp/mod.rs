@@ -17,6 +17,7 @@ mod steering;
 mod terminals;
 mod updates;
 mod usage;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::files::Files;
 use self::first_start::Start;
 use self::requests::AcpDialect;
 use self::session::Session;
@@ -107,7 +109,8 @@ impl Play<'_> {
         let (peer, inbox, outgoing) = connect(Manner::default());
         let site = Site::of(errand);
         let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));
-        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
+        let files = Arc::new(Files::new(Arc::clone(&scene), errand.worktree.clone()));
+        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), Arc::clone(&files));
         let (hints, records) = (&mut self.hints, &self.records);
         let session =
             Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand, hints, start, records };
@@ -116,6 +119,7 @@ impl Play<'_> {
         let script = script(session, stop, self.deadline);
         let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
         terminals.close().await;
+        files.close().await;
         let (driven, ending) = talked?;
         catch_up(records, &scene).await;
         ledger::settle(errand, &scene, self.launcher, stop).await;

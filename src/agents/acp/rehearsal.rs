@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use super::files::Files;
 use super::first_start::Start;
 use super::requests::AcpDialect;
 use super::session::Session;
@@ -62,7 +63,8 @@ impl Stage {
         let errand = crate::agents::rehearsal::errand(it.errand.profile.quirks.clone(), it.errand.worktree.clone());
         let launcher = Launcher::start(PathBuf::from("omk"), "test").expect("a thread");
         let terminals = Arc::new(Terminals::new(launcher, Site::of(&errand), Arc::clone(&scene)));
-        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
+        let files = Arc::new(Files::new(Arc::clone(&scene), errand.worktree.clone()));
+        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), files);
         let (start, records) = (Start::of(&errand, &CancellationToken::new()).await, Records::new(None));
         let mut session = Session {
             peer: peer.clone(),

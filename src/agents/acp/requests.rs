@@ -4,7 +4,6 @@
 //! for it; a permission has none, so the reason is owed and told with the next prompt.
 
 use std::future::ready;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -22,13 +21,12 @@ use crate::agents::scene::{Interruption, Scene};
 pub(super) struct AcpDialect {
     scene: Arc<Scene>,
     terminals: Arc<Terminals>,
-    files: Files,
+    files: Arc<Files>,
 }
 
 impl AcpDialect {
-    /// Listens for an agent in `worktree`.
-    pub(super) fn new(scene: Arc<Scene>, terminals: Arc<Terminals>, worktree: &Path) -> Self {
-        let files = Files::new(Arc::clone(&scene), worktree.to_owned());
+    /// Listens for an agent that has these.
+    pub(super) fn new(scene: Arc<Scene>, terminals: Arc<Terminals>, files: Arc<Files>) -> Self {
         Self { scene, terminals, files }
     }
 
