@@ -28,10 +28,11 @@ impl Hints {
         Self { heard, open: true, unsaid: Vec::new(), on_the_way: Vec::new(), prompted: Vec::new() }
     }
 
-    /// The next; never resolves when there will be none.
+    /// The next; never resolves when there will be none, or the conversation is on its way out.
     pub(super) async fn next(&mut self, scene: &Scene) -> String {
-        if self.open {
+        while self.open {
             match self.heard.recv().await {
+                Some(hint) if scene.lock().leaving => self.unsaid.push(hint),
                 Some(hint) => {
                     note(scene, &hint);
                     return hint;
@@ -73,8 +74,11 @@ impl Hints {
         self.unsaid.append(&mut self.on_the_way);
     }
 
-    /// All that has not been said, for the next prompt.
+    /// All that has not been said, for the next prompt. There is none once the conversation is on its way out.
     pub(super) fn prompt(&mut self, scene: &Scene) -> Vec<String> {
+        if scene.lock().leaving {
+            return Vec::new();
+        }
         while let Ok(hint) = self.heard.try_recv() {
             note(scene, &hint);
             self.unsaid.push(hint);
@@ -130,8 +134,10 @@ mod tests {
         hints.take_back();
         say.send("five".to_owned()).expect("somebody listens");
         assert_eq!(hints.prompt(&it.scene), ["four", "five"]);
+        it.scene.lock().leaving = true;
         hints.send("six");
         hints.keep("seven".to_owned());
+        assert_eq!(hints.prompt(&it.scene), [""; 0]);
         say.send("eight".to_owned()).expect("somebody listens");
         let said = |words: &str, hint| format!("[the agent {words}: {hint}]\n");
         let doubtful = ["four", "five", "six"].map(|hint| said("may not have heard the operator", hint));

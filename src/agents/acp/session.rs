@@ -116,3 +116,31 @@ impl Session<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::acp::rehearsal::{Stage, message, tool};
+    use crate::agents::profile::quirks::{BusyPrompt, Quirks, Steer};
+    use crate::domain::budget::Usage;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_breaks_has_cost_what_was_counted_of_it() {
+        let mut stage =
+            Stage::of(Quirks { steer: Steer::Prompt, busy_prompt: BusyPrompt::Inject, ..Quirks::default() });
+        let ours = async |session: &mut Session<'_>| session.turn("s", "go").await;
+        let turn = stage.play(ours, async |agent| {
+            let first = agent.prompted().await;
+            agent.operator("use tabs");
+            agent.prompted().await;
+            agent.answers(&first, json!({"stopReason": "end_turn", "usage": {"inputTokens": 5, "outputTokens": 2}}));
+            agent.updates(&message("on\n"));
+            agent.updates(&tool("1", "in_progress"));
+            crate::agents::rehearsal::seconds(1).await;
+            agent.dies();
+        });
+        assert_eq!(turn.await, Err(Ending::Gone { greeted: true }));
+        let log = "[the operator says: use tabs]\non\n[cargo build]\n[cargo build: its end was not told]\n";
+        assert_eq!(stage.told(), (log.to_owned(), Usage { input_tokens: 5, output_tokens: 2, ..Usage::default() }));
+    }
+}
