@@ -125,6 +125,12 @@ impl Narrative {
         }
     }
 
+    /// No tool works any more, whatever was told of those that are open.
+    pub(super) fn tools_ended(&mut self, how: &str) {
+        let open: Vec<String> = self.tools.keys().cloned().collect();
+        open.iter().for_each(|id| self.tool_ended(id, how));
+    }
+
     /// It used something; adds to what it used before.
     pub(super) fn used(&mut self, usage: Usage, id: Option<String>, model: Option<String>) {
         if usage != Usage::default() {

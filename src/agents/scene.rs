@@ -2,7 +2,6 @@
 //!
 //! Short locks only: nothing waits while it holds the state.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +11,7 @@ use super::ending::{Ending, conclude, says_limited};
 use super::errand::{Done, Errand};
 use super::links::resolve;
 use super::narrative::Narrative;
+use super::open_calls::OpenCalls;
 use super::policy::{Judgement, Policy, ToolCall};
 use super::profile::AgentProfile;
 use super::talk::Aside;
@@ -21,8 +21,6 @@ use crate::domain::ids::Timestamp;
 use crate::ports::AgentSigns;
 use crate::process::drive::Driven;
 
-/// The most tool calls that are remembered at once.
-const MOST_CALLS: usize = 1_000;
 /// The most refusals that the next prompt explains.
 const MOST_REFUSALS: usize = 10;
 
@@ -62,14 +60,18 @@ pub(super) struct State {
     pub(super) session: Option<String>,
     /// Whether the turn has shown a message or a tool call.
     pub(super) worked: bool,
+    /// Whether any sign of a turn was seen since the agent answered us last.
+    pub(super) astir: bool,
     /// Reasons that the agent has not been told.
     pub(super) refused: Vec<String>,
-    /// What is known of tool calls that are open.
-    pub(super) calls: BTreeMap<String, ToolCall>,
+    /// The turn's tool calls.
+    pub(super) calls: OpenCalls,
     /// The first interruption.
     pub(super) interruption: Option<Interruption>,
     /// The agent tells of the past of a session that goes on.
     pub(super) replaying: bool,
+    /// The session that could not be gone on with: what is told of it is no news.
+    pub(super) abandoned: Option<String>,
     /// We are on our way out: whatever is asked is cancelled.
     pub(super) leaving: bool,
     /// The cost of the session so far, in millionths of a US dollar.
@@ -89,10 +91,12 @@ impl Scene {
             narrative: Narrative::new(events),
             session: None,
             worked: false,
+            astir: false,
             refused: Vec::new(),
-            calls: BTreeMap::new(),
+            calls: OpenCalls::default(),
             interruption: None,
             replaying: false,
+            abandoned: None,
             leaving: false,
             cost_micros: cost_before(errand),
             trouble: None,
@@ -190,13 +194,27 @@ fn cost_before(errand: &Errand) -> u64 {
 }
 
 impl State {
-    /// Remembers what is known of a tool call; what is new about it wins.
-    pub(super) fn learn(&mut self, id: &str, call: ToolCall) {
-        if !self.calls.contains_key(id) && self.calls.len() >= MOST_CALLS {
-            return;
-        }
-        let known = self.calls.entry(id.to_owned()).or_default();
-        merge(known, call);
+    /// A turn begins: nothing of an earlier one goes on.
+    pub(super) fn begin_turn(&mut self) {
+        self.worked = false;
+        self.refused.clear();
+        self.end_calls();
+    }
+
+    /// The turn does something.
+    pub(super) fn works(&mut self) {
+        (self.worked, self.astir) = (true, true);
+    }
+
+    /// No tool works any more. Some agents do not say so of each when a turn ends.
+    pub(super) fn end_calls(&mut self) {
+        self.calls.end_all();
+        self.narrative.tools_ended("its end was not told");
+    }
+
+    /// Its model answers again.
+    pub(super) fn relief(&mut self) {
+        (self.trouble, self.waits) = (None, None);
     }
 
     /// Its model gives trouble, and the agent tries again; after a wait, where `until` says so.
@@ -213,16 +231,5 @@ impl State {
         if self.refused.len() < MOST_REFUSALS {
             self.refused.push(reason);
         }
-    }
-}
-
-/// Lays what is new about a call over what was known.
-pub(super) fn merge(known: &mut ToolCall, new: ToolCall) {
-    if !new.kind.is_empty() {
-        known.kind = new.kind;
-    }
-    known.command = new.command.or(known.command.take());
-    if !new.paths.is_empty() {
-        known.paths = new.paths;
     }
 }

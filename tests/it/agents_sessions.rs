@@ -182,6 +182,45 @@ async fn an_agent_that_says_nothing_any_more_is_ended_and_can_go_on_later() {
     assert!(played.frames.contains("session/cancel"), "{}", played.frames);
 }
 
+#[tokio::test]
+async fn a_call_that_a_turn_left_open_excuses_no_silence_in_the_next_one() {
+    let call = |kind: &str| json!({"update": {"sessionUpdate": kind, "toolCallId": "1", "title": "make", "status": "in_progress"}});
+    let refused = json!({"ask": {"toolCallId": "2", "kind": "execute", "rawInput": {"command": "git push"}}});
+    let mut stage = Stage::fake(&json!({}), json!({"idle_ms": 300, "reject_ends_turn": true}));
+    let late = call("tool_call_update");
+    play(&mut stage, json!({"turns": [[call("tool_call"), refused, {"stop": "cancelled"}], [late, "hang"]]}));
+    let played = stage.play().await;
+    let AgentEnd::Failed { detail } = &played.report.end else { panic!("{:?}", played.report.end) };
+    assert!(detail.starts_with("the agent said nothing for 300ms"), "{detail}");
+    let tool = |done| AgentEvent::Tool { id: "1".into(), title: "make".into(), done };
+    let tools: Vec<_> = played.events.iter().filter(|event| matches!(event, AgentEvent::Tool { .. })).collect();
+    assert_eq!(tools, [&tool(false), &tool(true)]);
+    assert!(played.log.contains("[make: its end was not told]"), "{}", played.log);
+}
+
+#[tokio::test]
+async fn words_of_the_operator_that_nobody_hears_are_in_the_log() {
+    let last = |event: &AgentEvent| matches!(event, AgentEvent::Message { text } if text == "last");
+    let (waits, refused) = (
+        json!({"run": ["true"]}),
+        json!({"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "git push"}}}),
+    );
+    let failing = json!([[{"say": "last"}, waits, {"fail": [-32603, "boom"]}]]);
+    let mut refusing = vec![json!([refused]); 7];
+    refusing.push(json!([{"say": "last"}, waits, refused]));
+    for (turns, end) in [(failing, "boom"), (json!(refusing), "the agent did not go on after 8 refusals")] {
+        let mut stage = Stage::fake(&json!({}), json!({"reject_ends_turn": true}));
+        play(&mut stage, json!({"turns": turns}));
+        let played = stage.play_told("use tabs", last).await;
+        assert!(
+            matches!(&played.report.end, AgentEnd::Failed { detail } if detail.contains(end)),
+            "{:?}",
+            played.report.end
+        );
+        assert!(played.log.ends_with("[the agent was not told what the operator said: use tabs]\n"), "{}", played.log);
+    }
+}
+
 /// The same agent, which prints `answer` when it is asked what its sessions used.
 fn asked(stage: &mut Stage, answer: &str) {
     let agent = &stage.settings.profiles.find("it").expect("a profile").command;

@@ -179,11 +179,49 @@ async fn the_operators_words_go_into_the_turn_and_a_closed_ear_does_no_harm() {
     drop(hints);
     let stage = stage(&turn(&json!([{"steered": 2}, {"say": "steered"}])));
     let played = stage.play_hinted(ears).await;
-    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, vec!["steered"]), "{}", played.log);
+    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, vec!["steered"; 2]), "{}", played.log);
     let steers = params(&heard(&stage), "steer");
     assert_eq!(steers, [json!({"user_input": "use tabs"}), json!({"user_input": "and no bells"})]);
     assert!(played.log.contains("the operator says: use tabs"), "{}", played.log);
-    assert!(played.log.contains("the operator was not heard (No agent turn is in progress"), "{}", played.log);
+    // What was refused is said in a turn behind.
+    assert_eq!(params(&heard(&stage), "prompt")[1..], [json!({"user_input": "and no bells"})]);
+    assert!(!played.log.contains("was not told"), "{}", played.log);
+}
+
+#[tokio::test]
+async fn words_of_the_operator_that_nobody_hears_are_in_the_log() {
+    let (hints, ears) = unbounded_channel();
+    hints.send("use tabs".to_owned()).expect("somebody listens");
+    hints.send("and no bells".to_owned()).expect("somebody listens");
+    let stage = stage(&turn(&json!([{"steered": 2}, {"fail": [-32003, "boom"]}])));
+    let played = stage.play_hinted(ears).await;
+    assert!(matches!(played.report.end, AgentEnd::Failed { .. }), "{:?}", played.report.end);
+    assert!(played.log.ends_with("[the agent was not told what the operator said: and no bells]\n"), "{}", played.log);
+}
+
+/// The end of an agent that plays `steps` and may be silent for 300 ms.
+async fn silent_end(steps: &Value, timeout_ms: u64) -> AgentEnd {
+    let mut stage = stage(&turn(steps));
+    let entry = json!({"quirks": {"idle_ms": 300}});
+    stage.settings.profiles.configure("it", entry).expect("a profile");
+    stage.timeout_ms = timeout_ms;
+    stage.play().await.report.end
+}
+
+#[tokio::test]
+async fn an_agent_that_says_nothing_any_more_is_ended_unless_a_tool_of_its_works() {
+    let (call, hook) = (json!({"call": ["1", "Shell", "{}"]}), hook("2", "Shell", json!({"command": "make"})));
+    let ended = |id: &str| json!({"result": [id, false]});
+    for steps in [json!([{"say": "x"}, "hang"]), json!([call, hook, ended("1"), ended("2"), "hang"])] {
+        let end = silent_end(&steps, 60_000).await;
+        assert!(
+            matches!(&end, AgentEnd::Failed { detail } if detail.starts_with("the agent said nothing for 300ms")),
+            "{end:?}"
+        );
+    }
+    for open in [call, hook] {
+        assert_eq!(silent_end(&json!([open, "hang"]), 3_000).await, AgentEnd::TimedOut);
+    }
 }
 
 #[tokio::test]

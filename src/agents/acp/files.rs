@@ -1,6 +1,7 @@
 //! The worktree's files, for agents that read and write them through us.
 //!
 //! Owns what a path really names: links are resolved before the policy judges, and the last component may not be one.
+//! Writes are done one after another, in the order in which they came, and none once the conversation is on its way out.
 
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
 
+use super::writes::Writes;
 use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::Answering;
 use crate::agents::links::resolve;
@@ -21,26 +23,35 @@ const LARGEST: u64 = 16 << 20;
 /// A file that is not there, as agents understand it.
 const NOT_FOUND: i64 = -32002;
 
+/// What a write is told that comes when the conversation ends.
+const LEAVING: &str = "this run is being ended; nothing is written any more";
+
 /// The files.
-#[derive(Clone)]
 pub(super) struct Files {
+    place: Place,
+    writes: Writes,
+}
+
+/// Where they are, and who may do what with them.
+#[derive(Clone)]
+struct Place {
     scene: Arc<Scene>,
     worktree: PathBuf,
 }
 
 impl Files {
     pub(super) fn new(scene: Arc<Scene>, worktree: PathBuf) -> Self {
-        Self { scene, worktree }
+        Self { place: Place { scene, worktree }, writes: Writes::begin() }
     }
 
     /// `fs/read_text_file`.
     pub(super) fn read(&self, params: &Value) -> Answering {
-        let files = self.clone();
+        let place = self.place.clone();
         let path = path_of(params);
         let number = |name: &str| params.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         let (line, limit) = (number("line"), number("limit"));
         blocking(move || {
-            let path = files.permitted(&path?, "reading", |path| files.scene.policy.read(path))?;
+            let path = place.permitted(&path?, "reading", |path| place.scene.policy.read(path))?;
             let text = read_text(&path).map_err(|error| fault(&path, &error))?;
             Ok(json!({ "content": window(&text, line, limit) }))
         })
@@ -48,14 +59,26 @@ impl Files {
 
     /// `fs/write_text_file`.
     pub(super) fn write(&self, params: Value) -> Answering {
-        let files = self.clone();
-        blocking(move || {
-            let path = files.permitted(&path_of(&params)?, "writing", |path| files.scene.policy.write(path))?;
-            let content = params.get("content").and_then(Value::as_str);
-            let content = content.ok_or_else(|| RpcError::new(INVALID_PARAMS, "there is no content"))?;
-            write_text(&path, content).map_err(|error| fault(&path, &error))?;
-            Ok(json!({}))
-        })
+        let place = self.place.clone();
+        self.writes.push(move || place.write(&params))
+    }
+
+    /// Takes no further writes, and waits for those that came.
+    pub(super) async fn close(&self) {
+        self.writes.close().await;
+    }
+}
+
+impl Place {
+    fn write(&self, params: &Value) -> Answer {
+        if self.scene.lock().leaving {
+            return Err(RpcError::new(INTERNAL, LEAVING));
+        }
+        let path = self.permitted(&path_of(params)?, "writing", |path| self.scene.policy.write(path))?;
+        let content = params.get("content").and_then(Value::as_str);
+        let content = content.ok_or_else(|| RpcError::new(INVALID_PARAMS, "there is no content"))?;
+        write_text(&path, content).map_err(|error| fault(&path, &error))?;
+        Ok(json!({}))
     }
 
     fn permitted(&self, path: &Path, act: &str, judge: impl Fn(&Path) -> Judgement) -> Result<PathBuf, RpcError> {
@@ -131,7 +154,28 @@ fn window(text: &str, line: Option<usize>, limit: Option<usize>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
     use super::*;
+    use crate::agents::profile::quirks::Quirks;
+    use crate::agents::rehearsal::errand;
+    use crate::domain::access::PathPattern;
+
+    #[tokio::test]
+    async fn nothing_is_written_once_the_conversation_is_on_its_way_out() {
+        let place = tempfile::tempdir().expect("a directory");
+        let worktree = place.path().canonicalize().expect("a directory");
+        let mut errand = errand(Quirks::default(), worktree.clone());
+        errand.access.writes = vec![PathPattern::parse("a").expect("a pattern")];
+        let scene = Arc::new(Scene::new(&errand, unbounded_channel().0));
+        let files = Files::new(Arc::clone(&scene), worktree.clone());
+        let write = |content: &str| files.write(json!({"path": worktree.join("a"), "content": content}));
+        assert_eq!(write("one").await, Ok(json!({})));
+        scene.lock().leaving = true;
+        assert_eq!(write("two").await, Err(RpcError::new(INTERNAL, LEAVING)));
+        files.close().await;
+        assert_eq!(std::fs::read_to_string(worktree.join("a")).expect("a file"), "one");
+    }
 
     #[test]
     fn a_part_of_a_file_counts_lines_from_one() {

@@ -8,6 +8,8 @@ mod first_start;
 mod ledger;
 mod opening;
 mod outcome;
+#[cfg(test)]
+mod rehearsal;
 mod requests;
 mod session;
 mod session_file;
@@ -15,26 +17,27 @@ mod steering;
 mod terminals;
 mod updates;
 mod usage;
+mod writes;
 
-use std::convert::Infallible;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::files::Files;
 use self::first_start::Start;
 use self::requests::AcpDialect;
 use self::session::Session;
 use self::session_file::{Records, SessionFiles, catch_up, follow};
-use self::steering::Hints;
 use self::terminals::{Site, Terminals};
 use super::course::patience;
 use super::ending::{Ending, may_pass};
 use super::errand::{Done, Ears, Errand};
-use super::jsonrpc::peer::{Manner, Peer, connect};
-use super::scene::{Interruption, Scene, Spent};
+use super::hints::Hints;
+use super::jsonrpc::peer::{Manner, connect};
+use super::scene::{Scene, Spent};
+use super::silence::listen;
 use super::talk::{Aside, Line, Partner, talk};
 use crate::ports::AgentSigns;
 use crate::process::error::ProcessError;
@@ -59,15 +62,9 @@ pub(super) async fn run(
     };
     let (hints, records) = (Hints::new(ears.hints), Records::new(records));
     let mut play = Play { launcher, events: ears.events, hints, records, uncounted, deadline };
-    let first = play.once(&errand, stop).await?;
-    if !first.again || stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
-        return Ok(first.done);
-    }
-    if let Some(opening) = errand.opening.as_mut().filter(|_| first.resuming) {
-        opening.resumption = None;
-    }
-    let second = play.once(&errand, stop).await?;
-    Ok(after(first.done, second.done))
+    let mut done = play.all(&mut errand, stop).await?;
+    done.log.extend(play.hints.finish());
+    Ok(done)
 }
 
 /// What the runs of one errand share.
@@ -92,6 +89,18 @@ struct Once {
 }
 
 impl Play<'_> {
+    async fn all(&mut self, errand: &mut Errand, stop: &CancellationToken) -> Result<Done, ProcessError> {
+        let first = self.once(errand, stop).await?;
+        if !first.again || stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
+            return Ok(first.done);
+        }
+        if let Some(opening) = errand.opening.as_mut().filter(|_| first.resuming) {
+            opening.resumption = None;
+        }
+        let second = self.once(errand, stop).await?;
+        Ok(after(first.done, second.done))
+    }
+
     async fn once(&mut self, errand: &Errand, stop: &CancellationToken) -> Result<Once, ProcessError> {
         let scene = Arc::new(Scene::new(errand, self.events.clone()));
         scene.account(std::mem::take(&mut self.uncounted));
@@ -100,7 +109,8 @@ impl Play<'_> {
         let (peer, inbox, outgoing) = connect(Manner::default());
         let site = Site::of(errand);
         let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));
-        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), &errand.worktree);
+        let files = Arc::new(Files::new(Arc::clone(&scene), errand.worktree.clone()));
+        let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), Arc::clone(&files));
         let (hints, records) = (&mut self.hints, &self.records);
         let session =
             Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand, hints, start, records };
@@ -109,6 +119,7 @@ impl Play<'_> {
         let script = script(session, stop, self.deadline);
         let talked = talk(partner, line, &mut dialect, &mut aside, script).await;
         terminals.close().await;
+        files.close().await;
         let (driven, ending) = talked?;
         catch_up(records, &scene).await;
         ledger::settle(errand, &scene, self.launcher, stop).await;
@@ -126,32 +137,6 @@ fn after(first: Done, second: Done) -> Done {
         frames: [first.frames, second.frames].concat(),
         survivors: [first.survivors, second.survivors].concat(),
     }
-}
-
-/// Breaks the conversation off when an agent says nothing any more: some try again for ever when their model does not
-/// answer, and say nothing of it. A tool of its own may take as long as the attempt's other clocks allow.
-async fn listen(peer: &Peer, scene: &Scene) -> Infallible {
-    let longest = Duration::from_millis(scene.profile.quirks.idle_ms);
-    loop {
-        let silent = match excused(scene) {
-            true => Duration::ZERO,
-            false => peer.life().silent_for(Instant::now()).unwrap_or_default(),
-        };
-        if silent >= longest {
-            let silence = humantime::format_duration(longest);
-            scene.interrupt(Interruption::Broken(format!(
-                "the agent said nothing for {silence}; its model may not answer"
-            )));
-            return pending().await;
-        }
-        tokio::time::sleep(longest - silent).await;
-    }
-}
-
-/// Whether its silence has a reason: a tool of its works, or it waits for its provider and has said until when.
-fn excused(scene: &Scene) -> bool {
-    let state = scene.lock();
-    !state.calls.is_empty() || state.waits.is_some_and(|until| (scene.now)() < until)
 }
 
 /// What we say, from hello to the end, while the agent's own records of what it uses are followed.

@@ -55,8 +55,12 @@ impl Session<'_> {
             let mut state = self.scene.lock();
             state.narrative.note("[the session to go on with is gone; this is a new one]");
             state.cost_micros = 0;
+            // It may go on telling of it: an answer that came too late is behind that.
+            state.abandoned = Some(resumption.session.clone());
         }
-        Ok((self.begin().await?, opening.prompt.clone()))
+        let session = self.begin().await?;
+        self.scene.lock().abandoned.take_if(|abandoned| *abandoned == session);
+        Ok((session, opening.prompt.clone()))
     }
 
     /// Begins a session.
@@ -126,6 +130,39 @@ fn way_back(quirk: &Resume, offers: &Value) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agents::acp::rehearsal::{Stage, message};
+    use crate::agents::errand::Resumption;
+    use crate::agents::profile::quirks::Quirks;
+    use crate::domain::budget::Usage;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_was_given_up_tells_nothing_in_the_new_one() {
+        let mut stage = Stage::of(Quirks { resume: Resume::Load, ..Quirks::default() });
+        let resumption = Resumption { session: "old".into(), prompt: "go on".into(), used: Usage::default() };
+        let opening = Opening { prompt: "begin".into(), resumption: Some(resumption) };
+        let cost = json!({"sessionUpdate": "usage_update", "cost": {"amount": 0.5, "currency": "USD"}});
+        let ours = async |session: &mut Session<'_>| {
+            let opened = session.open(&opening, &Value::Null).await;
+            session.peer.ask("more", &json!({})).await.expect("an answer");
+            opened
+        };
+        let opened = stage.play(ours, async |agent| {
+            agent.asked("session/load").await;
+            agent.updates_of("old", &message("old words\n"));
+            let new = agent.asked("session/new").await;
+            agent.answers(&new, json!({"sessionId": "new"}));
+            let more = agent.asked("more").await;
+            agent.updates_of("old", &message("older words\n"));
+            agent.updates_of("old", &cost);
+            agent.updates_of("below", &message("of a subagent\n"));
+            agent.updates_of("new", &message("on\n"));
+            agent.answers(&more, json!({}));
+        });
+        assert_eq!(opened.await, Ok(("new".to_owned(), "begin".to_owned())));
+        let log = "[session/load: no answer within 30s]\n[the session to go on with is gone; this is a new one]\n\
+                   of a subagent\non\n";
+        assert_eq!(stage.told(), (log.to_owned(), Usage::default()));
+    }
 
     #[test]
     fn the_way_back_is_the_known_one_or_what_is_offered() {

@@ -4,7 +4,6 @@
 //! for it; a permission has none, so the reason is owed and told with the next prompt.
 
 use std::future::ready;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,20 +13,20 @@ use super::terminals::Terminals;
 use super::updates::{take, tool_call};
 use crate::agents::jsonrpc::message::Answer;
 use crate::agents::jsonrpc::serve::{Answering, Dialect};
+use crate::agents::open_calls::merge;
 use crate::agents::policy::ToolCall;
-use crate::agents::scene::{Interruption, Scene, merge};
+use crate::agents::scene::{Interruption, Scene};
 
 /// The listening side.
 pub(super) struct AcpDialect {
     scene: Arc<Scene>,
     terminals: Arc<Terminals>,
-    files: Files,
+    files: Arc<Files>,
 }
 
 impl AcpDialect {
-    /// Listens for an agent in `worktree`.
-    pub(super) fn new(scene: Arc<Scene>, terminals: Arc<Terminals>, worktree: &Path) -> Self {
-        let files = Files::new(Arc::clone(&scene), worktree.to_owned());
+    /// Listens for an agent that has these.
+    pub(super) fn new(scene: Arc<Scene>, terminals: Arc<Terminals>, files: Arc<Files>) -> Self {
         Self { scene, terminals, files }
     }
 
@@ -59,7 +58,7 @@ impl AcpDialect {
     /// What the request tells of the call, over what was told before.
     fn known(&self, call: &Value) -> ToolCall {
         let id = call.get("toolCallId").and_then(Value::as_str).unwrap_or_default();
-        let mut known = self.scene.lock().calls.get(id).cloned().unwrap_or_default();
+        let mut known = self.scene.lock().calls.known(id);
         merge(&mut known, tool_call(call));
         if known.kind == "execute" && known.command.is_none() {
             known.command = call.get("title").and_then(Value::as_str).map(str::to_owned);
@@ -73,14 +72,17 @@ impl Dialect for AcpDialect {
         self.scene.lock().narrative.alive();
         let quirks = &self.scene.profile.quirks;
         match method {
-            "session/request_permission" => Some(Box::pin(ready(self.permission(&params)))),
+            "session/request_permission" => {
+                self.scene.lock().astir = true;
+                Some(Box::pin(ready(self.permission(&params))))
+            }
             "fs/read_text_file" if quirks.fs_read_cap => Some(self.files.read(&params)),
             "fs/write_text_file" if quirks.fs_write_cap => {
-                self.scene.lock().worked = true;
+                self.scene.lock().works();
                 Some(self.files.write(params))
             }
             "terminal/create" if quirks.terminal_cap => {
-                self.scene.lock().worked = true;
+                self.scene.lock().works();
                 Some(Arc::clone(&self.terminals).create(params))
             }
             "terminal/output" if quirks.terminal_cap => Some(Box::pin(ready(self.terminals.output(&params)))),
@@ -96,6 +98,17 @@ impl Dialect for AcpDialect {
             "session/update" => take(&self.scene, &params),
             // Vendors' own: a sign of life.
             _ => self.scene.lock().narrative.alive(),
+        }
+    }
+
+    /// What is seen behind the end of a turn is of another one. A turn that was cancelled has no tool at work, whatever
+    /// was told of it.
+    fn answered(&mut self, answer: &Answer) {
+        let mut state = self.scene.lock();
+        state.astir = false;
+        let reason = answer.as_ref().ok().and_then(|result| result.get("stopReason"));
+        if reason.and_then(Value::as_str) == Some("cancelled") {
+            state.end_calls();
         }
     }
 

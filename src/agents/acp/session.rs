@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::first_start::Start;
 use super::outcome::{LOCKED_OUT, of_turn};
 use super::session_file::{Records, catch_up};
-use super::steering::{Hints, go_on};
+use super::steering::{Exchanged, go_on};
 use super::terminals::Terminals;
 use super::usage;
 use crate::agents::course::see_through;
 use crate::agents::ending::{Ending, of_error};
 use crate::agents::errand::Errand;
+use crate::agents::hints::Hints;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
 use crate::agents::scene::Scene;
 use crate::domain::agent::AgentEnd;
@@ -69,40 +70,40 @@ impl Session<'_> {
             state.narrative.session(&session);
         }
         let mut nudges = 0;
-        while nudges < MOST_NUDGES {
+        loop {
             let refused = self.turn(&session, &text).await?;
-            let unsaid = self.hints.take_unsaid();
+            nudges += usize::from(!refused.is_empty());
+            if nudges >= MOST_NUDGES {
+                let detail = format!("the agent did not go on after {MOST_NUDGES} refusals; the log has them");
+                return Err(Ending::Over(AgentEnd::Failed { detail }));
+            }
+            let unsaid = self.hints.prompt(self.scene);
             if refused.is_empty() && unsaid.is_empty() {
                 return Ok(());
             }
-            nudges += usize::from(!refused.is_empty());
             text = go_on(&refused, &unsaid);
         }
-        let detail = format!("the agent did not go on after {MOST_NUDGES} refusals; the log has them");
-        Err(Ending::Over(AgentEnd::Failed { detail }))
     }
 
     /// One turn, to the reasons of the refusals that ended it too early.
     async fn turn(&mut self, session: &str, text: &str) -> Result<Vec<String>, Ending> {
-        {
-            let mut state = self.scene.lock();
-            state.worked = false;
-            state.refused.clear();
-        }
+        self.scene.lock().begin_turn();
         let profile = &self.errand.profile;
-        let answers = match self.exchange(session, text).await {
-            Ok(answers) => answers,
-            Err(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
-            Err(CallError::Refused(error)) => {
-                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
-            }
-        };
+        let Exchanged { answers, broken } = self.exchange(session, text).await;
         catch_up(self.records, self.scene).await;
         let spent = usage::of_turns(&answers, &profile.quirks);
         let paid = !spent.is_empty();
         self.scene.account(spent);
         let mut state = self.scene.lock();
         state.narrative.pause();
+        state.end_calls();
+        match broken {
+            None => {}
+            Some(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
+            Some(CallError::Refused(error)) => {
+                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
+            }
+        }
         let refused = std::mem::take(&mut state.refused);
         let result = answers.last().unwrap_or(&Value::Null);
         let stopped = matches!(result.get("stopReason").and_then(Value::as_str), Some("end_turn" | "cancelled"));
@@ -113,5 +114,33 @@ impl Session<'_> {
             AgentEnd::Finished => Ok(Vec::new()),
             end => Err(Ending::Over(end)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::acp::rehearsal::{Stage, message, tool};
+    use crate::agents::profile::quirks::{BusyPrompt, Quirks, Steer};
+    use crate::domain::budget::Usage;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_breaks_has_cost_what_was_counted_of_it() {
+        let mut stage =
+            Stage::of(Quirks { steer: Steer::Prompt, busy_prompt: BusyPrompt::Inject, ..Quirks::default() });
+        let ours = async |session: &mut Session<'_>| session.turn("s", "go").await;
+        let turn = stage.play(ours, async |agent| {
+            let first = agent.prompted().await;
+            agent.operator("use tabs");
+            agent.prompted().await;
+            agent.answers(&first, json!({"stopReason": "end_turn", "usage": {"inputTokens": 5, "outputTokens": 2}}));
+            agent.updates(&message("on\n"));
+            agent.updates(&tool("1", "in_progress"));
+            crate::agents::rehearsal::seconds(1).await;
+            agent.dies();
+        });
+        assert_eq!(turn.await, Err(Ending::Gone { greeted: true }));
+        let log = "[the operator says: use tabs]\non\n[cargo build]\n[cargo build: its end was not told]\n";
+        assert_eq!(stage.told(), (log.to_owned(), Usage { input_tokens: 5, output_tokens: 2, ..Usage::default() }));
     }
 }

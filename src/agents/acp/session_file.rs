@@ -61,7 +61,7 @@ pub(super) async fn catch_up(records: &Records, scene: &Scene) {
             match found {
                 Found::Spent(spent) => {
                     scene.account(vec![spent]);
-                    scene.lock().trouble = None;
+                    scene.lock().relief();
                 }
                 Found::Trouble(words, until) => scene.lock().trouble(&scene.profile, words, until),
             }

@@ -1,6 +1,7 @@
 //! What an agent lets us see while it works: `session/update`.
 //!
-//! Reads tolerantly: an update of an unknown kind is a sign of life and nothing else.
+//! Reads tolerantly: an update of an unknown kind is a sign of life and nothing else; so is one of a session that was
+//! given up. Those of sessions that nobody here has opened are subagents'.
 
 use std::path::PathBuf;
 
@@ -17,15 +18,20 @@ pub(super) fn take(scene: &Scene, params: &Value) {
     let Some(update) = params.get("update") else { return };
     let state = &mut *scene.lock();
     state.narrative.alive();
-    if state.replaying {
+    let of_the_past =
+        state.abandoned.is_some() && params.get("sessionId").and_then(Value::as_str) == state.abandoned.as_deref();
+    if state.replaying || of_the_past {
         return;
     }
     match text(update, "sessionUpdate") {
         "agent_message_chunk" => {
             let piece = update.pointer("/content/text").and_then(Value::as_str).unwrap_or_default();
-            state.worked |= !piece.trim().is_empty();
+            if !piece.trim().is_empty() {
+                state.works();
+            }
             state.narrative.speech(piece);
         }
+        "agent_thought_chunk" | "plan" => state.astir = true,
         "tool_call" | "tool_call_update" => tool(state, update),
         "usage_update" => cost(state, update),
         "session_info_update" => trouble(scene, state, update),
@@ -39,16 +45,21 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 fn tool(state: &mut State, update: &Value) {
     let id = text(update, "toolCallId");
-    state.worked = true;
-    state.learn(id, tool_call(update));
+    let begins = text(update, "sessionUpdate") == "tool_call";
+    if begins {
+        state.calls.begin(id, tool_call(update));
+    } else if !state.calls.learn(id, tool_call(update)) {
+        return;
+    }
+    state.works();
     let title = text(update, "title");
     match text(update, "status") {
         status @ ("completed" | "failed") => {
-            if !title.is_empty() && text(update, "sessionUpdate") == "tool_call" {
+            if !title.is_empty() && begins {
                 state.narrative.tool(id, title);
             }
             state.narrative.tool_ended(id, status);
-            state.calls.remove(id);
+            state.calls.end(id);
         }
         _ if !title.is_empty() => state.narrative.tool(id, title),
         _ => {}

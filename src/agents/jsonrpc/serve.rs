@@ -30,6 +30,8 @@ pub trait Dialect: Send {
     fn request(&mut self, method: &str, params: Value) -> Option<Answering>;
     /// Takes a notification.
     fn notification(&mut self, method: &str, params: Value);
+    /// A request of ours is being answered: what comes from here on was said behind the answer.
+    fn answered(&mut self, _answer: &Answer) {}
     /// Takes a line that is no message.
     fn narrative(&mut self, text: &str);
     /// A line was too long and is lost.
@@ -53,7 +55,10 @@ pub async fn serve(peer: &Peer, mut inbox: Inbox, dialect: &mut dyn Dialect) {
                 }
                 Some(Inbound::Unanswerable) => peer.answer(&Id::Null, &Err(RpcError::unfit())),
                 Some(Inbound::Notification { method, params }) => dialect.notification(&method, params),
-                Some(Inbound::Answer { id, answer }) => peer.settle(&id, answer),
+                Some(Inbound::Answer { id, answer }) => {
+                    dialect.answered(&answer);
+                    peer.settle(&id, answer);
+                }
                 Some(Inbound::Narrative { text }) => dialect.narrative(&text),
                 Some(Inbound::TooLong { bytes }) => dialect.too_long(bytes),
             },

@@ -77,6 +77,12 @@ impl Calls {
     /// A call has ended.
     pub(super) fn end(&mut self, id: &str) {
         self.open.remove(id);
+        self.streamed.retain(|_, streamed| streamed != id);
+    }
+
+    /// All have ended: another turn begins.
+    pub(super) fn end_all(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -107,5 +113,16 @@ mod tests {
         assert_eq!((calls.untold(), calls.whole("2", "ReadFile", &json!({}))), (vec![], None));
         calls.end("3");
         assert_eq!(calls.input("3"), Value::Null);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_calls_that_have_ended() {
+        let mut calls = Calls::default();
+        for id in 0..3 * MOST_CALLS {
+            let (agent, id) = (format!("sub-{id}"), id.to_string());
+            calls.begin(&agent, &id, "Shell", "{}");
+            calls.end(&id);
+        }
+        assert_eq!((calls.open.len(), calls.streamed.len()), (0, 0));
     }
 }

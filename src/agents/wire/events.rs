@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::calls::Calls;
 use super::requests::text;
+use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Scene, State};
 use crate::domain::budget::Usage;
 
@@ -46,6 +47,7 @@ impl Listener<'_> {
     fn take(&mut self, event: &Value) {
         let payload = &event["payload"];
         match text(event, "type") {
+            "TurnBegin" if self.agent.is_empty() => self.calls.end_all(),
             "StepBegin" => self.step(payload),
             "ContentPart" => self.content(payload),
             "ToolCall" => self.call(payload),
@@ -74,16 +76,20 @@ impl Listener<'_> {
     fn content(&mut self, payload: &Value) {
         if text(payload, "type") == "text" && self.agent.is_empty() {
             let piece = text(payload, "text");
-            self.state.worked |= !piece.trim().is_empty();
+            if !piece.trim().is_empty() {
+                self.state.works();
+            }
             self.state.narrative.speech(piece);
         }
     }
 
     fn call(&mut self, payload: &Value) {
-        self.state.worked = true;
+        self.state.works();
         self.tell();
-        let function = &payload["function"];
-        self.calls.begin(self.agent, text(payload, "id"), text(function, "name"), text(function, "arguments"));
+        let (id, function) = (text(payload, "id"), &payload["function"]);
+        // What it does is known to its hook: here it only counts that it works.
+        self.state.calls.begin(id, ToolCall::default());
+        self.calls.begin(self.agent, id, text(function, "name"), text(function, "arguments"));
     }
 
     fn result(&mut self, payload: &Value) {
@@ -91,6 +97,7 @@ impl Listener<'_> {
         let failed = payload["return_value"]["is_error"].as_bool().unwrap_or_default();
         let id = text(payload, "tool_call_id");
         self.state.narrative.tool_ended(id, if failed { "failed" } else { "completed" });
+        self.state.calls.end(id);
         self.calls.end(id);
     }
 
@@ -107,7 +114,7 @@ impl Listener<'_> {
         let Steps(steps) = &*self.steps;
         let step = steps.get(self.agent).copied().unwrap_or_default();
         let id = format!("{}/{step}/{}", self.agent, text(payload, "message_id"));
-        self.state.trouble = None;
+        self.state.relief();
         self.state.narrative.used(tokens(counts), Some(id), None);
     }
 
@@ -123,14 +130,14 @@ impl Listener<'_> {
             number("max_attempts"),
         );
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+        let until = (self.scene.now)().plus((wait * 1000.0).ceil() as u64);
         match status {
             Some(429 | 529) => {
-                let until = (self.scene.now)().plus((wait * 1000.0).ceil() as u64);
                 self.state.narrative.limited(self.scene.profile.provider.clone(), Some(until), &words);
             }
             _ => self.state.narrative.note(&format!("[{words}]")),
         }
-        self.state.trouble = Some(words);
+        (self.state.trouble, self.state.waits) = (Some(words), Some(until));
     }
 }
 

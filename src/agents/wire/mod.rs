@@ -18,8 +18,10 @@ use self::session::Session;
 use self::thread::Thread;
 use super::course::patience;
 use super::errand::{Done, Ears, Errand};
+use super::hints::Hints;
 use super::jsonrpc::peer::{IdStyle, Manner, connect};
 use super::scene::Scene;
+use super::silence::listen;
 use super::talk::{Aside, Line, Partner, talk};
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
@@ -38,14 +40,20 @@ pub(super) async fn run(
     let (peer, inbox, outgoing) = connect(Manner { ids: IdStyle::Text, ..Manner::default() });
     let scene = Scene::new(&errand, events);
     let mut dialect = WireDialect::new(&scene);
-    let mut session = Session { peer: peer.clone(), scene: &scene, thread: &thread, hints };
+    let mut hints = Hints::new(hints);
+    let mut session = Session { peer: peer.clone(), scene: &scene, thread: &thread, hints: &mut hints };
     let line = Line { peer: peer.clone(), inbox, outgoing };
     let mut aside = |aside: Aside<'_>| scene.aside(aside);
     let script = async {
-        let ending = session.converse(stop, deadline).await;
+        let ending = tokio::select! {
+            ending = session.converse(stop, deadline) => ending,
+            never = listen(&peer, &scene) => match never {},
+        };
         let patience = patience(&errand.profile.quirks, &ending);
         (ending, patience)
     };
     let (driven, ending) = talk(partner, line, &mut dialect, &mut aside, script).await?;
-    Ok(scene.done(ending, driven, peer.take_record()))
+    let mut done = scene.done(ending, driven, peer.take_record());
+    done.log.extend(hints.finish());
+    Ok(done)
 }

@@ -43,7 +43,9 @@ impl<'a> WireDialect<'a> {
         let (tool, input) = (text(data, "tool_name"), data.get("tool_input").unwrap_or(&nothing));
         let id = text(data, "tool_call_id");
         if let Some(title) = self.calls.whole(id, tool, input) {
-            self.scene.lock().narrative.tool(id, &title);
+            let mut state = self.scene.lock();
+            state.calls.learn(id, tools::call(tool, input));
+            state.narrative.tool(id, &title);
         }
         match self.judge(&tools::call(tool, input), &tools::title(tool, input)) {
             Ok(()) => answer("allow", ""),

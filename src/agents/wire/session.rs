@@ -5,6 +5,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +15,10 @@ use super::requests::text;
 use super::thread::Thread;
 use crate::agents::course::{see_through, shake_hands};
 use crate::agents::ending::{Ending, of_error, without_work};
+use crate::agents::hints::Hints;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
 use crate::agents::scene::{Scene, State};
 use crate::domain::agent::AgentEnd;
-use crate::ports::AgentHints;
 
 /// The version of the protocol.
 const VERSION: &str = "1.10";
@@ -35,11 +37,11 @@ pub(super) struct Session<'a> {
     pub(super) scene: &'a Scene,
     pub(super) thread: &'a Thread,
     /// What the operator says.
-    pub(super) hints: AgentHints,
+    pub(super) hints: &'a mut Hints,
 }
 
 impl Session<'_> {
-    /// From hello to the end of the turn.
+    /// From hello to the end of the last turn.
     pub(super) async fn converse(&mut self, stop: &CancellationToken, deadline: Instant) -> Ending {
         let (scene, peer) = (self.scene, self.peer.clone());
         let cancel = || {
@@ -57,7 +59,14 @@ impl Session<'_> {
         self.hello().await?;
         let Some((session, prompt)) = &self.thread.opening else { return Ok(()) };
         self.opened(session);
-        self.turn(prompt).await
+        self.turn(prompt).await?;
+        loop {
+            let unsaid = self.hints.prompt(self.scene);
+            if unsaid.is_empty() {
+                return Ok(());
+            }
+            self.turn(&unsaid.join("\n\n")).await?;
+        }
     }
 
     fn opened(&self, session: &str) {
@@ -96,41 +105,50 @@ impl Session<'_> {
 
     /// One turn, with what the operator says into it.
     async fn turn(&mut self, prompt: &str) -> Result<(), Ending> {
-        let Self { peer, scene, hints, .. } = self;
-        let mut answer = pin!(peer.ask("prompt", &json!({ "user_input": prompt })));
-        let mut open = true;
-        let result = loop {
-            tokio::select! {
-                result = &mut answer => break result,
-                hint = hints.recv(), if open => match hint {
-                    Some(words) => steer(peer, scene, &words).await,
-                    None => open = false,
-                },
-            }
-        };
+        let scene = self.scene;
+        scene.lock().begin_turn();
+        let result = self.exchange(prompt).await;
+        let mut state = scene.lock();
+        state.narrative.pause();
+        state.end_calls();
         match result {
-            Ok(result) => {
-                let mut state = scene.lock();
-                state.narrative.pause();
-                of_turn(&result, &state, scene)
-            }
+            Ok(result) => of_turn(&result, &state, scene),
             Err(CallError::Closed) => Err(Ending::Gone { greeted: true }),
             Err(CallError::Refused(error)) => {
                 Err(Ending::Over(of_error(&error, LOCKED_OUT, &scene.profile, (scene.now)())))
             }
         }
     }
+
+    /// Prompts, to the end of the turn. What the agent does not hear in it is kept for the next prompt.
+    async fn exchange(&mut self, prompt: &str) -> Result<Value, CallError> {
+        let Self { peer, scene, hints, .. } = self;
+        let mut answer = pin!(peer.ask("prompt", &json!({ "user_input": prompt })));
+        let mut steers = FuturesUnordered::new();
+        let result = loop {
+            tokio::select! {
+                result = &mut answer => break result,
+                Some((hint, heard)) = steers.next(), if !steers.is_empty() => hints.settle(hint, heard),
+                hint = hints.next(scene) => {
+                    hints.send(&hint);
+                    steers.push(steer(peer, hint));
+                }
+            }
+        };
+        if result.is_ok() {
+            hints.answered();
+        }
+        while let Some((hint, heard)) = steers.next().await {
+            hints.settle(hint, heard);
+        }
+        result
+    }
 }
 
-/// Says the operator's words into the turn; the agent reads them behind its step.
-async fn steer(peer: &Peer, scene: &Scene, words: &str) {
-    let heard = timeout(HEARS, peer.ask("steer", &json!({ "user_input": words }))).await;
-    let note = match heard {
-        Ok(Ok(_steered)) => format!("[the operator says: {words}]"),
-        Ok(Err(problem)) => format!("[the operator was not heard ({problem}): {words}]"),
-        Err(_elapsed) => format!("[the operator was not heard within {HEARS:?}: {words}]"),
-    };
-    scene.lock().narrative.note(&note);
+/// Says the operator's words into the turn; the agent reads them behind its step. Resolves to them, and whether it will.
+async fn steer(peer: &Peer, hint: String) -> (String, bool) {
+    let heard = timeout(HEARS, peer.ask("steer", &json!({ "user_input": hint }))).await;
+    (hint, matches!(heard, Ok(Ok(_steered))))
 }
 
 /// What the end of a turn means. It is a claim: without work it is none.
