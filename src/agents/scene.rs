@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::ending::{Ending, conclude, says_limited};
+use super::ending::{Ending, conclude};
 use super::errand::{Done, Errand};
 use super::links::resolve;
 use super::narrative::Narrative;
 use super::policy::{Judgement, Policy, ToolCall};
 use super::profile::AgentProfile;
+use super::provider::says_limited;
 use super::talk::Aside;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use omk::adapters::clock::SystemClock;
 use omk::agents::policy::{CommandRules, Unattended};
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::task::AgentSession;
+use omk::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::process::{alive, until};
@@ -277,6 +279,10 @@ async fn a_limit_that_the_agent_waits_out_is_told_and_one_that_it_gives_up_at_is
     let gives_up = claude(&turn(&json!([{"say": "x"}, {"fail": [429, "slow down, try again in 20s"]}]))).play().await;
     let end = &gives_up.report.end;
     assert!(matches!(end, AgentEnd::Limited { provider: Some(p), until: Some(_), .. } if p == "anthropic"), "{end:?}");
+    let asked_at = SystemClock.now();
+    let days = codex(&turn(&json!([{"fail": [429, "You've hit your usage limit. Try again in 4 days 3 hours."]}])));
+    let AgentEnd::Limited { until: Some(until), .. } = days.play().await.report.end else { panic!("no end is stated") };
+    assert!(until >= asked_at.plus(99 * 3_600_000), "{until}");
     let codex = codex(&turn(
         &json!([{"retry": 429}, {"fail": [429, "exceeded retry limit, last status: 429 Too Many Requests"]}]),
     ));
