@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use super::jsonrpc::message::{METHOD_NOT_FOUND, RpcError};
-use super::jsonrpc::redact::redact;
 use super::profile::AgentProfile;
 use super::provider::{says_limited, says_locked_out};
+use super::redact::redact;
 use super::wait::until;
 use crate::domain::agent::AgentEnd;
 use crate::domain::ids::Timestamp;
@@ -53,6 +53,17 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
             let detail = format!("the agent ended in the middle of its turn ({})", exit_of(driven));
             AgentEnd::Failed { detail: with_words(detail, words) }
         }
+    }
+}
+
+/// The same end without secrets in its words: what leaves this room.
+pub(super) fn without_secrets(end: AgentEnd) -> AgentEnd {
+    match end {
+        AgentEnd::Asked { question } => AgentEnd::Asked { question: redact(&question) },
+        AgentEnd::Failed { detail } => AgentEnd::Failed { detail: redact(&detail) },
+        AgentEnd::Unavailable { detail } => AgentEnd::Unavailable { detail: redact(&detail) },
+        AgentEnd::Limited { provider, until, detail } => AgentEnd::Limited { provider, until, detail: redact(&detail) },
+        AgentEnd::Finished | AgentEnd::TimedOut | AgentEnd::Stopped => end,
     }
 }
 

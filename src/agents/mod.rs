@@ -24,6 +24,7 @@ pub mod policy;
 pub mod profile;
 pub mod prompt;
 mod provider;
+mod redact;
 mod scene;
 pub mod script;
 pub mod settings;

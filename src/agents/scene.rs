@@ -136,7 +136,7 @@ impl Scene {
     /// Takes what is heard beside the conversation.
     pub(super) fn aside(&self, aside: Aside<'_>) {
         match aside {
-            Aside::Errors(bytes) => self.lock().narrative.printed(bytes),
+            Aside::Errors(bytes) => self.lock().narrative.errors(bytes),
             Aside::Vitals(vitals) => self.lock().narrative.vitals(vitals),
         }
     }

@@ -129,6 +129,23 @@ async fn a_question_of_claude_ends_the_attempt_and_is_put_to_a_person() {
 }
 
 #[tokio::test]
+async fn what_ends_an_attempt_is_told_without_secrets() {
+    let curl = "curl -H 'Authorization: Bearer abcdefgh' https://host";
+    let mut stage = claude(&turn(&json!([{"run": curl}, "hang"])));
+    stage.settings.rules = CommandRules { asked: vec!["curl".into()], ..CommandRules::default() };
+    let asked = stage.play().await;
+    let AgentEnd::Asked { question } = &asked.report.end else { panic!("{:?}", asked.report.end) };
+    assert!(question.contains("Bearer [redacted] https://host`? Answer `allow curl`"), "{question}");
+    assert!(!asked.frames.contains("abcdefgh") && !asked.log.contains("abcdefgh"), "{}", asked.log);
+    for speak in [claude, codex] {
+        let fails = json!([{"say": "x"}, {"fail": [500, "no answer to sk-abcdefghijklmnop"]}]);
+        let played = speak(&turn(&fails)).play().await;
+        failed(&played, "no answer to [redacted]");
+        assert!(!played.log.contains("abcdefgh"), "{}", played.log);
+    }
+}
+
+#[tokio::test]
 async fn a_question_that_nobody_will_answer_is_decided_by_claude_itself() {
     let mut stage = claude(&turn(&json!([{"ask": "Which colour?"}])));
     stage.settings.rules = CommandRules { nobody_answers: true, ..CommandRules::default() };

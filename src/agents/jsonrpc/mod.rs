@@ -9,5 +9,4 @@ pub mod life;
 pub mod message;
 pub mod peer;
 pub(super) mod record;
-pub mod redact;
 pub mod serve;
