@@ -1,12 +1,16 @@
 //! What is heard of an agent from its start to its end, and what is made of it.
 //!
 //! Owns the reading of events: a line of standard output that is a JSON object of a known type is an event, every
-//! other line is narrative. All of it goes into the log, within bounds.
+//! other line is narrative. All of it goes into the log, line by line, within bounds. Invariant: nothing leaves here with
+//! a secret that can be recognised.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ending::without_secrets;
+use super::narrative::CUT;
+use super::redact::{Redactor, redact};
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
@@ -17,7 +21,7 @@ use crate::process::output::{Bounded, Lines};
 use crate::process::program::Exit;
 use crate::process::sanitise::{sanitise, tail_lines};
 
-/// The longest line that can be an event, in bytes.
+/// The longest line that can be an event, and what is kept of a longer one, in bytes.
 const LONGEST_EVENT: usize = 256 * 1024;
 /// The most reports of use, and the most other events, of one run that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
@@ -40,10 +44,9 @@ pub(super) struct Conversation {
     events: AgentSigns,
     /// When it was last said that there is output.
     said: Option<Instant>,
-    lines: Option<Lines>,
     log: Bounded,
-    last_errors: Bounded,
-    last_output: Bounded,
+    output: Ear,
+    errors: Ear,
     spoke: bool,
     /// How many reports of use were passed on; a flood of words does not drown them.
     metered: usize,
@@ -52,6 +55,45 @@ pub(super) struct Conversation {
     /// The refusal of its provider, while that is its last word.
     refusal: Option<Refusal>,
     usage: Reports,
+}
+
+/// One stream: its lines, and the last of them.
+struct Ear {
+    lines: Lines,
+    clean: Redactor,
+    last: Bounded,
+}
+
+impl Ear {
+    fn new() -> Self {
+        Self { lines: Lines::new(LONGEST_EVENT), clean: Redactor::default(), last: Bounded::new(0, EXCERPT) }
+    }
+
+    /// Takes a piece; lines that it ends go into the log, and to `each`.
+    fn hear(&mut self, bytes: &[u8], log: &mut Bounded, mut each: impl FnMut(&[u8])) {
+        let Self { lines, clean, last } = self;
+        lines.push(bytes, |line| {
+            let text = readable(line, clean) + "\n";
+            [&mut *log, &mut *last].into_iter().for_each(|place| place.push(text.as_bytes()));
+            each(line);
+        });
+    }
+
+    /// Takes what is left when the stream ends: its last words.
+    fn finish(mut self, log: &mut Bounded, each: impl FnOnce(&[u8])) -> String {
+        let mut rest = Vec::new();
+        self.lines.finish(|line| rest = line.to_vec());
+        let text = readable(&rest, &mut self.clean);
+        [log, &mut self.last].into_iter().for_each(|place| place.push(text.as_bytes()));
+        each(&rest);
+        sanitise(&self.last.finish())
+    }
+}
+
+/// A line for people.
+fn readable(line: &[u8], clean: &mut Redactor) -> String {
+    let cut = if line.len() < LONGEST_EVENT { "" } else { CUT };
+    clean.redact(&sanitise(line)) + cut
 }
 
 /// The provider, when it takes requests again, and its words.
@@ -63,10 +105,9 @@ impl Conversation {
         Self {
             events,
             said: None,
-            lines: Some(Lines::new(LONGEST_EVENT)),
             log: Bounded::default(),
-            last_errors: Bounded::new(0, EXCERPT),
-            last_output: Bounded::new(0, EXCERPT),
+            output: Ear::new(),
+            errors: Ear::new(),
             spoke: false,
             metered: 0,
             passed_on: 0,
@@ -90,20 +131,16 @@ impl Conversation {
 
     /// Takes the next piece of output.
     fn listen(&mut self, stream: Stream, bytes: &[u8]) {
-        self.log.push(bytes);
         if self.said.is_none_or(|at| at.elapsed() >= SAYS) {
             self.said = Some(Instant::now());
             self.sign(AgentSign::Output);
         }
         match stream {
-            Stream::Errors => self.last_errors.push(bytes),
+            Stream::Errors => self.errors.hear(bytes, &mut self.log, |_| {}),
             Stream::Output => {
                 self.spoke = true;
-                self.last_output.push(bytes);
                 let mut heard = Vec::new();
-                if let Some(lines) = &mut self.lines {
-                    lines.push(bytes, |line| heard.extend(event(line)));
-                }
+                self.output.hear(bytes, &mut self.log, |line| heard.extend(event(line)));
                 heard.into_iter().for_each(|event| self.take(event));
             }
         }
@@ -141,13 +178,12 @@ impl Conversation {
     /// What the end of its process means, what it used, and its log.
     pub(super) fn conclude(mut self, driven: &Driven, missing: MissingProgram) -> (AgentEnd, Usage, String) {
         let mut heard = None;
-        if let Some(lines) = self.lines.take() {
-            lines.finish(|line| heard = event(line));
-        }
+        let output = std::mem::replace(&mut self.output, Ear::new());
+        let errors = std::mem::replace(&mut self.errors, Ear::new());
+        let output = output.finish(&mut self.log, |line| heard = event(line));
+        let errors = errors.finish(&mut self.log, |_| {});
         heard.into_iter().for_each(|event| self.take(event));
-        let log = sanitise(&self.log.finish());
-        let last = if self.last_errors.is_empty() { self.last_output } else { self.last_errors };
-        let excerpt = sanitise(&last.finish());
+        let excerpt = if errors.is_empty() { output } else { errors };
         let excerpt = tail_lines(excerpt.trim_end(), EXCERPT);
         let end = match driven.by {
             EndedBy::Timeout => AgentEnd::TimedOut,
@@ -165,7 +201,7 @@ impl Conversation {
                 AgentEnd::Failed { detail: format!("its keeper died; {killed} of its processes were killed") }
             }
         };
-        (end, self.usage.total(), log)
+        (without_secrets(end), self.usage.total(), sanitise(&self.log.finish()))
     }
 }
 
@@ -191,12 +227,12 @@ fn quoted(excerpt: &str) -> String {
     if excerpt.is_empty() { String::new() } else { format!("\n{excerpt}") }
 }
 
-/// Reads a line as an event. Text of an event may hold what a terminal obeys; it is made harmless here.
+/// Reads a line as an event. Text of an event may hold what a terminal obeys, and secrets; it is made harmless here.
 fn event(line: &[u8]) -> Option<AgentEvent> {
     if !line.trim_ascii_start().starts_with(b"{") {
         return None;
     }
-    let clean = |text: String| sanitise(text.as_bytes());
+    let clean = |text: String| redact(&sanitise(text.as_bytes()));
     Some(match serde_json::from_slice(line).ok()? {
         AgentEvent::Message { text } => AgentEvent::Message { text: clean(text) },
         AgentEvent::Propose { title, description } => {
@@ -205,7 +241,8 @@ fn event(line: &[u8]) -> Option<AgentEvent> {
         AgentEvent::Ask { text } => AgentEvent::Ask { text: clean(text) },
         AgentEvent::Done { summary } => AgentEvent::Done { summary: clean(summary) },
         AgentEvent::Usage { usage, id, model } => AgentEvent::Usage { usage, id, model: model.map(clean) },
-        AgentEvent::Session { id } => AgentEvent::Session { id: clean(id) },
+        // Another process goes on with it by this name.
+        AgentEvent::Session { id } => AgentEvent::Session { id: sanitise(id.as_bytes()) },
         AgentEvent::Tool { id, title, done } => AgentEvent::Tool { id, title: clean(title), done },
         AgentEvent::Limited { provider, until, detail } => {
             AgentEvent::Limited { provider: provider.map(clean), until, detail: clean(detail) }
@@ -216,6 +253,28 @@ fn event(line: &[u8]) -> Option<AgentEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_however_the_streams_are_cut() {
+        let mut conversation = Conversation::new(tokio::sync::mpsc::unbounded_channel().0);
+        for (stream, piece) in [
+            (Stream::Errors, "uses sk-abcd"),
+            (Stream::Output, "-----BEGIN PRIVATE KEY-----\nMIIEabcd\nabcd"),
+            (Stream::Errors, "efghijkl\nbad to"),
+            (Stream::Output, "efgh\n-----END PRIVATE KEY-----\n"),
+            (Stream::Errors, "ken=abcdefgh"),
+        ] {
+            conversation.hear(Heard::Bytes(stream, piece.as_bytes()));
+        }
+        let ended = serde_json::json!({"exit": {"code": 1}, "cpu_user_ms": 0, "cpu_system_ms": 0, "max_rss_kb": 0, "survivors": []});
+        let ended = serde_json::from_value(ended).expect("an end");
+        let driven = Driven { ended, by: EndedBy::Itself };
+        let (end, _, log) = conversation.conclude(&driven, MissingProgram::IsTheAgent);
+        let errors = "uses [redacted]\nbad token=[redacted]";
+        assert_eq!(end, AgentEnd::Failed { detail: format!("exit status 1\n{errors}") });
+        let key = "-----BEGIN PRIVATE KEY-----\n[redacted]\nuses [redacted]\n[redacted]\n-----END PRIVATE KEY-----\n";
+        assert_eq!(log, format!("{key}bad token=[redacted]"));
+    }
 
     #[test]
     fn a_line_is_an_event_only_if_it_is_whole_and_of_a_known_type() {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acp;
 use super::cmd;
+use super::ending::without_secrets;
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears, Errand, Opening, Resumption};
 use super::host::{AgentSetup, end_of};
@@ -84,14 +85,15 @@ pub(super) async fn speak(
     if let Some(end) = version::refusal(&errand, launcher, stop).await? {
         return Ok(Done::unspoken(end));
     }
-    match errand.profile.protocol {
-        Protocol::Acp => acp::run(errand, launcher, ears, stop).await,
-        Protocol::ClaudeStreamJson | Protocol::CodexExec => streams::run(errand, launcher, ears, stop).await,
-        Protocol::KimiWire => wire::run(errand, launcher, ears, stop).await,
+    let done = match errand.profile.protocol {
+        Protocol::Acp => acp::run(errand, launcher, ears, stop).await?,
+        Protocol::ClaudeStreamJson | Protocol::CodexExec => streams::run(errand, launcher, ears, stop).await?,
+        Protocol::KimiWire => wire::run(errand, launcher, ears, stop).await?,
         Protocol::Cmd => {
             unreachable!("`profile_of` lets no other protocol through")
         }
-    }
+    };
+    Ok(Done { end: without_secrets(done.end), ..done })
 }
 
 async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<ArtifactRef> {

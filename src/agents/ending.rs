@@ -6,31 +6,16 @@
 use serde_json::Value;
 
 use super::jsonrpc::message::{METHOD_NOT_FOUND, RpcError};
-use super::jsonrpc::redact::redact;
 use super::profile::AgentProfile;
+use super::provider::{says_limited, says_locked_out};
+use super::redact::redact;
+use super::wait::until;
 use crate::domain::agent::AgentEnd;
 use crate::domain::ids::Timestamp;
 use crate::process::drive::{Driven, EndedBy};
 use crate::process::program::Exit;
 use crate::process::sanitise::sanitise;
 
-/// Words of providers that take no requests for now.
-const LIMITED: &[&str] =
-    &["rate limit", "rate_limit", "ratelimit", "too many requests", "quota", "usage limit", "overloaded", "429", "529"];
-/// Words of a missing or refused login.
-const LOGIN: &[&str] = &[
-    "authentication",
-    "unauthorized",
-    "unauthenticated",
-    "not logged in",
-    "log in",
-    "login",
-    "api key",
-    "api_key",
-    "credentials",
-    "401",
-    "403",
-];
 /// The longest that is quoted of an agent's words, in bytes.
 const QUOTED: usize = 2_000;
 
@@ -69,6 +54,17 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
     }
 }
 
+/// The same end without secrets in its words: what leaves this room.
+pub(super) fn without_secrets(end: AgentEnd) -> AgentEnd {
+    match end {
+        AgentEnd::Asked { question } => AgentEnd::Asked { question: redact(&question) },
+        AgentEnd::Failed { detail } => AgentEnd::Failed { detail: redact(&detail) },
+        AgentEnd::Unavailable { detail } => AgentEnd::Unavailable { detail: redact(&detail) },
+        AgentEnd::Limited { provider, until, detail } => AgentEnd::Limited { provider, until, detail: redact(&detail) },
+        AgentEnd::Finished | AgentEnd::TimedOut | AgentEnd::Stopped => end,
+    }
+}
+
 /// Whether a start that ended so may come through when it is tried again.
 pub(super) fn may_pass(ending: &Ending, driven: &Driven) -> bool {
     match ending {
@@ -88,7 +84,7 @@ pub(super) fn of_refusal(method: &str, error: &RpcError) -> Ending {
     match error.code {
         METHOD_NOT_FOUND => Ending::Unusable(format!("it does not know {method}")),
         -32000 | 401 | 403 | 429 => Ending::Unusable(problem),
-        _ if says(&words, LOGIN) || says(&words, LIMITED) => Ending::Unusable(problem),
+        _ if says_locked_out(&words) || says_limited(&words) => Ending::Unusable(problem),
         _ => Ending::Stumbled(problem),
     }
 }
@@ -147,11 +143,11 @@ pub(super) fn words_of(error: &RpcError) -> String {
 pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProfile, now: Timestamp) -> AgentEnd {
     let words = words_of(error);
     let shown = format!("{words} (code {})", error.code);
-    if error.code == 429 || says(&words, LIMITED) {
+    if error.code == 429 || says_limited(&words) {
         let provider = profile.provider.clone();
         return AgentEnd::Limited { provider, until: until(&words, &error.data, now), detail: shown };
     }
-    if matches!(error.code, 401 | 403) || locked_out.contains(&error.code) || says(&words, LOGIN) {
+    if matches!(error.code, 401 | 403) || locked_out.contains(&error.code) || says_locked_out(&words) {
         return unavailable(profile, &shown, "");
     }
     AgentEnd::Failed { detail: shown }
@@ -168,50 +164,6 @@ pub(super) fn without_work(trouble: Option<&str>, profile: &AgentProfile) -> Age
         Some(words) => failed(words),
         None => failed("the agent called no model, or its model did not answer"),
     }
-}
-
-/// Whether a text holds one of these words; numbers count only as words of their own.
-pub(super) fn says(text: &str, words: &[&str]) -> bool {
-    let text = text.to_ascii_lowercase();
-    words.iter().any(|word| match word.bytes().all(|b| b.is_ascii_digit()) {
-        true => text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == *word),
-        false => text.contains(word),
-    })
-}
-
-/// Whether an agent's words on trouble with its model say that its provider takes no requests.
-pub(super) fn says_limited(text: &str) -> bool {
-    says(text, LIMITED)
-}
-
-/// When requests are taken again, where that is stated: `retry_after` seconds, `try again in 20s`, or (as Claude
-/// Code has it) `…|<seconds since 1970>`.
-pub(super) fn until(words: &str, data: &Value, now: Timestamp) -> Option<Timestamp> {
-    let stated = ["retry_after", "retryAfter", "retry-after"].iter().find_map(|name| data.get(name)?.as_f64());
-    let seconds = stated.or_else(|| seconds_in(words));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
-    if let Some(seconds) = seconds.filter(|s| (0.0..=604_800.0).contains(s)) {
-        return Some(now.plus((seconds * 1000.0).ceil() as u64));
-    }
-    let epoch: u64 = words.rsplit_once('|')?.1.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
-    let at = Timestamp(epoch.checked_mul(1000)?);
-    (at > now && at.since(now) < 30 * 86_400_000).then_some(at)
-}
-
-fn seconds_in(words: &str) -> Option<f64> {
-    let words = words.to_ascii_lowercase();
-    let (_, rest) =
-        ["retry after ", "try again in ", "retry in ", "wait "].iter().find_map(|lead| words.split_once(lead))?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-    let number: f64 = rest[..digits].parse().ok()?;
-    let unit = rest[digits..].trim_start();
-    let scale = match unit {
-        _ if unit.starts_with("ms") => 0.001,
-        _ if unit.starts_with('m') => 60.0,
-        _ if unit.starts_with('h') => 3600.0,
-        _ => 1.0,
-    };
-    Some(number * scale)
 }
 
 #[cfg(test)]
@@ -247,14 +199,5 @@ mod tests {
         assert!(
             matches!(end(-32603, "boom", json!({"details": "14290"})), AgentEnd::Failed { detail } if detail == "boom: 14290 (code -32603)")
         );
-    }
-
-    #[test]
-    fn the_end_of_a_wait_is_read_where_it_is_stated() {
-        let now = Timestamp(1_700_000_000_000);
-        let read = |words: &str| until(words, &Value::Null, now);
-        assert_eq!(read("usage limit reached|1700000060"), Some(Timestamp(1_700_000_060_000)));
-        assert_eq!(read("retry after 20"), Some(Timestamp(1_700_000_020_000)));
-        assert_eq!((read("usage limit reached|12"), read("slow down")), (None, None));
     }
 }

@@ -25,6 +25,8 @@ mod open_calls;
 pub mod policy;
 pub mod profile;
 pub mod prompt;
+mod provider;
+mod redact;
 #[cfg(test)]
 mod rehearsal;
 mod scene;
@@ -35,4 +37,5 @@ mod streams;
 mod talk;
 mod task_document;
 mod version;
+mod wait;
 mod wire;

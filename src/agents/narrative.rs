@@ -8,20 +8,26 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::jsonrpc::redact::redact;
+use super::redact::{Redactor, redact};
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::domain::metering::Reports;
 use crate::domain::vitals::Vitals;
 use crate::ports::AgentSigns;
-use crate::process::output::Bounded;
+use crate::process::output::{Bounded, Lines};
 use crate::process::sanitise::{one_line, sanitise, tail_lines};
 
 /// The most events of one run that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
 /// Speech without the end of a line is passed on from here, in bytes.
 const LONGEST_SPEECH: usize = 2_000;
+/// Behind so many words a piece of such speech ends, so that no name is torn from its value.
+const WORDS_KEPT: usize = 4;
+/// What is kept of a line on its standard error, in bytes.
+const LONGEST_ERROR: usize = 16 * 1024;
+/// What stands at the end of a line of which no more is kept.
+pub(super) const CUT: &str = "[... what follows is left out ...]";
 /// How much of what an agent said last is quoted, in bytes.
 const EXCERPT: usize = 4_096;
 /// The most tool calls that are open at once.
@@ -35,6 +41,10 @@ pub(super) struct Narrative {
     log: Bounded,
     last_words: Bounded,
     speech: String,
+    /// What it says, and what it prints, without secrets.
+    clean_speech: Redactor,
+    clean_print: Redactor,
+    errors: Lines,
     tools: BTreeMap<String, String>,
     usage: Reports,
     passed_on: usize,
@@ -49,6 +59,9 @@ impl Narrative {
             log: Bounded::default(),
             last_words: Bounded::new(0, EXCERPT),
             speech: String::new(),
+            clean_speech: Redactor::default(),
+            clean_print: Redactor::default(),
+            errors: Lines::new(LONGEST_ERROR),
             tools: BTreeMap::new(),
             usage: Reports::default(),
             passed_on: 0,
@@ -80,7 +93,10 @@ impl Narrative {
         self.speech.push_str(piece);
         let whole = match self.speech.rfind('\n') {
             Some(end) => end + 1,
-            None if self.speech.len() >= LONGEST_SPEECH => self.speech.len(),
+            None if self.speech.len() >= LONGEST_SPEECH => {
+                let spaces = self.speech.rmatch_indices(' ').nth(WORDS_KEPT - 1);
+                spaces.map_or(self.speech.len(), |(at, _)| at + 1)
+            }
             None => return,
         };
         let rest = self.speech.split_off(whole);
@@ -95,7 +111,7 @@ impl Narrative {
     }
 
     fn message(&mut self, text: &str) {
-        let text = redact(sanitise(text.as_bytes()).trim());
+        let text = self.clean_speech.redact(sanitise(text.as_bytes()).trim());
         if !text.is_empty() {
             self.write(&text);
             self.last_words.push(text.as_bytes());
@@ -152,11 +168,31 @@ impl Narrative {
         self.write(&redact(&sanitise(text.as_bytes())));
     }
 
-    /// It printed something outside of the protocol.
+    /// It printed whole lines outside of the protocol.
     pub(super) fn printed(&mut self, bytes: &[u8]) {
         self.alive();
-        self.log.push(redact(&sanitise(bytes)).as_bytes());
-        self.last_words.push(bytes);
+        let text = self.clean_print.redact(&sanitise(bytes));
+        self.log.push(text.as_bytes());
+        self.last_words.push(text.as_bytes());
+    }
+
+    /// It printed this on its standard error, wherever that ends.
+    pub(super) fn errors(&mut self, bytes: &[u8]) {
+        self.alive();
+        let mut whole = Vec::new();
+        self.errors.push(bytes, |line| whole.extend(whole_line(line)));
+        if !whole.is_empty() {
+            self.printed(&whole);
+        }
+    }
+
+    /// There is no more of its standard error.
+    fn end_errors(&mut self) {
+        let mut last = Vec::new();
+        std::mem::replace(&mut self.errors, Lines::new(LONGEST_ERROR)).finish(|line| last = whole_line(line));
+        if !last.is_empty() {
+            self.printed(&last);
+        }
     }
 
     /// What it has used so far.
@@ -166,8 +202,9 @@ impl Narrative {
 
     /// What it said last, as an excerpt.
     pub(super) fn last_words(&mut self) -> String {
+        self.end_errors();
         let kept = std::mem::replace(&mut self.last_words, Bounded::new(0, EXCERPT));
-        let text = redact(&sanitise(&kept.finish()));
+        let text = sanitise(&kept.finish());
         let text = text.lines().filter(|line| !line.starts_with("[...")).collect::<Vec<_>>().join("\n");
         tail_lines(text.trim(), EXCERPT).to_owned()
     }
@@ -175,6 +212,7 @@ impl Narrative {
     /// The log.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         self.pause();
+        self.end_errors();
         std::mem::take(&mut self.log).finish()
     }
 
@@ -189,5 +227,41 @@ impl Narrative {
             self.passed_on += 1;
             let _nobody_listens = self.events.send(AgentSign::Event(event));
         }
+    }
+}
+
+/// A line of standard error with its end.
+fn whole_line(line: &[u8]) -> Vec<u8> {
+    let cut = if line.len() < LONGEST_ERROR { "" } else { CUT };
+    [line, cut.as_bytes(), b"\n"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_however_its_text_is_cut() {
+        let (events, mut heard) = unbounded_channel();
+        let mut narrative = Narrative::new(events);
+        for piece in ["key sk-abcd", "efghijkl\n", "-----BEGIN PRIVATE KEY-----\nMIIE", "abcd\n", "token: abcd"] {
+            narrative.errors(piece.as_bytes());
+        }
+        let errors = "key [redacted]\n-----BEGIN PRIVATE KEY-----\n[redacted]\ntoken: [redacted]";
+        assert_eq!(narrative.last_words(), errors);
+        let words = "w ".repeat(LONGEST_SPEECH / 2);
+        for piece in [&words, "password: abcd", "efgh\n"] {
+            narrative.speech(piece);
+        }
+        drop(narrative.finish());
+        let mut said = Vec::new();
+        while let Ok(sign) = heard.try_recv() {
+            if let AgentSign::Event(AgentEvent::Message { text }) = sign {
+                said.push(text);
+            }
+        }
+        assert_eq!(said.join(" "), format!("{words}password: [redacted]"));
     }
 }

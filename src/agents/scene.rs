@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::ending::{Ending, conclude, says_limited};
+use super::ending::{Ending, conclude};
 use super::errand::{Done, Errand};
 use super::links::resolve;
 use super::narrative::Narrative;
 use super::open_calls::OpenCalls;
 use super::policy::{Judgement, Policy, ToolCall};
 use super::profile::AgentProfile;
+use super::provider::says_limited;
 use super::talk::Aside;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
@@ -139,7 +140,7 @@ impl Scene {
     /// Takes what is heard beside the conversation.
     pub(super) fn aside(&self, aside: Aside<'_>) {
         match aside {
-            Aside::Errors(bytes) => self.lock().narrative.printed(bytes),
+            Aside::Errors(bytes) => self.lock().narrative.errors(bytes),
             Aside::Vitals(vitals) => self.lock().narrative.vitals(vitals),
         }
     }

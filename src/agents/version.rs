@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::{unavailable, with_words};
 use super::errand::Errand;
-use super::jsonrpc::redact::redact;
+use super::redact::redact;
 use crate::domain::agent::AgentEnd;
 use crate::process::drive::{EndedBy, Heard, Limits, drive};
 use crate::process::error::ProcessError;

@@ -197,6 +197,24 @@ async fn a_failure_tells_its_status_and_its_last_words() {
 }
 
 #[tokio::test]
+async fn no_secret_that_an_agent_prints_is_passed_on_or_kept() {
+    let bench = Bench::new();
+    let command = r#"echo '{"type":"message","text":"uses sk-abcdefghijklmnop"}'
+        echo 'DB_PASS=abcdefgh'; printf 'cannot clone https://me:abcdefgh@host/x' >&2; exit 9"#;
+    let (report, events) = bench.command(command).await;
+    assert_eq!(events, [message("uses [redacted]")]);
+    let detail = "exit status 9\ncannot clone https://me:[redacted]@host/x".to_owned();
+    assert_eq!(report.end, AgentEnd::Failed { detail });
+    let log = bench.log(&report);
+    assert!(!log.contains("abcdefgh") && log.contains("DB_PASS=[redacted]\n"), "{log}");
+    let asks = r#"echo '{"type":"ask","text":"is sk-abcdefghijklmnop right?"}'; exit 1"#;
+    assert_eq!(bench.command(asks).await.0.end, AgentEnd::Asked { question: "is [redacted] right?".into() });
+    let limited = r#"echo '{"type":"limited","detail":"key sk-abcdefghijklmnop is used up"}'; exit 1"#;
+    let end = AgentEnd::Limited { provider: None, until: None, detail: "key [redacted] is used up".into() };
+    assert_eq!(bench.command(limited).await.0.end, end);
+}
+
+#[tokio::test]
 async fn a_command_that_is_not_there_is_unavailable_and_one_that_fails_later_is_not() {
     let (report, _) = Bench::new().command("omk-no-such-agent").await;
     let AgentEnd::Unavailable { detail } = report.end else { panic!("{:?}", report.end) };
@@ -214,7 +232,7 @@ async fn garbage_on_stdout_is_narrative_and_the_log_is_harmless() {
     let (report, events) = bench.command(command).await;
     assert_eq!((&report.end, events), (&AgentEnd::Finished, vec![message("ab")]));
     let log = bench.log(&report);
-    assert!(!log.contains('\u{1b}') && log.contains("bytes left out") && log.len() < 8 << 20);
+    assert!(!log.contains('\u{1b}') && log.contains("is left out ...]") && log.len() < 8 << 20);
 }
 
 #[tokio::test]
@@ -305,7 +323,7 @@ async fn a_line_of_a_hundred_megabytes_and_bytes_that_are_no_text_leave_a_small_
     let log = bench.log(&report);
     assert!(log.len() < 3 << 20, "{} bytes", log.len());
     assert!(!log.contains('\u{1b}') && !log.contains('\u{7}'), "{:?}", &log[..60]);
-    assert!(log.contains("begins") && log.contains("bytes left out") && log.ends_with("ends\n"), "{:?}", &log[..60]);
+    assert!(log.contains("begins") && log.contains("is left out ...]") && log.ends_with("ends\n"), "{:?}", &log[..60]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use omk::agents::heard::{Asked, Heard, Ruling};
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::ids::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// When everything is heard.
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -277,6 +277,27 @@ fn what_ended_a_turn_of_codex_is_told_apart_by_its_words() {
     let detail = "stream disconnected before completion: stream closed before response.completed".to_owned();
     assert_eq!(end(&cut), &AgentEnd::Failed { detail });
     assert!(told(&cut).iter().any(|line| line.starts_with("says Reconnecting... 1/5")), "{:?}", told(&cut));
+}
+
+#[test]
+fn codex_tells_limits_missing_logins_and_failures_in_words_alone() {
+    let end_of = |message: &str| {
+        let line = json!({"type": "turn.failed", "error": {"message": message}}).to_string();
+        end(&Codex::new().hear(line.as_bytes())).clone()
+    };
+    let limit = "You've hit your usage limit. Upgrade to Pro or try again in 4 days 3 hours.";
+    assert!(matches!(end_of(limit), AgentEnd::Limited { .. }));
+    for why in ["", " because your refresh token was revoked", " because you have since logged out"] {
+        let words = format!("Your access token could not be refreshed{why}. Please log out and sign in again.");
+        assert!(matches!(end_of(&words), AgentEnd::Unavailable { .. }), "{words}");
+    }
+    for words in [
+        "unexpected status 500 Internal Server Error: boom, request id: 0a7f429c4290",
+        "cannot write src/login.ts: Disk quota exceeded (os error 122)",
+        "cannot find the catalog in src/auth/mod.rs:401:3",
+    ] {
+        assert_eq!(end_of(words), AgentEnd::Failed { detail: words.to_owned() });
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use omk::adapters::clock::SystemClock;
 use omk::agents::policy::{CommandRules, Unattended};
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::task::AgentSession;
+use omk::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::process::{alive, until};
@@ -124,6 +126,23 @@ async fn a_question_of_claude_ends_the_attempt_and_is_put_to_a_person() {
     stage.settings.rules = CommandRules { asked: vec!["docker run".into()], ..CommandRules::default() };
     let question = "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
     assert_eq!(stage.play().await.report.end, AgentEnd::Asked { question: question.into() });
+}
+
+#[tokio::test]
+async fn what_ends_an_attempt_is_told_without_secrets() {
+    let curl = "curl -H 'Authorization: Bearer abcdefgh' https://host";
+    let mut stage = claude(&turn(&json!([{"run": curl}, "hang"])));
+    stage.settings.rules = CommandRules { asked: vec!["curl".into()], ..CommandRules::default() };
+    let asked = stage.play().await;
+    let AgentEnd::Asked { question } = &asked.report.end else { panic!("{:?}", asked.report.end) };
+    assert!(question.contains("Bearer [redacted] https://host`? Answer `allow curl`"), "{question}");
+    assert!(!asked.frames.contains("abcdefgh") && !asked.log.contains("abcdefgh"), "{}", asked.log);
+    for speak in [claude, codex] {
+        let fails = json!([{"say": "x"}, {"fail": [500, "no answer to sk-abcdefghijklmnop"]}]);
+        let played = speak(&turn(&fails)).play().await;
+        failed(&played, "no answer to [redacted]");
+        assert!(!played.log.contains("abcdefgh"), "{}", played.log);
+    }
 }
 
 #[tokio::test]
@@ -277,6 +296,10 @@ async fn a_limit_that_the_agent_waits_out_is_told_and_one_that_it_gives_up_at_is
     let gives_up = claude(&turn(&json!([{"say": "x"}, {"fail": [429, "slow down, try again in 20s"]}]))).play().await;
     let end = &gives_up.report.end;
     assert!(matches!(end, AgentEnd::Limited { provider: Some(p), until: Some(_), .. } if p == "anthropic"), "{end:?}");
+    let asked_at = SystemClock.now();
+    let days = codex(&turn(&json!([{"fail": [429, "You've hit your usage limit. Try again in 4 days 3 hours."]}])));
+    let AgentEnd::Limited { until: Some(until), .. } = days.play().await.report.end else { panic!("no end is stated") };
+    assert!(until >= asked_at.plus(99 * 3_600_000), "{until}");
     let codex = codex(&turn(
         &json!([{"retry": 429}, {"fail": [429, "exceeded retry limit, last status: 429 Too Many Requests"]}]),
     ));

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::usage::session_cost;
-use crate::agents::ending::until;
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Scene, State};
+use crate::agents::wait::until;
 use crate::domain::budget::Usage;
 
 /// Takes one notification's parameters.

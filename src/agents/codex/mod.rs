@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 pub use self::command::{Thread, command_line};
 use self::line::{Item, Line, Tokens};
 use super::heard::Heard;
+use super::provider::{says_limited, says_locked_out};
 use crate::domain::agent::{AgentEnd, AgentEvent};
 use crate::domain::budget::Usage;
 use crate::process::sanitise::{one_line, sanitise};
@@ -106,33 +107,21 @@ impl Codex {
 /// It says so and goes on trying, or the end follows.
 fn trouble(message: &str) -> Heard {
     let detail = one_line(message.as_bytes());
-    Heard::Event(if message.starts_with(RETRY) && is_limit(message) {
+    Heard::Event(if message.starts_with(RETRY) && says_limited(message) {
         AgentEvent::Limited { provider: None, until: None, detail }
     } else {
         AgentEvent::Message { text: detail }
     })
 }
 
+/// It has only words for it.
 fn ending(message: &str) -> AgentEnd {
     let detail = sanitise(message.as_bytes());
-    if is_limit(message) {
+    if says_limited(message) {
         AgentEnd::Limited { provider: None, until: None, detail }
-    } else if is_locked_out(message) {
+    } else if says_locked_out(message) {
         AgentEnd::Unavailable { detail }
     } else {
         AgentEnd::Failed { detail }
     }
-}
-
-/// It has only words for it.
-fn is_limit(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    ["429", "too many requests", "rate limit", "usage limit", "quota"].iter().any(|sign| message.contains(sign))
-}
-
-fn is_locked_out(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    ["401 unauthorized", "403 forbidden", "not logged in", "please log in", "codex login", "token is expired"]
-        .iter()
-        .any(|sign| message.contains(sign))
 }

@@ -12,5 +12,4 @@ pub mod message;
 pub mod peer;
 pub mod queue;
 pub(super) mod record;
-pub mod redact;
 pub mod serve;

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::redact::redact;
+use crate::agents::redact::redact;
 use crate::process::output::Bounded;
 
 /// What is kept of one line, in bytes.

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::tongue::{Hello, Tongue};
-use crate::agents::ending::{Ending, unavailable, until, without_work};
+use crate::agents::ending::{Ending, unavailable, without_work};
 use crate::agents::heard::{Asked, Heard, Ruling};
 use crate::agents::jsonrpc::frames::{Frame, Frames};
 use crate::agents::jsonrpc::peer::Outgoing;
@@ -21,6 +21,7 @@ use crate::agents::jsonrpc::record::{Direction, Record};
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Interruption, Scene};
 use crate::agents::talk::Side;
+use crate::agents::wait::until;
 use crate::domain::agent::{AgentEnd, AgentEvent};
 use crate::process::backlog::Backlog;
 
