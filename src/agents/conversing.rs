@@ -19,6 +19,7 @@ use super::host::{AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Protocol};
 use super::prompt::{PromptError, prompt, resumed_prompt};
+use super::settings::Templates;
 use super::streams;
 use super::version;
 use super::wire;
@@ -105,14 +106,14 @@ async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<Artifact
 }
 
 async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> Result<Errand, AgentEnd> {
-    let (asked, template) = (task.clone(), setup.settings.template.clone());
+    let (asked, templates) = (task.clone(), setup.settings.templates.clone());
     let made = tokio::task::spawn_blocking(move || {
         let worktree = asked.worktree.canonicalize().unwrap_or_else(|_| asked.worktree.clone());
-        (opening(&asked, template.as_deref()), worktree)
+        (opening(&asked, &templates), worktree)
     });
     let failed = |detail: String| AgentEnd::Failed { detail };
     let (opening, worktree) = made.await.map_err(|error| failed(format!("its prompt cannot be made: {error}")))?;
-    // The template is the user's: no attempt can do better.
+    // The templates are the user's: no attempt can do better.
     let opening = opening.map_err(|error| AgentEnd::Unavailable { detail: format!("failed to {error}") })?;
     let ours = [
         ("OMK_GOAL_ID", task.goal.as_str().to_owned()),
@@ -136,12 +137,12 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
 }
 
 /// What is said first. Reads files: blocks.
-fn opening(task: &AgentTask, template: Option<&Path>) -> Result<Opening, PromptError> {
+fn opening(task: &AgentTask, templates: &Templates) -> Result<Opening, PromptError> {
     let resumption = task.assignment.session.as_ref().map(|session| {
-        let prompt = resumed_prompt(task, session)?;
+        let prompt = resumed_prompt(task, session, templates.resumed.as_deref())?;
         Ok(Resumption { session: session.id.clone(), prompt, used: session.used })
     });
-    Ok(Opening { prompt: prompt(task, template)?, resumption: resumption.transpose()? })
+    Ok(Opening { prompt: prompt(task, templates.prompt.as_deref())?, resumption: resumption.transpose()? })
 }
 
 /// An errand that only opens a session.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use omk::agents::settings::Templates;
 use omk::app::config::{Config, Variables, load};
 use omk::domain::budget::{Limits, Price, Spender};
 use omk::domain::goal::Settings;
@@ -138,6 +139,13 @@ fn the_executor_is_the_agent_of_slices_and_agents_may_be_like_later_ones() {
     let model = |name: &str| config.agents.profiles.find(name).and_then(|profile| profile.model.clone());
     assert_eq!(model("a"), Some("k2".to_owned()));
     assert_eq!(read(file, &[("OMK_AGENT", "b")]).unwrap().agent.as_deref(), Some("b"));
+}
+
+#[test]
+fn each_prompt_has_a_template_of_its_own() {
+    let config = read("prompt = \"/a.jinja\"\nresumed_prompt = \"/b.jinja\"\n", &[]).unwrap();
+    let templates = Templates { prompt: Some("/a.jinja".into()), resumed: Some("/b.jinja".into()) };
+    assert_eq!(config.agents.templates, templates);
 }
 
 #[test]

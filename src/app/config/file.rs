@@ -12,7 +12,7 @@ use super::spending::{BudgetEntry, PriceEntry, prices, role_limits};
 use super::{Config, durations, millis};
 use crate::agents::policy::CommandRules;
 use crate::agents::profile::Profiles;
-use crate::agents::settings::AgentSettings;
+use crate::agents::settings::{AgentSettings, Templates};
 use crate::domain::goal::Settings;
 use crate::domain::ids::GateName;
 use crate::domain::task::{GateCommand, GateKind, GateSpec};
@@ -53,6 +53,8 @@ struct ConfigFile {
     commands: CommandRules,
     /// A template of prompts, an absolute path.
     prompt: Option<PathBuf>,
+    /// The same for a session that goes on.
+    resumed_prompt: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,7 +83,11 @@ pub(super) fn read(text: &str) -> Result<Config, String> {
         role_limits: role_limits(file.budget)?,
         prices: prices(file.prices)?,
         own_agents: file.agents.keys().cloned().collect(),
-        agents: AgentSettings { profiles: profiles(file.agents)?, rules: file.commands, template: file.prompt },
+        agents: AgentSettings {
+            profiles: profiles(file.agents)?,
+            rules: file.commands,
+            templates: Templates { prompt: file.prompt, resumed: file.resumed_prompt },
+        },
     })
 }
 

@@ -138,6 +138,8 @@ impl Stage {
         AgentTask {
             goal: GoalId::parse("goal-1").expect("an id"),
             goal_text: "make it so".into(),
+            criteria: Vec::new(),
+            constraints: Vec::new(),
             assignment: Assignment {
                 spec: spec.expect("a slice"),
                 attempt: Attempt(1),
