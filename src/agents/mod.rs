@@ -21,6 +21,7 @@ mod links;
 pub mod name;
 mod narrative;
 pub mod policy;
+mod private_home;
 pub mod profile;
 pub mod prompt;
 mod scene;

@@ -142,6 +142,27 @@ fn the_executor_is_the_agent_of_slices_and_agents_may_be_like_later_ones() {
 }
 
 #[test]
+fn what_can_be_read_and_not_used_is_refused_with_its_line() {
+    let cases = [
+        ("lease = \"1s\"\n\n[agents.fast]\nlike = \"kimi\"\nmodle = \"k2\"\n", 5),
+        ("[agents.fast]\n# why\nlike = \"kimmi\"\n", 3),
+        ("[agents.fast]\nlike = \"kimi\"\n[agents.fast.quirks]\nexit_ms = 5\nhandshake = 1\n", 5),
+        ("[agents.fast]\nlike = \"kimi\"\nquirks = { handshake = 1 }\n", 3),
+        ("agents = { fast = { env = { A = \"b\" } } }\n", 1),
+        ("\n[agents]\n\"a b\" = { command = [\"x\"] }\n", 3),
+        ("[agents.x]\ncommand = [\"x\"]\nprotocol = \"cmd\"\nmodel = \"m\"\n", 4),
+        ("[roles]\nexecutor = \"kimi\"\nboss = \"kimi\"\n", 3),
+        ("agent = \"a\"\n[roles]\nexecutor = \"b\"\n", 3),
+        ("[commands]\ndenied = [\"x\"]\nunatended = \"ask\"\n", 3),
+        ("retries = 1\nstall = \"soon\"\n", 2),
+    ];
+    for (file, line) in cases {
+        let error = read(file, &[]).unwrap_err();
+        assert!(error.contains(&format!("line {line}")) && error.contains("DIR/config.toml"), "{file}\n{error}");
+    }
+}
+
+#[test]
 fn each_prompt_has_a_template_of_its_own() {
     let config = read("prompt = \"/a.jinja\"\nresumed_prompt = \"/b.jinja\"\n", &[]).unwrap();
     let templates = Templates { prompt: Some("/a.jinja".into()), resumed: Some("/b.jinja".into()) };

@@ -4,6 +4,7 @@
 
 mod agents;
 mod agents_acp;
+mod agents_configured;
 mod agents_lines;
 mod agents_peer;
 mod agents_prompt;
