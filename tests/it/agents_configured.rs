@@ -1,7 +1,7 @@
 //! Agents as their user configured them: by a name over the protocol of `cmd:`, with a model, with a home of their own.
 
 use omk::agents::host::AgentHost;
-use omk::agents::profile::Profiles;
+use omk::agents::profile::{AgentProfile, Home, Profiles};
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::ports::Agents;
 use serde_json::{Value, json};
@@ -130,5 +130,19 @@ fn every_built_in_agent_with_a_home_knows_what_holds_its_login() {
     for profile in Profiles::default().all() {
         let without = profile.home.as_ref().filter(|home| home.login.is_empty());
         assert_eq!(without, None, "{}", profile.name);
+    }
+}
+
+#[test]
+fn every_key_of_a_profile_is_described() {
+    let docs = include_str!("../../docs/agents.md");
+    let (_, tables) = docs.split_once("| key of `[agents.NAME]` |").expect("the tables of keys");
+    let whole = AgentProfile { home: Some(Home::default()), model: Some(String::new()), ..AgentProfile::default() };
+    let all = Profiles::default().all().cloned().chain([whole]).collect::<Vec<_>>();
+    for profile in all.iter().map(|profile| serde_json::to_value(profile).expect("JSON")) {
+        let keys = [&profile, &profile["quirks"], &profile["home"], &profile["quirks"]["generation"]];
+        for key in keys.into_iter().filter_map(Value::as_object).flat_map(|table| table.keys()) {
+            assert!(key == "name" || tables.contains(&format!("`{key}`")), "`{key}` is not described");
+        }
     }
 }
