@@ -37,13 +37,18 @@ const HANDSHAKE: Duration = Duration::from_secs(60);
 /// Between SIGTERM and SIGKILL after a mere handshake.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(2);
 
+/// What is known of an agent; `None` for those that have no profile.
+pub(super) fn known(setup: &AgentSetup, agent: &str) -> Option<AgentProfile> {
+    match parse_agent_among(agent, &setup.settings.profiles).ok()? {
+        AgentName::Script | AgentName::Command(_) => None,
+        AgentName::Acp(command) => Some(AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd))),
+        AgentName::Profile(name) => setup.settings.profiles.find(&name).cloned(),
+    }
+}
+
 /// The profile of an agent that is spoken to in a dialect of this room; `None` for all others.
 pub(super) fn profile_of(setup: &AgentSetup, agent: &str) -> Option<AgentProfile> {
-    let profile = match parse_agent_among(agent, &setup.settings.profiles).ok()? {
-        AgentName::Script | AgentName::Command(_) => return None,
-        AgentName::Acp(command) => AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd)),
-        AgentName::Profile(name) => setup.settings.profiles.find(&name)?.clone(),
-    };
+    let profile = known(setup, agent)?;
     match profile.protocol {
         Protocol::Acp | Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire => Some(profile),
         Protocol::Cmd => None,

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cmd;
-use super::conversing::{furnish, plain, profile_of, speak};
+use super::conversing::{furnish, known, plain, profile_of, speak};
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears};
 use super::host::{AgentHost, AgentSetup, end_of};
@@ -123,9 +123,9 @@ impl AgentHost {
 impl AgentSetup {
     async fn meet(&self, agent: &str, place: PathBuf, patience: Duration, stop: &CancellationToken) -> Meeting {
         let since = Instant::now();
-        let profile = profile_of(self, agent);
+        let (profile, known) = (profile_of(self, agent), known(self, agent));
         let met = |program, version, answer: Answer| {
-            let mend = profile.as_ref().map(|profile| mends(profile, &answer)).unwrap_or_default();
+            let mend = known.as_ref().map(|profile| mends(profile, &answer)).unwrap_or_default();
             Meeting { program, version, took: since.elapsed(), answer, mend }
         };
         let program = match located(agent, &self.cwd, &self.environment, &self.settings.profiles) {

@@ -155,6 +155,7 @@ fn what_can_be_read_and_not_used_is_refused_with_its_line() {
         ("agent = \"a\"\n[roles]\nexecutor = \"b\"\n", 3),
         ("[commands]\ndenied = [\"x\"]\nunatended = \"ask\"\n", 3),
         ("retries = 1\nstall = \"soon\"\n", 2),
+        ("retries = 1\nresumed_prompt = \"mine.jinja\"\n", 2),
     ];
     for (file, line) in cases {
         let error = read(file, &[]).unwrap_err();

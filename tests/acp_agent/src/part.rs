@@ -81,18 +81,10 @@ impl Part {
     }
 
     /// Its answer to a new session.
-    #[allow(dead_code, reason = "only one of those who play parts says more than the session's name")]
     pub(crate) fn opened(&self) -> Value {
         let mut answer = self.opened.clone().unwrap_or_else(|| serde_json::json!({}));
         answer["sessionId"] = "fake-1".into();
         answer
-    }
-
-    /// Whether a model is among those that it offers.
-    #[allow(dead_code, reason = "only one of those who play parts has models")]
-    pub(crate) fn offers_model(&self, id: &Value) -> bool {
-        let offered = self.opened.as_ref().map(Value::to_string).unwrap_or_default();
-        offered.contains(&format!(":{id}"))
     }
 
     /// What it says that it can.

@@ -44,7 +44,7 @@ impl Actor {
                 Some("initialize") => Ok(json!({"protocolVersion": 1, "agentCapabilities": part.capabilities()})),
                 Some("session/new") if part.logged_out => Err((-32000, "Authentication required".to_owned())),
                 Some("session/new") => Ok(part.opened()),
-                Some("session/set_config_option") if !part.offers_model(&message["params"]["value"]) => {
+                Some("session/set_config_option") if !offers_model(part, &message["params"]["value"]) => {
                     Err((-32602, "No such model".to_owned()))
                 }
                 Some("session/set_config_option" | "session/set_model") => Ok(json!({})),
@@ -175,6 +175,10 @@ impl Actor {
         }
         message
     }
+}
+
+fn offers_model(part: &Part, id: &Value) -> bool {
+    part.opened().to_string().contains(&format!(":{id}"))
 }
 
 fn refusal(answer: &Value) -> Option<String> {
