@@ -209,6 +209,8 @@ impl WorkerActor {
         let task = AgentTask {
             goal: charter.id.clone(),
             goal_text: charter.goal.clone(),
+            criteria: charter.criteria.clone(),
+            constraints: charter.constraints.clone(),
             assignment: worker.assignment().clone(),
             worktree: worktree.clone(),
             timeout_ms: deadline_ms(charter, worker.assignment()),

@@ -3,7 +3,7 @@
 //! Owns how its first word is looked up before anything is spent, and where a relative one is looked for: where `omk`
 //! was invoked, never in the worktree.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -26,6 +26,15 @@ pub(super) fn command_line(command: &str, cwd: &Path) -> String {
         },
         Some(_) | None => command.to_owned(),
     }
+}
+
+/// A command as words, without a shell; the first one is made absolute where it is a path relative to `cwd`.
+pub(super) fn words(command: &[String], cwd: &Path) -> Vec<OsString> {
+    let mut words: Vec<OsString> = command.iter().map(OsString::from).collect();
+    if let (Some(program), Some(first)) = (command.first().filter(|word| is_relative_path(word)), words.first_mut()) {
+        *first = cwd.join(program).into();
+    }
+    words
 }
 
 /// Whether the command's first word can be run; `Err` has the cause in one sentence.

@@ -42,6 +42,8 @@ pub(super) enum MissingProgram {
 /// The listening side.
 pub(super) struct Conversation {
     events: AgentSigns,
+    /// Who serves its model, where its user says so and it does not.
+    provider: Option<String>,
     /// When it was last said that there is output.
     said: Option<Instant>,
     log: Bounded,
@@ -101,9 +103,10 @@ type Refusal = (Option<String>, Option<Timestamp>, String);
 
 impl Conversation {
     /// Begins to listen; events go to `events` as they come.
-    pub(super) fn new(events: AgentSigns) -> Self {
+    pub(super) fn new(events: AgentSigns, provider: Option<String>) -> Self {
         Self {
             events,
+            provider,
             said: None,
             log: Bounded::default(),
             output: Ear::new(),
@@ -146,7 +149,10 @@ impl Conversation {
         }
     }
 
-    fn take(&mut self, event: AgentEvent) {
+    fn take(&mut self, mut event: AgentEvent) {
+        if let AgentEvent::Limited { provider, .. } = &mut event {
+            *provider = provider.take().or_else(|| self.provider.clone());
+        }
         match &event {
             AgentEvent::Ask { text } => (self.question, self.refusal) = (Some(text.clone()), None),
             // Whoever is done no longer waits for an answer.

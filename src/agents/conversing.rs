@@ -18,8 +18,10 @@ use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears, Errand, Opening, Resumption};
 use super::host::{AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
+use super::private_home;
 use super::profile::{AgentProfile, Protocol};
 use super::prompt::{PromptError, prompt, resumed_prompt};
+use super::settings::Templates;
 use super::streams;
 use super::version;
 use super::wire;
@@ -36,13 +38,18 @@ const HANDSHAKE: Duration = Duration::from_secs(60);
 /// Between SIGTERM and SIGKILL after a mere handshake.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(2);
 
+/// What is known of an agent; `None` for those that have no profile.
+pub(super) fn known(setup: &AgentSetup, agent: &str) -> Option<AgentProfile> {
+    match parse_agent_among(agent, &setup.settings.profiles).ok()? {
+        AgentName::Script | AgentName::Command(_) => None,
+        AgentName::Acp(command) => Some(AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd))),
+        AgentName::Profile(name) => setup.settings.profiles.find(&name).cloned(),
+    }
+}
+
 /// The profile of an agent that is spoken to in a dialect of this room; `None` for all others.
 pub(super) fn profile_of(setup: &AgentSetup, agent: &str) -> Option<AgentProfile> {
-    let profile = match parse_agent_among(agent, &setup.settings.profiles).ok()? {
-        AgentName::Script | AgentName::Command(_) => return None,
-        AgentName::Acp(command) => AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd)),
-        AgentName::Profile(name) => setup.settings.profiles.find(&name)?.clone(),
-    };
+    let profile = known(setup, agent)?;
     match profile.protocol {
         Protocol::Acp | Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire => Some(profile),
         Protocol::Cmd => None,
@@ -107,20 +114,17 @@ async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<Artifact
 }
 
 async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> Result<Errand, AgentEnd> {
-    let (asked, template) = (task.clone(), setup.settings.template.clone());
+    furnish(&setup.environment, &profile)?;
+    let (asked, templates) = (task.clone(), setup.settings.templates.clone());
     let made = tokio::task::spawn_blocking(move || {
         let worktree = asked.worktree.canonicalize().unwrap_or_else(|_| asked.worktree.clone());
-        (opening(&asked, template.as_deref()), worktree)
+        (opening(&asked, &templates), worktree)
     });
     let failed = |detail: String| AgentEnd::Failed { detail };
     let (opening, worktree) = made.await.map_err(|error| failed(format!("its prompt cannot be made: {error}")))?;
-    // The template is the user's: no attempt can do better.
+    // The templates are the user's: no attempt can do better.
     let opening = opening.map_err(|error| AgentEnd::Unavailable { detail: format!("failed to {error}") })?;
-    let ours = [
-        ("OMK_GOAL_ID", task.goal.as_str().to_owned()),
-        ("OMK_SLICE_ID", task.assignment.spec.id.as_str().to_owned()),
-        ("OMK_ATTEMPT", task.assignment.attempt.to_string()),
-    ];
+    let ours = names(task);
     Ok(Errand {
         name: format!("{}.{}.{}", task.goal, task.assignment.spec.id, task.assignment.attempt),
         opening: Some(opening),
@@ -137,13 +141,22 @@ async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> 
     })
 }
 
+/// What tells an agent, and whatever it starts, for whom it works.
+pub(super) fn names(task: &AgentTask) -> [(&'static str, String); 3] {
+    [
+        ("OMK_GOAL_ID", task.goal.as_str().to_owned()),
+        ("OMK_SLICE_ID", task.assignment.spec.id.as_str().to_owned()),
+        ("OMK_ATTEMPT", task.assignment.attempt.to_string()),
+    ]
+}
+
 /// What is said first. Reads files: blocks.
-fn opening(task: &AgentTask, template: Option<&Path>) -> Result<Opening, PromptError> {
+fn opening(task: &AgentTask, templates: &Templates) -> Result<Opening, PromptError> {
     let resumption = task.assignment.session.as_ref().map(|session| {
-        let prompt = resumed_prompt(task, session)?;
+        let prompt = resumed_prompt(task, session, templates.resumed.as_deref())?;
         Ok(Resumption { session: session.id.clone(), prompt, used: session.used })
     });
-    Ok(Opening { prompt: prompt(task, template)?, resumption: resumption.transpose()? })
+    Ok(Opening { prompt: prompt(task, templates.prompt.as_deref())?, resumption: resumption.transpose()? })
 }
 
 /// An errand that only opens a session.
@@ -168,7 +181,11 @@ pub(super) fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf
 
 /// What an agent gets: the user's variables that it may see, what keeps it quiet unless the user says otherwise, what
 /// its profile sets, and ours.
-fn environment(user: &AgentEnvironment, profile: &AgentProfile, ours: &[(&str, String)]) -> Vec<(OsString, OsString)> {
+pub(super) fn environment(
+    user: &AgentEnvironment,
+    profile: &AgentProfile,
+    ours: &[(&str, String)],
+) -> Vec<(OsString, OsString)> {
     let seen = user.allowing(&profile.allow);
     let quirks = &profile.quirks;
     let unset = quirks.quiet_env.iter().chain(&quirks.retry_env).filter(|(name, _)| seen.value(name).is_none());
@@ -186,9 +203,24 @@ fn environment(user: &AgentEnvironment, profile: &AgentProfile, ours: &[(&str, S
 
 /// Where the agent keeps its sessions.
 fn home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf> {
+    let private = profile.home.as_ref()?.private.clone();
+    private.or_else(|| users_home(user, profile))
+}
+
+/// Where the agent keeps them for its user.
+fn users_home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf> {
     let home = profile.home.as_ref()?;
     let seen = user.allowing(&profile.allow);
     let set = profile.env.get(&home.variable).map(PathBuf::from);
     let usual = || Some(Path::new(seen.value("HOME")?).join(&home.usual));
-    home.private.clone().or(set).or_else(|| seen.value(&home.variable).map(PathBuf::from)).or_else(usual)
+    set.or_else(|| seen.value(&home.variable).map(PathBuf::from)).or_else(usual)
+}
+
+/// Makes the private home of an agent that has one, with the user's login in it.
+pub(super) fn furnish(user: &AgentEnvironment, profile: &AgentProfile) -> Result<(), AgentEnd> {
+    let Some(home) = &profile.home else { return Ok(()) };
+    let (Some(private), Some(users)) = (&home.private, users_home(user, profile)) else { return Ok(()) };
+    private_home::furnish(private, &users, &home.login).map_err(|error| AgentEnd::Unavailable {
+        detail: format!("{}: failed to make its private home {}: {error}", profile.name, private.display()),
+    })
 }

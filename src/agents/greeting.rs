@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cmd;
-use super::conversing::{plain, profile_of, speak};
+use super::conversing::{furnish, known, plain, profile_of, speak};
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears};
 use super::host::{AgentHost, AgentSetup, end_of};
@@ -123,9 +123,9 @@ impl AgentHost {
 impl AgentSetup {
     async fn meet(&self, agent: &str, place: PathBuf, patience: Duration, stop: &CancellationToken) -> Meeting {
         let since = Instant::now();
-        let profile = profile_of(self, agent);
+        let (profile, known) = (profile_of(self, agent), known(self, agent));
         let met = |program, version, answer: Answer| {
-            let mend = profile.as_ref().map(|profile| mends(profile, &answer)).unwrap_or_default();
+            let mend = known.as_ref().map(|profile| mends(profile, &answer)).unwrap_or_default();
             Meeting { program, version, took: since.elapsed(), answer, mend }
         };
         let program = match located(agent, &self.cwd, &self.environment, &self.settings.profiles) {
@@ -148,10 +148,7 @@ impl AgentSetup {
     /// What can be said of an agent that no dialect of this room is spoken with.
     fn unspoken(&self, agent: &str) -> Answer {
         match parse_agent_among(agent, &self.settings.profiles) {
-            Ok(AgentName::Script | AgentName::Command(_)) => Answer::Silent,
-            Ok(AgentName::Acp(_) | AgentName::Profile(_)) => {
-                Answer::Refused("its protocol is not one that this version speaks; see docs/agents.md".to_owned())
-            }
+            Ok(AgentName::Script | AgentName::Command(_) | AgentName::Acp(_) | AgentName::Profile(_)) => Answer::Silent,
             Err(unknown) => Answer::Missing(unknown.to_string()),
         }
     }
@@ -163,6 +160,9 @@ impl AgentSetup {
         patience: Duration,
         stop: &CancellationToken,
     ) -> (Answer, Option<String>) {
+        if let Err(end) = furnish(&self.environment, profile) {
+            return (answer(end, profile, patience), None);
+        }
         let mut errand = plain(self, profile.clone(), place, &[]);
         errand.limits.timeout = patience;
         let ears = Ears { events: unbounded_channel().0, hints: unbounded_channel().1 };

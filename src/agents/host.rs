@@ -91,7 +91,7 @@ impl Agents for AgentHost {
     fn hears(&self, agent: &str) -> bool {
         let profiles = &self.setup.settings.profiles;
         match parse_agent_among(agent, profiles) {
-            Ok(AgentName::Profile(name)) => profiles.find(&name).is_some_and(|profile| profile.quirks.hears()),
+            Ok(AgentName::Profile(name)) => profiles.find(&name).is_some_and(AgentProfile::hears),
             Ok(AgentName::Script | AgentName::Command(_) | AgentName::Acp(_)) | Err(_) => false,
         }
     }
@@ -111,6 +111,14 @@ impl Agents for AgentHost {
             }
         })
     }
+}
+
+/// How an agent is started that gets its task as a document.
+struct Order {
+    argv: Vec<OsString>,
+    missing: MissingProgram,
+    /// What the user configured of it; nothing, where it has no name of its own.
+    profile: AgentProfile,
 }
 
 /// A run that came to its end by way of a process.
@@ -151,17 +159,18 @@ impl AgentSetup {
         if stop.is_cancelled() {
             return Err(AgentEnd::Stopped);
         }
-        let (argv, missing) = self.argv(task)?;
+        let Order { argv, missing, profile } = self.order(task)?;
+        conversing::furnish(&self.environment, &profile)?;
         let document = serde_json::to_vec(&TaskDocument::of(task))
             .map_err(|error| AgentEnd::Failed { detail: format!("its task cannot be written as JSON: {error}") })?;
         let attempt = task.attempt();
         let file = TaskFile::create(&self.tasks, &format!("{attempt}.json"), &document)
             .map_err(|error| AgentEnd::Failed { detail: format!("its task file cannot be written: {error}") })?;
-        let program = self.program(task, argv, &file);
+        let program = self.program(task, argv, &profile, &file);
         let lease = Duration::from_millis(task.lease_ms);
         let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
         let running = self.launcher.launch(spec).await.map_err(end_of)?;
-        let mut conversation = Conversation::new(events);
+        let mut conversation = Conversation::new(events, profile.provider);
         let limits = Limits {
             timeout: Duration::from_millis(task.timeout_ms),
             grace: Duration::from_millis(task.grace_ms),
@@ -171,31 +180,32 @@ impl AgentSetup {
         Ok(Heard { driven, conversation, missing })
     }
 
-    /// The command line of the task's agent.
-    fn argv(&self, task: &AgentTask) -> Result<(Vec<OsString>, MissingProgram), AgentEnd> {
+    /// How the task's agent is started.
+    fn order(&self, task: &AgentTask) -> Result<Order, AgentEnd> {
+        let unavailable = |detail: String| AgentEnd::Unavailable { detail };
+        let bare = |argv, missing| Order { argv, missing, profile: AgentProfile::default() };
         match parse_agent_among(&task.assignment.agent, &self.settings.profiles) {
             Ok(AgentName::Script) => {
-                Ok((vec![self.omk.clone().into_os_string(), SCRIPT_VERB.into()], MissingProgram::IsTheTask))
+                Ok(bare(vec![self.omk.clone().into_os_string(), SCRIPT_VERB.into()], MissingProgram::IsTheTask))
             }
             Ok(AgentName::Command(command)) => {
                 let line = cmd::command_line(&command, &self.cwd);
-                Ok((vec!["sh".into(), "-c".into(), line.into()], MissingProgram::IsTheAgent))
+                Ok(bare(vec!["sh".into(), "-c".into(), line.into()], MissingProgram::IsTheAgent))
             }
-            Ok(AgentName::Profile(name) | AgentName::Acp(name)) => {
-                let protocols = "its protocol is not one that this version speaks; docs/agents.md has those that are";
-                Err(AgentEnd::Unavailable { detail: format!("{name}: {protocols}") })
+            Ok(AgentName::Profile(name)) => {
+                let profile = self.settings.profiles.find(&name).cloned();
+                let profile = profile.ok_or_else(|| unavailable(format!("agent `{name}` has no profile")))?;
+                let argv = cmd::words(&profile.command, &self.cwd);
+                Ok(Order { argv, missing: MissingProgram::IsTheAgent, profile })
             }
-            Err(unknown) => Err(AgentEnd::Unavailable { detail: unknown.to_string() }),
+            Ok(AgentName::Acp(name)) => Err(unavailable(format!("acp:{name}: it is spoken to, not given a file"))),
+            Err(unknown) => Err(unavailable(unknown.to_string())),
         }
     }
 
-    fn program(&self, task: &AgentTask, argv: Vec<OsString>, file: &TaskFile) -> Program {
-        let env = self.environment.with([
-            ("OMK_GOAL_ID", task.goal.as_str().into()),
-            ("OMK_SLICE_ID", task.assignment.spec.id.as_str().into()),
-            ("OMK_ATTEMPT", task.assignment.attempt.to_string().into()),
-            ("OMK_TASK_FILE", file.path().into()),
-        ]);
+    fn program(&self, task: &AgentTask, argv: Vec<OsString>, profile: &AgentProfile, file: &TaskFile) -> Program {
+        let mut env = conversing::environment(&self.environment, profile, &conversing::names(task));
+        env.push(("OMK_TASK_FILE".into(), file.path().into()));
         let mut argv = argv.into_iter();
         Program { program: argv.next().unwrap_or_default(), args: argv.collect(), env, cwd: task.worktree.clone() }
     }

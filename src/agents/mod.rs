@@ -23,6 +23,7 @@ pub mod name;
 mod narrative;
 mod open_calls;
 pub mod policy;
+mod private_home;
 pub mod profile;
 pub mod prompt;
 mod provider;

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use rustix::fs::OFlags;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::access::PathPattern;
 use crate::domain::agent::AgentTask;
-use crate::domain::task::{AgentSession, Feedback, GateKind, GateSpec, KeptLines, Neighbour, Risk};
+use crate::domain::task::{AgentSession, Feedback, FeedbackKind, GateKind, GateSpec, KeptLines, Neighbour, Risk};
 use crate::process::output::Bounded;
 use crate::process::sanitise::sanitise;
 
@@ -33,7 +33,7 @@ const LONGEST_CONVENTIONS: usize = 24 * 1024;
 const LONGEST_DETAIL: usize = 8 * 1024;
 /// How much of a gate's command is quoted, in bytes.
 const LONGEST_COMMAND: usize = 4 * 1024;
-/// The most pieces of feedback that are quoted, the newest ones.
+/// The most pieces of feedback that are quoted, the newest ones. What the operator said is quoted whatever came behind it.
 const MOST_FEEDBACK: usize = 4;
 /// The longest prompt, in bytes.
 const LONGEST: usize = 200 * 1024;
@@ -65,6 +65,8 @@ pub enum PromptError {
 #[derive(Serialize)]
 struct Context<'a> {
     goal: &'a str,
+    criteria: &'a [String],
+    constraints: &'a [String],
     slice: &'a str,
     title: &'a str,
     description: &'a str,
@@ -94,7 +96,7 @@ struct Resumed<'a> {
 
 #[derive(Serialize)]
 struct Told<'a> {
-    kind: crate::domain::task::FeedbackKind,
+    kind: FeedbackKind,
     summary: &'a str,
     detail: String,
     paths: &'a [String],
@@ -133,21 +135,27 @@ struct Conventions {
 
 /// The prompt of a task. Reads the worktree's conventions and the user's template: blocks.
 pub fn prompt(task: &AgentTask, template: Option<&Path>) -> Result<String, PromptError> {
-    let source = match template {
-        None => BUILT_IN.to_owned(),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|problem| PromptError::Unreadable { path: path.to_owned(), problem })?,
-    };
-    let name = template.map_or_else(|| "built-in".to_owned(), |path| path.display().to_string());
-    render(&name, &source, &context(task))
+    render_by(template, BUILT_IN, &context(task, &task.assignment.feedback))
 }
 
-/// What is said first in a session that knows the task already: why it goes on, and what it was not told yet.
-pub fn resumed_prompt(task: &AgentTask, session: &AgentSession) -> Result<String, PromptError> {
-    let mut task = context(task);
-    let known = task.feedback.len().saturating_sub(session.news as usize);
-    task.feedback.drain(..known);
-    render("built-in", RESUMED, &Resumed { cut_off: session.cut_off, task })
+/// What is said first in a session that knows the task already: why it goes on, what it was not told yet, and what it
+/// must keep. Reads like [`prompt`]: blocks.
+pub fn resumed_prompt(
+    task: &AgentTask,
+    session: &AgentSession,
+    template: Option<&Path>,
+) -> Result<String, PromptError> {
+    let feedback = &task.assignment.feedback;
+    let news = &feedback[feedback.len().saturating_sub(session.news as usize)..];
+    render_by(template, RESUMED, &Resumed { cut_off: session.cut_off, task: context(task, news) })
+}
+
+/// Renders the user's template, or the built-in one of those who bring none.
+fn render_by(template: Option<&Path>, built_in: &str, context: &impl Serialize) -> Result<String, PromptError> {
+    let Some(path) = template else { return render("built-in", built_in, context) };
+    let source =
+        std::fs::read_to_string(path).map_err(|problem| PromptError::Unreadable { path: path.to_owned(), problem })?;
+    render(&path.display().to_string(), &source, context)
 }
 
 fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, PromptError> {
@@ -158,6 +166,9 @@ fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, 
     }
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
+    // A prompt is plain text, whatever its template's file is called.
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.add_test("glob", is_glob);
     let rendered =
         environment.template_from_named_str(name, source).and_then(|template| template.render(Serde(context)));
     let text = rendered.map_err(|error| PromptError::Template {
@@ -171,11 +182,18 @@ fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, 
     Ok(bounded(text.trim().as_bytes(), LONGEST))
 }
 
-fn context(task: &AgentTask) -> Context<'_> {
+/// Whether a path of an access set has wildcards; one without means what lies below it as well.
+fn is_glob(pattern: &str) -> bool {
+    PathPattern::parse(pattern).is_ok_and(|pattern| !pattern.is_literal())
+}
+
+fn context<'a>(task: &'a AgentTask, feedback: &'a [Feedback]) -> Context<'a> {
     let spec = &task.assignment.spec;
-    let (feedback, around) = (&task.assignment.feedback, &task.assignment.around);
+    let around = &task.assignment.around;
     Context {
         goal: &task.goal_text,
+        criteria: &task.criteria,
+        constraints: &task.constraints,
         slice: spec.id.as_str(),
         title: &spec.title,
         description: &spec.description,
@@ -187,7 +205,7 @@ fn context(task: &AgentTask) -> Context<'_> {
         high_risk: spec.risk == Risk::High,
         attempt: task.assignment.attempt.0,
         continued: task.assignment.holds_earlier_work(),
-        feedback: feedback[feedback.len().saturating_sub(MOST_FEEDBACK)..].iter().map(told).collect(),
+        feedback: quoted(feedback),
         keep: &task.assignment.keep,
         plan: Plan { after: others(&around.after), beside: others(&around.beside), before: others(&around.before) },
         tests: around.gates.iter().map(test).collect(),
@@ -212,6 +230,13 @@ fn other(slice: &Neighbour) -> Other<'_> {
 fn test(gate: &GateSpec) -> Test<'_> {
     let command = bounded(gate.command.to_string().as_bytes(), LONGEST_COMMAND);
     Test { name: gate.name.as_str(), command, kind: gate.kind }
+}
+
+/// The newest pieces, and everything that the operator said.
+fn quoted(feedback: &[Feedback]) -> Vec<Told<'_>> {
+    let older = feedback.len().saturating_sub(MOST_FEEDBACK);
+    let stays = |(at, one): &(usize, &Feedback)| *at >= older || one.kind == FeedbackKind::Operator;
+    feedback.iter().enumerate().filter(stays).map(|(_, one)| told(one)).collect()
 }
 
 fn told(feedback: &Feedback) -> Told<'_> {

@@ -43,6 +43,10 @@ struct SessionPart {
 struct GoalPart {
     id: GoalId,
     text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    acceptance: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    constraints: Vec<String>,
 }
 
 /// The slice as the plan has it.
@@ -79,7 +83,12 @@ impl TaskDocument {
         let spec = assignment.spec;
         Self {
             schema: SCHEMA.to_owned(),
-            goal: GoalPart { id: task.goal.clone(), text: task.goal_text.clone() },
+            goal: GoalPart {
+                id: task.goal.clone(),
+                text: task.goal_text.clone(),
+                acceptance: task.criteria.clone(),
+                constraints: task.constraints.clone(),
+            },
             slice: SlicePart {
                 id: spec.id,
                 title: spec.title,

@@ -3,6 +3,7 @@
 //! A repository's own files are never read for this: whoever can write there could loosen what judges it.
 
 mod file;
+mod place;
 mod roles;
 mod spending;
 mod variables;

@@ -19,6 +19,12 @@ pub struct AgentTask {
     pub goal: GoalId,
     /// The goal's text.
     pub goal_text: String,
+    /// What must hold of the whole goal's result, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<String>,
+    /// What must not happen on the way there, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<String>,
     /// What is to be done.
     pub assignment: Assignment,
     /// The worktree, an absolute path: the agent's working directory.

@@ -63,6 +63,8 @@ impl Bench {
         AgentTask {
             goal: GoalId::parse("goal-1").expect("an id"),
             goal_text: "make it so".into(),
+            criteria: Vec::new(),
+            constraints: Vec::new(),
             assignment: Assignment {
                 spec: spec.expect("a slice"),
                 attempt: Attempt(2),

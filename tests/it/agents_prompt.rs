@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use omk::agents::prompt::{prompt, resumed_prompt};
+use omk::domain::access::PathPattern;
 use omk::domain::agent::AgentTask;
 use omk::domain::budget::Usage;
 use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
@@ -37,6 +38,8 @@ fn task(worktree: &Path) -> AgentTask {
     AgentTask {
         goal: GoalId::parse("goal-1").expect("an id"),
         goal_text: "Add logging".into(),
+        criteria: vec!["no reviewer blocks".into()],
+        constraints: vec!["no new dependency".into()],
         assignment: Assignment {
             spec: spec.expect("a slice"),
             attempt: Attempt(1),
@@ -87,30 +90,76 @@ fn a_later_prompt_has_the_feedback_the_kept_lines_and_the_conventions() {
 fn a_session_that_goes_on_is_told_what_it_was_not_told_yet() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut task = task(dir.path());
-    task.assignment.feedback = ["the gate is red", "the operator says", "the review blocks"]
-        .map(|summary| Feedback {
-            kind: FeedbackKind::Gate,
-            summary: summary.into(),
-            detail: String::new(),
-            paths: Vec::new(),
-        })
-        .to_vec();
-    let told = |news| {
-        let session = AgentSession {
-            agent: "kimi".into(),
-            id: "1".into(),
-            worktree: "worktrees/parser.1".into(),
-            used: Usage::default(),
-            cut_off: true,
-            failures: 0,
-            news,
-        };
-        let text = resumed_prompt(&task, &session).expect("a prompt");
-        text.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect::<Vec<_>>()
-    };
+    task.assignment.feedback = ["the gate is red", "a stray file", "the review blocks"].map(failure).to_vec();
+    let told = |news| headings(&resumed_prompt(&task, &session(news), None).expect("a prompt"));
     assert_eq!(told(0), Vec::<String>::new());
-    assert_eq!(told(2), ["the operator says", "the review blocks"]);
-    assert_eq!(told(9), ["the gate is red", "the operator says", "the review blocks"]);
+    assert_eq!(told(2), ["a stray file", "the review blocks"]);
+    assert_eq!(told(9), ["the gate is red", "a stray file", "the review blocks"]);
+}
+
+fn failure(summary: &str) -> Feedback {
+    Feedback { kind: FeedbackKind::Gate, summary: summary.into(), detail: String::new(), paths: Vec::new() }
+}
+
+fn session(news: u32) -> AgentSession {
+    AgentSession {
+        agent: "kimi".into(),
+        id: "1".into(),
+        worktree: "worktrees/parser.1".into(),
+        used: Usage::default(),
+        cut_off: false,
+        failures: 0,
+        news,
+    }
+}
+
+fn headings(text: &str) -> Vec<String> {
+    text.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_session_that_goes_on_is_told_what_it_must_keep() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut task = task(dir.path());
+    task.assignment.feedback = vec![failure("it conflicts with `lexer`")];
+    task.assignment.keep =
+        vec![KeptLines { path: "CHANGELOG.md".into(), from: Vec::new(), lines: vec!["- lexer: logs".into()] }];
+    let text = resumed_prompt(&task, &session(1), None).expect("a prompt");
+    insta::with_settings!({filters => vec![(r"/[^ ]*\.tmp[^ .]*", "<worktree>")]}, { insta::assert_snapshot!(text) });
+}
+
+#[test]
+fn what_the_operator_said_is_told_however_many_failures_came_behind_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut task = task(dir.path());
+    let failures = ["one", "two", "three", "four", "five"].map(failure);
+    task.assignment.feedback = vec![failure("zero")];
+    task.assignment.feedback.push(Feedback { kind: FeedbackKind::Operator, ..failure("the operator says") });
+    task.assignment.feedback.extend(failures);
+    let told = ["the operator says", "two", "three", "four", "five"];
+    assert_eq!(headings(&prompt(&task, None).expect("a prompt")), told);
+    assert_eq!(headings(&resumed_prompt(&task, &session(6), None).expect("a prompt")), told);
+    assert_eq!(headings(&resumed_prompt(&task, &session(5), None).expect("a prompt")), told[1..]);
+}
+
+#[test]
+fn patterns_are_told_apart_from_paths_whose_insides_belong_to_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let told = |writes: &[&str]| {
+        let mut task = task(dir.path());
+        task.assignment.spec.access.writes =
+            writes.iter().map(|path| PathPattern::parse(path).expect("a path")).collect();
+        let text = prompt(&task, None).expect("a prompt");
+        let rule = |line: &&str| line.starts_with("- Only ") || line.starts_with("- And ");
+        text.lines().filter(rule).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let meaning = "what these patterns match, and nothing else (`*` and `?` stay within one directory, `**` goes through \
+                   any number)";
+    assert_eq!(told(&["src", "docs/a.md"]), ["- Only these paths, and what lies below them: src, docs/a.md"]);
+    assert_eq!(told(&["src/*.rs"]), [format!("- Only {meaning}: src/*.rs")]);
+    let both =
+        ["- Only these paths, and what lies below them: docs".to_owned(), format!("- And {meaning}: src/*.rs, **/x")];
+    assert_eq!(told(&["src/*.rs", "docs", "**/x"]), both);
 }
 
 #[test]
@@ -125,8 +174,26 @@ fn a_users_template_is_used_and_its_mistakes_named() {
     };
     assert!(said("a\n{{ colour }}").contains("line 2: undefined value"), "{}", said("a\n{{ colour }}"));
     assert!(said("{% for x in range(100000) %}{% for y in range(100000) %}.{% endfor %}{% endfor %}").contains("fuel"));
+    std::fs::write(&file, "{{ cut_off }} {{ title }}: {{ feedback[0].summary }}").expect("a file");
+    let mut resumed = task(dir.path());
+    resumed.assignment.feedback = vec![failure("it is red")];
+    let text = resumed_prompt(&resumed, &session(1), Some(&file)).expect("a prompt");
+    assert_eq!(text, "False Log in the parser: it is red");
     std::fs::remove_file(&file).expect("gone");
     assert!(prompt(&task(dir.path()), Some(&file)).expect_err("refused").to_string().contains("mine.jinja"));
+}
+
+#[test]
+fn a_prompt_is_plain_text_whatever_its_template_is_called() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut task = task(dir.path());
+    task.goal_text = "Make a < b & \"c\"".into();
+    for name in ["mine.xml", "mine.html", "mine.json"] {
+        let file = dir.path().join(name);
+        std::fs::write(&file, "{{ goal }}; {{ tests[0].command }}").expect("a file");
+        let text = prompt(&task, Some(&file)).expect("a prompt");
+        assert_eq!(text, "Make a < b & \"c\"; cargo test && ./more.sh", "{name}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use omk::agents::settings::Templates;
 use omk::app::config::{Config, Variables, load};
 use omk::domain::budget::{Limits, Price, Spender};
 use omk::domain::goal::Settings;
@@ -138,6 +139,36 @@ fn the_executor_is_the_agent_of_slices_and_agents_may_be_like_later_ones() {
     let model = |name: &str| config.agents.profiles.find(name).and_then(|profile| profile.model.clone());
     assert_eq!(model("a"), Some("k2".to_owned()));
     assert_eq!(read(file, &[("OMK_AGENT", "b")]).unwrap().agent.as_deref(), Some("b"));
+}
+
+#[test]
+fn what_can_be_read_and_not_used_is_refused_with_its_line() {
+    let cases = [
+        ("lease = \"1s\"\n\n[agents.fast]\nlike = \"kimi\"\nmodle = \"k2\"\n", 5),
+        ("[agents.fast]\n# why\nlike = \"kimmi\"\n", 3),
+        ("[agents.fast]\nlike = \"kimi\"\n[agents.fast.quirks]\nexit_ms = 5\nhandshake = 1\n", 5),
+        ("[agents.fast]\nlike = \"kimi\"\nquirks = { handshake = 1 }\n", 3),
+        ("agents = { fast = { env = { A = \"b\" } } }\n", 1),
+        ("\n[agents]\n\"a b\" = { command = [\"x\"] }\n", 3),
+        ("[agents.x]\ncommand = [\"x\"]\nprotocol = \"cmd\"\nmodel = \"m\"\n", 4),
+        ("[roles]\nexecutor = \"kimi\"\nboss = \"kimi\"\n", 3),
+        ("agent = \"a\"\n[roles]\nexecutor = \"b\"\n", 3),
+        ("[commands]\ndenied = [\"x\"]\nunatended = \"ask\"\n", 3),
+        ("retries = 1\nstall = \"soon\"\n", 2),
+        ("retries = 1\nresumed_prompt = \"mine.jinja\"\n", 2),
+    ];
+    for (file, line) in cases {
+        let error = read(file, &[]).unwrap_err();
+        let lines = [format!("line {line}:"), format!("line {line},")];
+        assert!(lines.iter().any(|line| error.contains(line)) && error.contains("DIR/config.toml"), "{file}\n{error}");
+    }
+}
+
+#[test]
+fn each_prompt_has_a_template_of_its_own() {
+    let config = read("prompt = \"/a.jinja\"\nresumed_prompt = \"/b.jinja\"\n", &[]).unwrap();
+    let templates = Templates { prompt: Some("/a.jinja".into()), resumed: Some("/b.jinja".into()) };
+    assert_eq!(config.agents.templates, templates);
 }
 
 #[test]

@@ -114,6 +114,23 @@ fn agents_that_nobody_asked_for_need_not_be_there() {
 }
 
 #[test]
+fn a_named_agent_that_only_takes_a_task_is_looked_for_and_not_started() {
+    let clinic = Clinic::new();
+    clinic.install("here", "");
+    let entry =
+        |name: &str| format!("[agents.{name}]\nprotocol = \"cmd\"\ncommand = [\"{name}\"]\ninstall = \"get {name}\"\n");
+    clinic.configure(&(entry("here") + &entry("gone")));
+    let document = clinic.omk(&["doctor", "--json"]).json();
+    let found = |name: &str| {
+        let agent = agent(&document, name);
+        json!([agent["state"], agent["mend"], agent["can"]["steer"], agent["can"]["writes"]])
+    };
+    assert_eq!(found("here"), json!(["untried", [], false, "afterwards"]));
+    assert_eq!(found("gone"), json!(["not_installed", ["get gone"], false, "afterwards"]));
+    assert!(!clinic.started("here"));
+}
+
+#[test]
 fn each_agent_is_tried_and_says_in_its_own_words_what_is_wrong() {
     let clinic = Clinic::new();
     clinic.install_fake("well", &json!({}));

@@ -20,8 +20,12 @@ impl Kept {
     }
 
     pub(crate) fn named(&self, name: &str) -> String {
+        self.found(name).expect("an artifact")
+    }
+
+    pub(crate) fn found(&self, name: &str) -> Option<String> {
         let files = self.files.lock().expect("no panic");
-        String::from_utf8(files.get(name).expect("an artifact").clone()).expect("text")
+        files.get(name).map(|bytes| String::from_utf8(bytes.clone()).expect("text"))
     }
 }
 

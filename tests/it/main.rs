@@ -5,6 +5,7 @@
 mod agents;
 mod agents_acp;
 mod agents_bounds;
+mod agents_configured;
 mod agents_lines;
 mod agents_peer;
 mod agents_prompt;

@@ -47,7 +47,8 @@ fn an_agent_has_its_task_on_stdin_and_in_a_file_and_its_names_in_variables() {
     );
     assert_ready(&bench.run(ONE, &[]));
     let (task, scene) = (bench.task(1), &bench.scene);
-    let goal = json!({"id": scene.id(), "text": "Do it"});
+    let acceptance = ["every required gate is green on the integrated tree", "no reviewer blocks"];
+    let goal = json!({"id": scene.id(), "text": "Do it", "acceptance": acceptance});
     assert_eq!((&task["schema"], &task["goal"], &task["attempt"]), (&json!("omk.task/v1"), &goal, &json!(1)));
     assert_eq!((&task["slice"]["title"], &task["slice"]["writes"]), (&json!("The one"), &json!(["one.txt"])));
     let read = |name: &str| std::fs::read_to_string(scene.mark(name)).unwrap();

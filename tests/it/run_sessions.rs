@@ -3,8 +3,9 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::acp_goal::{Bench, shell};
 use crate::support::git_repo::write_executable;
-use crate::support::scene::{GATE, Scene, Session};
+use crate::support::scene::{GATE, Scene, Session, slice};
 
 /// A plan of one slice without a `run`.
 const ONE: &str = "[[slices]]\nid = \"one\"\ntitle = \"The one\"\nwrites = [\"one.txt\"]\nretries = 3\n";
@@ -142,4 +143,23 @@ fn a_fresh_retry_begins_a_new_session_in_a_new_worktree() {
     assert_eq!(retried.code(), Some(0), "{}", retried.stderr());
     assert_eq!(task(&scene, 2), (Value::Null, json!("fresh")));
     assert_ne!(read(&scene, "place.1"), read(&scene, "place.2"));
+}
+
+#[test]
+fn after_a_conflict_a_session_goes_on_and_is_told_the_lines_that_it_must_keep() {
+    let scene = Scene::new();
+    let work = format!("{}; echo one >> a.txt", scene.wait_for("on", "go"));
+    let other = format!("{}; echo two >> a.txt", scene.wait_for("two", "on"));
+    let merges = "merges = [\"a.txt\"]\nretries = 1";
+    let plan = format!("[[slices]]\nid = \"one\"\ntitle = \"The one\"\n{merges}\n") + &slice("two", merges, &other);
+    let bench = Bench::new(scene, &json!([shell(&work)])).keeping_sessions();
+    let mut session = bench.start(&plan);
+    bench.scene.see_record("slice_integrated");
+    bench.scene.make("go");
+    assert_eq!(session.code(), Some(0), "{}", session.stderr());
+    assert_eq!(bench.scene.integrated("a.txt"), "alpha\nbeta\ngamma\ntwo\none");
+    let prompts = bench.prompts();
+    let second = prompts.last().unwrap();
+    assert!(prompts.len() == 2 && second.starts_with("Your work was checked."), "{prompts:?}");
+    assert!(second.contains("# Lines of others that must stay\nIn a.txt:\n    two\n"), "{second}");
 }

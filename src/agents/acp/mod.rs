@@ -1,11 +1,12 @@
 //! The dialect of the Agent Client Protocol, version 1.
 //!
-//! `opening`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
+//! `opening`, `model`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
 //! what agents do through us. They meet in the scene. What differs between agents is in their profiles' quirks.
 
 mod files;
 mod first_start;
 mod ledger;
+mod model;
 mod opening;
 mod outcome;
 #[cfg(test)]

@@ -50,6 +50,8 @@ impl Session<'_> {
         if let Some(resumption) = &opening.resumption {
             if let Some(answer) = self.resume(&resumption.session, offers).await? {
                 self.set_mode(&resumption.session, &answer).await?;
+                // Where this offers no choice, the session has kept the model that it began with.
+                self.set_model(&resumption.session, &answer).await?;
                 return Ok((resumption.session.clone(), resumption.prompt.clone()));
             }
             let mut state = self.scene.lock();
@@ -70,6 +72,10 @@ impl Session<'_> {
         let id = answer.get("sessionId").and_then(Value::as_str);
         let id = id.ok_or_else(|| Ending::Unusable("it opened a session without an id".to_owned()))?.to_owned();
         self.set_mode(&id, &answer).await?;
+        if !self.set_model(&id, &answer).await? {
+            let problem = "it lets nobody choose its model; leave `model` out, or put it into its command or settings";
+            return Err(Ending::Unusable(problem.to_owned()));
+        }
         Ok(id)
     }
 
@@ -107,7 +113,7 @@ impl Session<'_> {
     }
 
     /// Asks something that has to be answered before any work.
-    async fn shake_hands(&self, method: &str, params: &Value) -> Result<Value, Ending> {
+    pub(super) async fn shake_hands(&self, method: &str, params: &Value) -> Result<Value, Ending> {
         let patience = Duration::from_millis(self.errand.profile.quirks.handshake_ms);
         shake_hands(&self.peer, patience, method, params).await
     }

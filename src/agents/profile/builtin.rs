@@ -1,6 +1,7 @@
 //! The agents that come with `omk`, as they were measured; docs/agents.md has the versions and the table.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::generation::{Generation, Later};
 use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageScope, UsageSource};
@@ -23,8 +24,10 @@ fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn home(variable: &str, usual: &str) -> Option<Home> {
-    Some(Home { variable: variable.to_owned(), usual: usual.into(), private: None })
+/// The user's home, with what holds the login in it.
+fn home(variable: &str, usual: &str, login: &[&str]) -> Option<Home> {
+    let login = login.iter().map(PathBuf::from).collect();
+    Some(Home { variable: variable.to_owned(), usual: usual.into(), private: None, login })
 }
 
 /// Kimi Code 2.x: whatever it writes and runs, its subagents' too, comes to us, in every mode.
@@ -34,8 +37,7 @@ fn kimi() -> AgentProfile {
         protocol: Protocol::Acp,
         command: words(&["kimi", "acp"]),
         allow: words(&["KIMI_*", "MOONSHOT_API_KEY"]),
-        home: home("KIMI_CODE_HOME", ".kimi-code"),
-        model_env: text("KIMI_MODEL_NAME"),
+        home: home("KIMI_CODE_HOME", ".kimi-code", &["credentials", "config.toml"]),
         provider: text("moonshot"),
         install: text("npm install -g @moonshot-ai/kimi-code"),
         login: text("kimi login"),
@@ -63,7 +65,7 @@ fn claude() -> AgentProfile {
         protocol: Protocol::Acp,
         command: words(&["claude-agent-acp"]),
         allow: words(&["ANTHROPIC_*", "CLAUDE_*"]),
-        home: home("CLAUDE_CONFIG_DIR", ".claude"),
+        home: home("CLAUDE_CONFIG_DIR", ".claude", &[".credentials.json"]),
         model_env: text("ANTHROPIC_MODEL"),
         provider: text("anthropic"),
         install: text("npm install -g @agentclientprotocol/claude-agent-acp"),
@@ -121,7 +123,7 @@ fn codex() -> AgentProfile {
         protocol: Protocol::Acp,
         command: words(&["codex-acp"]),
         allow: words(&["OPENAI_*", "CODEX_*"]),
-        home: home("CODEX_HOME", ".codex"),
+        home: home("CODEX_HOME", ".codex", &["auth.json"]),
         provider: text("openai"),
         install: text("npm install -g @agentclientprotocol/codex-acp"),
         login: text("codex login"),
@@ -155,7 +157,7 @@ fn codex_exec() -> AgentProfile {
         protocol: Protocol::CodexExec,
         command: words(&["codex"]),
         allow: words(&["OPENAI_*", "CODEX_*"]),
-        home: home("CODEX_HOME", ".codex"),
+        home: home("CODEX_HOME", ".codex", &["auth.json"]),
         provider: text("openai"),
         install: text("npm install -g @openai/codex"),
         login: text("codex login"),
@@ -255,7 +257,7 @@ fn kimi_cli() -> AgentProfile {
         protocol: Protocol::KimiWire,
         command: words(&["kimi", "--wire"]),
         allow: words(&["KIMI_*"]),
-        home: home("KIMI_SHARE_DIR", ".kimi"),
+        home: home("KIMI_SHARE_DIR", ".kimi", &["credentials", "config.toml"]),
         model_env: text("KIMI_MODEL_NAME"),
         provider: text("moonshot"),
         install: text("uv tool install kimi-cli==1.51.0"),

@@ -8,27 +8,44 @@ use super::AgentProfile;
 /// How close a name has to be to count as what was meant.
 const CLOSE: f64 = 0.5;
 
+/// What is wrong with a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flaw {
+    /// The keys that lead to it.
+    pub(super) key: Vec<String>,
+    pub(super) problem: String,
+}
+
+impl Flaw {
+    /// What is wrong with one key; none is the table itself.
+    pub(super) fn at(key: &str, problem: impl Into<String>) -> Self {
+        let key = Some(key).filter(|key| !key.is_empty());
+        Self { key: key.map(str::to_owned).into_iter().collect(), problem: problem.into() }
+    }
+}
+
 /// The agent of a table: what the table leaves out is `base`'s.
-pub(super) fn read(base: &AgentProfile, table: Map<String, Value>) -> Result<AgentProfile, String> {
-    let whole = serde_json::to_value(base).map_err(|error| error.to_string())?;
+pub(super) fn read(base: &AgentProfile, table: Map<String, Value>) -> Result<AgentProfile, Flaw> {
+    let whole = serde_json::to_value(base).map_err(|error| Flaw::at("", error.to_string()))?;
     let laid = |over: Value| -> Result<AgentProfile, String> {
         let mut whole = whole.clone();
         overlay(&mut whole, over);
         serde_json::from_value(whole).map_err(|error| error.to_string())
     };
-    laid(Value::Object(table.clone())).map_err(|error| located(&table, &laid).unwrap_or(error))
+    laid(Value::Object(table.clone())).map_err(|error| located(&table, &laid).unwrap_or(Flaw::at("", error)))
 }
 
 /// The first entry of a table that makes it useless, and why.
-fn located(table: &Map<String, Value>, laid: &dyn Fn(Value) -> Result<AgentProfile, String>) -> Option<String> {
+fn located(table: &Map<String, Value>, laid: &dyn Fn(Value) -> Result<AgentProfile, String>) -> Option<Flaw> {
     table.iter().find_map(|(key, value)| {
         let alone = |value: Value| laid(Value::Object(Map::from_iter([(key.clone(), value)]))).err();
         let error = alone(value.clone())?;
         let within = value.as_object().into_iter().flatten().find_map(|(inner, value)| {
             let error = alone(Value::Object(Map::from_iter([(inner.clone(), value.clone())])))?;
-            Some(said(&format!("{key}.{inner}"), inner, &error))
+            let problem = said(&format!("{key}.{inner}"), inner, &error);
+            Some(Flaw { key: vec![key.clone(), inner.clone()], problem })
         });
-        Some(within.unwrap_or_else(|| said(key, key, &error)))
+        Some(within.unwrap_or_else(|| Flaw::at(key, said(key, key, &error))))
     })
 }
 
@@ -88,7 +105,9 @@ mod tests {
 
     fn refused(table: Value) -> String {
         let Value::Object(table) = table else { panic!("a table") };
-        read(&AgentProfile { command: vec!["x".to_owned()], ..AgentProfile::default() }, table).expect_err("refused")
+        read(&AgentProfile { command: vec!["x".to_owned()], ..AgentProfile::default() }, table)
+            .expect_err("refused")
+            .problem
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! code path. Whoever configures an agent starts from another one (`like`) and overrides what differs.
 
 mod builtin;
+mod check;
 mod entry;
 pub mod generation;
 pub mod quirks;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use self::entry::Flaw;
 use self::quirks::Quirks;
 
 /// What an agent speaks on its standard streams.
@@ -45,6 +47,9 @@ pub struct Home {
     /// A private one, absolute; `None` keeps the user's, with the user's login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<PathBuf>,
+    /// The files and directories in the user's that hold the login: they are linked into a private one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub login: Vec<PathBuf>,
 }
 
 /// One agent.
@@ -64,7 +69,7 @@ pub struct AgentProfile {
     /// Where it keeps its state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
-    /// The model, in its own words; `None` leaves it to its settings.
+    /// The model, in its own words; `None` leaves it to its settings. Without `model_env` it is told as its protocol can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// The variable that names the model to it.
@@ -89,6 +94,8 @@ pub struct AgentProfile {
 pub struct BadProfile {
     /// Its name.
     pub name: String,
+    /// The keys in its table that lead to what is wrong, as far as it is one of them.
+    pub key: Vec<String>,
     /// What is wrong with it.
     pub problem: String,
 }
@@ -100,6 +107,16 @@ impl AgentProfile {
             name: format!("acp:{command}"),
             command: vec!["sh".to_owned(), "-c".to_owned(), command.to_owned()],
             ..Self::default()
+        }
+    }
+
+    /// Whether it can be told anything during a turn.
+    pub fn hears(&self) -> bool {
+        match self.protocol {
+            Protocol::Cmd => false,
+            Protocol::Acp | Protocol::ClaudeStreamJson | Protocol::CodexExec | Protocol::KimiWire => {
+                self.quirks.hears()
+            }
         }
     }
 
@@ -146,34 +163,21 @@ impl Profiles {
     /// Adds or replaces an agent. `entry` is a table of [`AgentProfile`]'s fields; what it leaves out comes from the
     /// agent that its `like` names, else from the one that it replaces, else from the defaults.
     pub fn configure(&mut self, name: &str, entry: Value) -> Result<(), BadProfile> {
-        let bad = |problem: String| BadProfile { name: name.escape_debug().to_string(), problem };
-        let Value::Object(mut entry) = entry else { return Err(bad("it is no table".to_owned())) };
+        let bad = |Flaw { key, problem }| BadProfile { name: name.escape_debug().to_string(), key, problem };
+        let Value::Object(mut entry) = entry else { return Err(bad(Flaw::at("", "it is no table"))) };
+        let unlike = |like: &str| bad(Flaw::at("like", entry::unlike(like, self.names())));
         let base = match entry.remove("like") {
-            Some(Value::String(like)) => Some(self.find(&like).ok_or_else(|| bad(entry::unlike(&like, self.names())))?),
-            Some(_) => return Err(bad("`like` is no text: it names an agent".to_owned())),
+            Some(Value::String(like)) => Some(self.find(&like).ok_or_else(|| unlike(&like))?),
+            Some(_) => return Err(bad(Flaw::at("like", "`like` is no text: it names an agent"))),
             None => self.find(name),
         };
         let base = base.cloned().unwrap_or_default();
         let mut profile = entry::read(&base, entry).map_err(bad)?;
         name.clone_into(&mut profile.name);
-        check(&profile).map_err(bad)?;
+        check::check(&profile).map_err(bad)?;
         self.all.retain(|other| other.name != name);
         self.all.push(profile);
         Ok(())
-    }
-}
-
-fn check(profile: &AgentProfile) -> Result<(), String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if profile.name.is_empty() || !profile.name.chars().all(plain) || profile.name == "script" {
-        return Err("its name must be letters, digits, `-`, `_` or `.`, and not `script`".to_owned());
-    }
-    if profile.command.first().is_none_or(|program| program.trim().is_empty()) {
-        return Err("it has no `command`".to_owned());
-    }
-    match profile.home.as_ref().and_then(|home| home.private.as_ref()) {
-        Some(private) if !private.is_absolute() => Err(format!("its home {} is not absolute", private.display())),
-        Some(_) | None => Ok(()),
     }
 }
 
@@ -196,17 +200,30 @@ mod tests {
     }
 
     #[test]
+    fn every_built_in_agent_takes_a_model() {
+        for name in builtin::all().into_iter().map(|profile| profile.name) {
+            assert_eq!(Profiles::default().configure(&name, json!({"model": "m"})), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
     fn a_profile_that_cannot_work_is_refused_with_the_reason() {
         let refused = |name: &str, entry| Profiles::default().configure(name, entry).expect_err("refused").problem;
         assert_eq!(refused("x", json!({})), "it has no `command`");
         assert!(refused("x", json!({"like": "nobody"})).starts_with("`like`: there is no agent `nobody`; there are"));
         assert!(refused("acp:x", json!({"command": ["x"]})).contains("must be letters"));
+        let model = json!({"command": ["x"], "protocol": "cmd", "model": "m"});
+        assert!(refused("x", model).contains("name the variable that it reads it from (`model_env`)"));
+        for file in ["../x", "/x", ""] {
+            let home = json!({"variable": "X", "usual": ".x", "login": [file]});
+            assert!(refused("x", json!({"command": ["x"], "home": home})).starts_with("`home.login`: "), "{file}");
+        }
     }
 
     #[test]
     fn every_built_in_agent_passes_its_own_check() {
         for profile in builtin::all() {
-            assert_eq!(check(&profile), Ok(()), "{}", profile.name);
+            assert_eq!(check::check(&profile), Ok(()), "{}", profile.name);
             assert!(profile.login.is_some() && profile.install.is_some(), "{}", profile.name);
         }
     }

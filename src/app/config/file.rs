@@ -7,12 +7,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::place::Wrong;
 use super::roles::executor;
 use super::spending::{BudgetEntry, PriceEntry, prices, role_limits};
 use super::{Config, durations, millis};
 use crate::agents::policy::CommandRules;
 use crate::agents::profile::Profiles;
-use crate::agents::settings::AgentSettings;
+use crate::agents::settings::{AgentSettings, Templates};
 use crate::domain::goal::Settings;
 use crate::domain::ids::GateName;
 use crate::domain::task::{GateCommand, GateKind, GateSpec};
@@ -53,6 +54,8 @@ struct ConfigFile {
     commands: CommandRules,
     /// A template of prompts, an absolute path.
     prompt: Option<PathBuf>,
+    /// The same for a session that goes on.
+    resumed_prompt: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,9 +69,13 @@ struct GateEntry {
     required: Option<bool>,
 }
 
-/// Reads the file; `Err` is what is wrong with it.
+/// Reads the file; `Err` is what is wrong with it, and in which line.
 pub(super) fn read(text: &str) -> Result<Config, String> {
-    let file: ConfigFile = toml::from_str(text).map_err(|error| error.to_string())?;
+    let file = toml::from_str(text).map_err(|error| error.to_string())?;
+    config(file).map_err(|wrong| wrong.told(text))
+}
+
+fn config(file: ConfigFile) -> Result<Config, Wrong> {
     let settings = settings(&file)?;
     let agent = executor(file.agent, &file.roles)?;
     let gates: Result<Vec<_>, _> = file.gates.into_iter().map(|entry| gate(entry, &settings)).collect();
@@ -81,27 +88,48 @@ pub(super) fn read(text: &str) -> Result<Config, String> {
         role_limits: role_limits(file.budget)?,
         prices: prices(file.prices)?,
         own_agents: file.agents.keys().cloned().collect(),
-        agents: AgentSettings { profiles: profiles(file.agents)?, rules: file.commands, template: file.prompt },
+        agents: AgentSettings {
+            profiles: profiles(file.agents)?,
+            rules: file.commands,
+            templates: Templates {
+                prompt: template("prompt", file.prompt)?,
+                resumed: template("resumed_prompt", file.resumed_prompt)?,
+            },
+        },
     })
 }
 
+/// A template's path: it means the same wherever `omk` is started.
+fn template(key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>, Wrong> {
+    match path {
+        Some(path) if !path.is_absolute() => {
+            Err(Wrong::at([key], format!("`{key}`: `{}` is not absolute", path.display())))
+        }
+        path => Ok(path),
+    }
+}
+
 /// The built-in profiles and the user's. One may be like another that stands later in the file.
-fn profiles(mut entries: BTreeMap<String, serde_json::Value>) -> Result<Profiles, String> {
+fn profiles(mut entries: BTreeMap<String, serde_json::Value>) -> Result<Profiles, Wrong> {
     let mut profiles = Profiles::default();
     let like = |entry: &serde_json::Value| entry.get("like").and_then(|like| like.as_str()).map(str::to_owned);
     while !entries.is_empty() {
         let waits = |name: &String, entry| like(entry).is_some_and(|like| like != *name && entries.contains_key(&like));
         let Some(name) = entries.iter().find(|(name, entry)| !waits(name, entry)).map(|(name, _)| name.clone()) else {
             let names: Vec<_> = entries.keys().map(|name| format!("[agents.{name}]")).collect();
-            return Err(format!("{}: each is like another one of them, and none is an agent", names.join(", ")));
+            let problem = format!("{}: each is like another one of them, and none is an agent", names.join(", "));
+            return Err(Wrong::at(["agents"].into_iter().chain(entries.keys().map(String::as_str).take(1)), problem));
         };
         let entry = entries.remove(&name).unwrap_or_default();
-        profiles.configure(&name, entry).map_err(|problem| problem.to_string())?;
+        profiles.configure(&name, entry).map_err(|bad| {
+            let keys = ["agents", &name].into_iter().chain(bad.key.iter().map(String::as_str));
+            Wrong::at(keys, bad.to_string())
+        })?;
     }
     Ok(profiles)
 }
 
-fn settings(file: &ConfigFile) -> Result<Settings, String> {
+fn settings(file: &ConfigFile) -> Result<Settings, Wrong> {
     let mut settings = Settings::default();
     for (name, least, setting) in durations(&mut settings) {
         let given = match name {
@@ -114,7 +142,7 @@ fn settings(file: &ConfigFile) -> Result<Settings, String> {
             _ => &file.backoff,
         };
         if let Some(text) = given {
-            *setting = millis(text, least).map_err(|problem| format!("`{name}`: {problem}"))?;
+            *setting = millis(text, least).map_err(|problem| Wrong::at([name], format!("`{name}`: {problem}")))?;
         }
     }
     settings.restart_intensity = file.restart_intensity.unwrap_or(settings.restart_intensity);

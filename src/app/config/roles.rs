@@ -4,17 +4,20 @@
 
 use std::collections::BTreeMap;
 
+use super::place::Wrong;
 use crate::domain::budget::Spender;
 
 /// The agent of slices without a `run`: `agent`, or the executor's of `[roles]`.
-pub(super) fn executor(agent: Option<String>, roles: &BTreeMap<String, String>) -> Result<Option<String>, String> {
+pub(super) fn executor(agent: Option<String>, roles: &BTreeMap<String, String>) -> Result<Option<String>, Wrong> {
     let mut found = agent;
     for (name, given) in roles {
-        match Spender::parse(name).map_err(|problem| format!("[roles]: {problem}"))? {
+        let role = Spender::parse(name).map_err(|problem| Wrong::at(["roles", name], format!("[roles]: {problem}")))?;
+        match role {
             Spender::Executor => match &found {
                 Some(agent) if agent != given => {
                     let both = format!("`agent` is `{agent}` and [roles] `executor` is `{given}`");
-                    return Err(format!("{both}; both name the agent of slices: keep one of them"));
+                    let problem = format!("{both}; both name the agent of slices: keep one of them");
+                    return Err(Wrong::at(["roles", name], problem));
                 }
                 Some(_) | None => found = Some(given.clone()),
             },
@@ -26,6 +29,7 @@ pub(super) fn executor(agent: Option<String>, roles: &BTreeMap<String, String>) 
     Ok(found)
 }
 
-fn refused(role: &str, why: &str) -> String {
-    format!("[roles]: `{role}` takes no agent: {why}; leave it out (`executor` takes one)")
+fn refused(role: &str, why: &str) -> Wrong {
+    let problem = format!("[roles]: `{role}` takes no agent: {why}; leave it out (`executor` takes one)");
+    Wrong::at(["roles", role], problem)
 }

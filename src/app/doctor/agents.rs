@@ -11,7 +11,7 @@ use crate::adapters::machine::available_memory;
 use crate::agents::greeting::{Answer, Meeting};
 use crate::agents::host::AgentHost;
 use crate::agents::name::{AgentName, parse_agent_among};
-use crate::agents::profile::quirks::{Resume, Steer};
+use crate::agents::profile::quirks::Resume;
 use crate::agents::profile::{AgentProfile, Protocol};
 use crate::app::Omk;
 use crate::app::doctor::report::{Abilities, AgentCheck, AgentState, Control};
@@ -98,7 +98,7 @@ fn abilities(profile: &AgentProfile) -> Abilities {
         Protocol::ClaudeStreamJson | Protocol::KimiWire => (Control::Asked, Control::Asked),
         Protocol::CodexExec | Protocol::Cmd => (Control::Afterwards, Control::Afterwards),
     };
-    Abilities { resume: quirks.resume != Resume::No, steer: quirks.steer != Steer::No, writes, commands }
+    Abilities { resume: quirks.resume != Resume::No, steer: profile.hears(), writes, commands }
 }
 
 fn through_us(capable: bool) -> Control {

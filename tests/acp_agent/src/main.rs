@@ -69,7 +69,10 @@ async fn serve(part: Part) -> Result<(), Error> {
                 assert!(request.cwd.is_absolute());
                 match place.logged_out {
                     true => responder.respond_with_error(Error::auth_required()),
-                    false => responder.respond(NewSessionResponse::new("fake-1")),
+                    false => {
+                        let answer: NewSessionResponse = serde_json::from_value(place.opened()).expect("a session");
+                        responder.respond(answer)
+                    }
                 }
             },
             agent_client_protocol::on_receive_request!(),

@@ -22,6 +22,8 @@ pub(crate) struct Part {
     pub(crate) set_up: Option<std::path::PathBuf>,
     /// What it says becomes of words into its turn, where that is not that they are heard.
     pub(crate) steered: Option<String>,
+    /// What else its answer to a new session holds.
+    pub(crate) opened: Option<Value>,
     /// A file that the prompts of its turns are written to.
     pub(crate) prompts: Option<std::path::PathBuf>,
 }
@@ -76,6 +78,13 @@ impl Part {
             std::process::exit(7);
         }
         self.past.as_deref()
+    }
+
+    /// Its answer to a new session.
+    pub(crate) fn opened(&self) -> Value {
+        let mut answer = self.opened.clone().unwrap_or_else(|| serde_json::json!({}));
+        answer["sessionId"] = "fake-1".into();
+        answer
     }
 
     /// What it says that it can.

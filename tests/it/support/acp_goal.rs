@@ -37,6 +37,13 @@ impl Bench {
         bench
     }
 
+    /// The same user, whose agent goes on with each of its sessions.
+    pub(crate) fn keeping_sessions(mut self) -> Self {
+        self.part["past"] = json!([]);
+        self.configure("prompt", json!({}));
+        self
+    }
+
     /// Writes the configuration: how the agent is told something while it works, and what agents may run.
     pub(crate) fn configure(&self, steer: &str, commands: Value) {
         let exe = std::env::current_exe().expect("this binary");

@@ -138,6 +138,8 @@ impl Stage {
         AgentTask {
             goal: GoalId::parse("goal-1").expect("an id"),
             goal_text: "make it so".into(),
+            criteria: Vec::new(),
+            constraints: Vec::new(),
             assignment: Assignment {
                 spec: spec.expect("a slice"),
                 attempt: Attempt(1),
@@ -197,7 +199,7 @@ impl Stage {
         let (report, events) =
             tokio::join!(host.run(self.task(), events, hints, stop.clone()), collect(&mut heard, each));
         let log = report.log.as_ref().map(|log| self.kept.text(log)).unwrap_or_default();
-        let frames = report.log.is_some().then(|| self.kept.named("agent-runs/one.1.frames.jsonl"));
+        let frames = self.kept.found("agent-runs/one.1.frames.jsonl");
         Played { report, events, log, frames: frames.unwrap_or_default() }
     }
 }
