@@ -7,6 +7,7 @@
 mod asking;
 mod command;
 mod directory;
+mod judgement;
 mod path;
 mod programs;
 mod rules;
@@ -15,8 +16,9 @@ mod tables;
 #[cfg(test)]
 mod verdicts;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+pub use self::judgement::Judgement;
 pub use self::rules::{CommandRules, Otherwise, Unattended};
 
 use self::asking::grants;
@@ -25,39 +27,6 @@ use self::directory::Directory;
 use self::path::{Place, names_git, normal, place};
 use crate::domain::access::{AccessSet, PathPattern};
 use crate::domain::task::{Feedback, FeedbackKind};
-
-/// What is said about an act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// Go on.
-    Allow,
-    /// No.
-    Refuse {
-        /// Why, and what to do instead; for the model.
-        reason: String,
-    },
-    /// A person decides.
-    Ask {
-        /// What to ask.
-        question: String,
-    },
-}
-
-impl Judgement {
-    fn severity(&self) -> u8 {
-        match self {
-            Self::Allow => 0,
-            Self::Ask { .. } => 1,
-            Self::Refuse { .. } => 2,
-        }
-    }
-
-    /// The stricter of two; the first of equals.
-    #[must_use]
-    fn and(self, other: Self) -> Self {
-        if other.severity() > self.severity() { other } else { self }
-    }
-}
 
 /// A tool call, as far as a protocol shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,7 +133,8 @@ impl Policy {
             Directory::Unknown => return Judgement::Allow,
         };
         match place(&self.worktree, &path) {
-            Place::Outside if is_scratch(&path) => Judgement::Allow,
+            // Where the worktree is in such a place itself, what is beside it may be another one.
+            Place::Outside if is_scratch(&path) && !(climbs(&path) && is_scratch(&self.worktree)) => Judgement::Allow,
             Place::Inside(_) => Judgement::Allow,
             Place::Git | Place::Outside => self.write(&path),
         }
@@ -200,6 +170,10 @@ impl Policy {
 fn is_scratch(path: &Path) -> bool {
     let names = normal(path).filter(|_| path.is_absolute()).unwrap_or_default();
     matches!(names.as_slice(), ["tmp" | "dev", ..] | ["var", "tmp", ..])
+}
+
+fn climbs(path: &Path) -> bool {
+    path.components().any(|component| component == Component::ParentDir)
 }
 
 fn refuse(reason: String) -> Judgement {

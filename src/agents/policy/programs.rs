@@ -159,11 +159,21 @@ fn asks_only(word: &str) -> bool {
     word.strip_prefix('-').is_some_and(|letters| letters.contains(['v', 'V']))
 }
 
-/// The text behind `-c` (or `-lc`, …).
-fn inner_script(arguments: &[&str]) -> Option<String> {
-    let is_script = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c');
-    let at = arguments.iter().position(is_script)?;
-    operand(arguments.get(at + 1..)?).map(str::to_owned)
+/// The text behind `-c` (or `-lc`, …), which stands before what the shell is given to work on.
+fn inner_script(mut arguments: &[&str]) -> Option<String> {
+    while let Some((word, behind)) = arguments.split_first() {
+        let value = usize::from(takes_next(word, "-o -O --rcfile --init-file"));
+        let rest = behind.get(value..)?;
+        match word.strip_prefix('-') {
+            Some(letters) if !letters.starts_with('-') && letters.contains('c') => {
+                return rest.iter().find(|word| !word.starts_with('-')).map(|script| (*script).to_owned());
+            }
+            Some(_) => arguments = rest,
+            None if word.starts_with('+') => arguments = rest,
+            None => return None,
+        }
+    }
+    None
 }
 
 /// What a trap runs: the word before its signals, but for those that set it back.
@@ -173,9 +183,4 @@ fn trapped(arguments: &[&str]) -> Option<String> {
         .split_first()
         .filter(|(text, signals)| !signals.is_empty() && !text.starts_with('-'))
         .map(|(text, _)| (*text).to_owned())
-}
-
-/// The first word that is no option.
-fn operand<'a>(arguments: &[&'a str]) -> Option<&'a str> {
-    arguments.iter().copied().find(|word| !word.starts_with('-'))
 }
