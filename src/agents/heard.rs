@@ -34,6 +34,8 @@ pub struct Asked {
     pub kind: &'static str,
     /// The command line that it runs.
     pub command: Option<String>,
+    /// The directory that it runs in, where that is known.
+    pub cwd: Option<PathBuf>,
     /// The paths that it names, absolute or relative to the worktree.
     pub paths: Vec<PathBuf>,
 }

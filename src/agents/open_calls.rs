@@ -75,6 +75,7 @@ pub(super) fn merge(known: &mut ToolCall, new: ToolCall) {
         known.kind = new.kind;
     }
     known.command = new.command.or(known.command.take());
+    known.cwd = new.cwd.or(known.cwd.take());
     if !new.paths.is_empty() {
         known.paths = new.paths;
     }

@@ -30,6 +30,7 @@ async fn an_agent_writes_and_runs_through_us_within_its_rights() {
         {"read": "/etc/passwd"},
         {"run": ["/bin/sh", "-c", "cat src/new/a.txt; echo oops >&2; pwd; exit 3"]},
         {"run": ["/bin/sh", "-c", "cd x; git push origin"]},
+        {"run": ["/bin/sh", "-c", "cd src && echo x > ../../log"]},
         {"run": ["echo one two"]},
     ]);
     let stage = again(stage, &turn(&steps), json!({}));
@@ -50,6 +51,7 @@ async fn an_agent_writes_and_runs_through_us_within_its_rights() {
         "oops".to_owned(),
         worktree.to_owned(),
         "refused: commands that begin with `git push` are not allowed here; do without, or leave it and say so.".to_owned(),
+        format!("refused: {worktree}/src/../../log is outside of the worktree {worktree}. Write only within it."),
         "exit Some(0): one two".to_owned(),
     ];
     assert_eq!(played.said(), expected);
@@ -94,11 +96,14 @@ async fn permissions_are_chosen_by_kind_and_judged() {
         {"update": {"sessionUpdate": "tool_call", "toolCallId": "5", "title": "edit", "kind": "edit", "rawInput": {"filePath": "x"}}},
         {"ask": {"toolCallId": "5"}},
         {"ask": {"toolCallId": "6", "kind": "execute", "title": "git push"}},
+        call("7", "execute", json!({"command": "make > ../log", "cwd": "src"})),
+        call("8", "execute", json!({"command": "make > ../log", "workdir": "."})),
     ]);
     let played = Stage::fake(&turn(&steps), json!({})).play().await;
-    assert_eq!(played.said(), ["chose yes", "chose no", "chose yes", "chose no", "chose no", "chose no"]);
+    let chosen = ["yes", "no", "yes", "no", "no", "no", "yes", "no"].map(|choice| format!("chose {choice}"));
+    assert_eq!(played.said(), chosen);
     let granted = Stage::fake(&turn(&steps), json!({"decided_by_requests": true})).play().await;
-    assert_eq!(granted.said(), ["chose yes"; 6]);
+    assert_eq!(granted.said(), ["chose yes"; 8]);
 }
 
 #[tokio::test]

@@ -133,6 +133,8 @@ fn each_tool_call_of_claude_is_judged_before_it_runs_and_refused_with_a_reason()
             "Finished",
         ]
     );
+    let place = |one: &Heard| if let Heard::Judge(asked) = one { Some(asked.cwd.clone()) } else { None };
+    assert_eq!(heard.iter().filter_map(place).collect::<Vec<_>>(), vec![Some("/w".into()); 3]);
 }
 
 #[test]

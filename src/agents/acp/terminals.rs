@@ -102,12 +102,12 @@ impl Terminals {
         let line = line.join(" ");
         // A lone line is one for the shell, as agents without arguments mean it.
         let line = if args.is_empty() { command.clone() } else { line };
-        let judgement = self.scene.policy.command(&line);
+        let cwd = self.directory(text(params, "cwd").as_deref())?;
+        let judgement = self.scene.policy.command(&line, Some(&cwd));
         let refusal = |reason| RpcError::new(INVALID_PARAMS, reason);
         self.scene.enforce(&format!("`{line}`"), judgement).map_err(refusal)?;
         let mut env: BTreeMap<OsString, OsString> = self.site.env.iter().cloned().collect();
         env.extend(list("env").iter().filter_map(|one| Some((text(one, "name")?.into(), text(one, "value")?.into()))));
-        let cwd = self.directory(text(params, "cwd").as_deref())?;
         let (program, args) = match args.is_empty() && command.contains(char::is_whitespace) {
             true => ("sh".to_owned(), vec!["-c".to_owned(), command]),
             false => (command, args),

@@ -79,7 +79,8 @@ pub(super) fn tool_call(call: &Value) -> ToolCall {
         diffs.chain(locations).chain(inputs).filter(|path| !path.is_empty()).map(PathBuf::from).collect();
     paths.sort();
     paths.dedup();
-    ToolCall { kind: text(call, "kind").to_owned(), command, paths }
+    let cwd = ["cwd", "workdir"].iter().find_map(|name| input?.get(name)?.as_str()).map(PathBuf::from);
+    ToolCall { kind: text(call, "kind").to_owned(), command, cwd, paths }
 }
 
 /// A command as one line: agents give a line, or words.
@@ -137,11 +138,16 @@ mod tests {
         assert_eq!(
             call(json!({"kind": "edit", "rawInput": {"file_path": "/w/a", "content": "x"},
                 "content": [{"type": "diff", "path": "/w/a", "newText": "x"}], "locations": [{"path": "/w/b"}]})),
-            ToolCall { kind: "edit".into(), command: None, paths: vec!["/w/a".into(), "/w/b".into()] }
+            ToolCall { kind: "edit".into(), paths: vec!["/w/a".into(), "/w/b".into()], ..ToolCall::default() }
         );
         assert_eq!(
             call(json!({"kind": "execute", "rawInput": {"command": ["bash", "-lc", "git push"], "cwd": "/w"}})),
-            ToolCall { kind: "execute".into(), command: Some("bash -lc 'git push'".into()), paths: vec![] }
+            ToolCall {
+                kind: "execute".into(),
+                command: Some("bash -lc 'git push'".into()),
+                cwd: Some("/w".into()),
+                paths: vec![]
+            }
         );
         assert_eq!(call(json!({})), ToolCall::default());
     }

@@ -1,5 +1,7 @@
 //! One line of Claude Code, read tolerantly: what is missing is empty, what is unknown is nothing.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -78,7 +80,7 @@ pub(super) enum Block {
 
 #[derive(Debug)]
 pub(super) enum Control {
-    Hook { tool: String, input: Value },
+    Hook { tool: String, input: Value, cwd: Option<PathBuf> },
     Permission { tool: String, input: Value },
     Unknown { subtype: String },
 }
@@ -216,7 +218,8 @@ fn control(request: &Value) -> Control {
     match request["subtype"].as_str() {
         Some("hook_callback") => {
             let input = &request["input"];
-            Control::Hook { tool: text(&input["tool_name"]), input: input["tool_input"].clone() }
+            let cwd = input["cwd"].as_str().map(PathBuf::from);
+            Control::Hook { tool: text(&input["tool_name"]), input: input["tool_input"].clone(), cwd }
         }
         Some("can_use_tool") => {
             Control::Permission { tool: text(&request["tool_name"]), input: request["input"].clone() }

@@ -210,9 +210,9 @@ impl Claude {
     }
 
     fn controlled(&mut self, id: String, control: Control) -> Vec<Heard> {
-        let (by_hook, tool, input) = match control {
-            Control::Hook { tool, input } => (true, tool, input),
-            Control::Permission { tool, input } => (false, tool, input),
+        let (by_hook, tool, input, cwd) = match control {
+            Control::Hook { tool, input, cwd } => (true, tool, input, cwd),
+            Control::Permission { tool, input } => (false, tool, input, None),
             Control::Unknown { subtype } => {
                 let error = format!("`{subtype}` is not answered here");
                 let response = json!({"subtype": "error", "request_id": id, "error": error});
@@ -220,7 +220,7 @@ impl Claude {
             }
         };
         let question = tools::question(&tool, &input);
-        let asked = tools::asked(&id, &tool, &input);
+        let asked = tools::asked(&id, &tool, &input, cwd);
         self.waiting.insert(id.clone(), Waiting { by_hook, input });
         match question {
             Some(_) if self.alone => {

@@ -10,7 +10,7 @@ use crate::agents::heard::Asked;
 const PATHS: &[&str] = &["file_path", "notebook_path", "path"];
 
 /// A call, as far as it can be judged. Whatever has a command runs it.
-pub(super) fn asked(request: &str, tool: &str, input: &Value) -> Asked {
+pub(super) fn asked(request: &str, tool: &str, input: &Value, cwd: Option<PathBuf>) -> Asked {
     let command = input["command"].as_str().map(str::to_owned);
     let kind = match tool {
         _ if command.is_some() => "execute",
@@ -21,7 +21,7 @@ pub(super) fn asked(request: &str, tool: &str, input: &Value) -> Asked {
         _ => "other",
     };
     let paths = PATHS.iter().filter_map(|name| input[*name].as_str()).map(PathBuf::from).collect();
-    Asked { request: request.to_owned(), tool: tool.to_owned(), kind, command, paths }
+    Asked { request: request.to_owned(), tool: tool.to_owned(), kind, command, cwd, paths }
 }
 
 /// What a person is asked, where the tool asks one.

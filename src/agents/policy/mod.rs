@@ -4,135 +4,29 @@
 //! honest agents on the path and tells them why; it is no containment. What it cannot see is found when the worktree
 //! is captured. Reasons are written for the model that reads them.
 
+mod asking;
 mod command;
+mod directory;
+mod judgement;
 mod path;
+mod programs;
+mod rules;
 mod shell;
+mod tables;
+#[cfg(test)]
+mod verdicts;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+pub use self::judgement::Judgement;
+pub use self::rules::{CommandRules, Otherwise, Unattended};
 
+use self::asking::grants;
+use self::command::Judge;
+use self::directory::Directory;
+use self::path::{Place, names_git, normal, place};
 use crate::domain::access::{AccessSet, PathPattern};
 use crate::domain::task::{Feedback, FeedbackKind};
-
-use self::path::{Place, place};
-
-/// What is said about an act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// Go on.
-    Allow,
-    /// No.
-    Refuse {
-        /// Why, and what to do instead; for the model.
-        reason: String,
-    },
-    /// A person decides.
-    Ask {
-        /// What to ask.
-        question: String,
-    },
-}
-
-impl Judgement {
-    fn severity(&self) -> u8 {
-        match self {
-            Self::Allow => 0,
-            Self::Ask { .. } => 1,
-            Self::Refuse { .. } => 2,
-        }
-    }
-
-    /// The stricter of two; the first of equals.
-    #[must_use]
-    fn and(self, other: Self) -> Self {
-        if other.severity() > self.severity() { other } else { self }
-    }
-}
-
-/// What happens to a command that no rule names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Otherwise {
-    /// It runs.
-    #[default]
-    Allow,
-    /// It does not.
-    Refuse,
-    /// A person decides.
-    Ask,
-}
-
-/// What happens in a run in which nobody answers to what only a person may allow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unattended {
-    /// It is refused, and the agent finds another way in the same turn.
-    #[default]
-    Refuse,
-    /// It is allowed.
-    Allow,
-    /// It is asked all the same: the attempt ends with the question.
-    Ask,
-}
-
-/// Which commands agents may run. A rule is the first words of a command, `git push`; options in between do not
-/// count unless the rule has some. Of several rules the strictest holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CommandRules {
-    /// Never.
-    pub denied: Vec<String>,
-    /// Only if a person says so.
-    pub asked: Vec<String>,
-    /// Always, where no other rule holds.
-    pub allowed: Vec<String>,
-    /// What holds for the others.
-    pub otherwise: Otherwise,
-    /// What becomes of questions where nobody answers.
-    pub unattended: Unattended,
-    /// Whether nobody does: said of a goal, not configured.
-    #[serde(skip)]
-    pub nobody_answers: bool,
-}
-
-impl Default for CommandRules {
-    /// Denies what acts on the world outside of the worktree; allows the rest.
-    fn default() -> Self {
-        let denied = [
-            "sudo",
-            "doas",
-            "su",
-            "git push",
-            "gh pr",
-            "gh release",
-            "glab mr",
-            "cargo publish",
-            "npm publish",
-            "yarn publish",
-            "pnpm publish",
-            "twine upload",
-            "docker push",
-            "shutdown",
-            "reboot",
-        ];
-        Self {
-            denied: denied.map(str::to_owned).to_vec(),
-            asked: Vec::new(),
-            allowed: Vec::new(),
-            otherwise: Otherwise::Allow,
-            unattended: Unattended::Refuse,
-            nobody_answers: false,
-        }
-    }
-}
-
-impl CommandRules {
-    /// Whether a question of the agent's own goes back to it at once: it decides by itself.
-    pub fn leave_alone(&self) -> bool {
-        self.nobody_answers && self.unattended != Unattended::Ask
-    }
-}
 
 /// A tool call, as far as a protocol shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,6 +35,9 @@ pub struct ToolCall {
     pub kind: String,
     /// The command line that it runs.
     pub command: Option<String>,
+    /// The directory that it runs in, absolute or relative to the worktree; `None` where the agent does not say: some
+    /// keep a shell from one call to the next.
+    pub cwd: Option<PathBuf>,
     /// The paths that it touches, absolute or relative to the worktree, symbolic links resolved by the caller.
     pub paths: Vec<PathBuf>,
 }
@@ -167,8 +64,9 @@ impl Policy {
         match place(&self.worktree, path) {
             Place::Inside(path) if self.access.permits_change(&path) => Judgement::Allow,
             Place::Inside(path) => refuse(format!(
-                "{path} is outside of this slice's write set ({}). Make the change within it, or leave it and say so.",
-                self.write_set()
+                "{path} is outside of this slice's write set ({}). {}Make the change within it, or leave it and say so.",
+                self.write_set(),
+                self.misreading(&path)
             )),
             Place::Git => refuse(
                 "version control is not yours to change: leave .git alone and do not commit; your edits are captured \
@@ -195,10 +93,12 @@ impl Policy {
         }
     }
 
-    /// Whether a command line may run.
-    pub fn command(&self, line: &str) -> Judgement {
-        let judged = command::judge(line, &self.rules, &self.granted, &|target| self.redirect(target));
-        match (judged, self.rules.unattended) {
+    /// Whether a command line may run, in a directory that is absolute or relative to the worktree, where it is known.
+    pub fn command(&self, line: &str, cwd: Option<&Path>) -> Judgement {
+        let redirect = |target: &str, directory: &Directory| self.redirect(target, directory);
+        let judge = Judge { rules: &self.rules, granted: &self.granted, redirect: &redirect };
+        let directory = cwd.map_or(Directory::Unknown, |cwd| Directory::Known(cwd.to_owned()));
+        match (judge.judge(line, directory), self.rules.unattended) {
             (Judgement::Ask { .. }, Unattended::Refuse) if self.rules.nobody_answers => refuse(
                 "only a person may allow this, and nobody is there to ask. Do it another way, or leave it and say so."
                     .to_owned(),
@@ -211,7 +111,7 @@ impl Policy {
     /// Whether a tool call may go on.
     pub fn tool(&self, call: &ToolCall) -> Judgement {
         if let Some(line) = &call.command {
-            return self.command(line);
+            return self.command(line, call.cwd.as_deref());
         }
         let judge: &dyn Fn(&PathBuf) -> Judgement = match call.kind.as_str() {
             "read" | "search" | "think" | "fetch" | "switch_mode" => &|_| Judgement::Allow,
@@ -221,16 +121,38 @@ impl Policy {
     }
 
     /// A command's output goes to a file. Within the worktree the capture judges what is left there.
-    fn redirect(&self, target: &str) -> Judgement {
+    fn redirect(&self, target: &str, directory: &Directory) -> Judgement {
         if target.is_empty() || target.contains(['$', '`', '*']) {
             return Judgement::Allow;
         }
-        let scratch = ["/tmp", "/var/tmp", "/dev"].iter().any(|dir| Path::new(target).starts_with(dir));
-        match place(&self.worktree, Path::new(target)) {
-            Place::Outside if scratch && !target.contains("..") => Judgement::Allow,
+        let path = match directory {
+            _ if target.starts_with(['/', '~']) => PathBuf::from(target),
+            Directory::Known(directory) => directory.join(target),
+            // It may well lead to where it may.
+            Directory::Unknown if names_git(Path::new(target)) => return self.write(&Path::new(".git").join(target)),
+            Directory::Unknown => return Judgement::Allow,
+        };
+        match place(&self.worktree, &path) {
+            // Where the worktree is in such a place itself, what is beside it may be another one.
+            Place::Outside if is_scratch(&path) && !(climbs(&path) && is_scratch(&self.worktree)) => Judgement::Allow,
             Place::Inside(_) => Judgement::Allow,
-            Place::Git | Place::Outside => self.write(Path::new(target)),
+            Place::Git | Place::Outside => self.write(&path),
         }
+    }
+
+    /// Says how a pattern is meant that a reader could take to cover `path`.
+    fn misreading(&self, path: &str) -> String {
+        let wild = |text: &str| {
+            let (first, last) = text.find(['*', '?', '[', '{']).zip(text.rfind(['*', '?', ']', '}']))?;
+            let around = path.starts_with(&text[..first]) && path.ends_with(&text[last + 1..]);
+            (around && text.contains('*')).then(|| {
+                format!(
+                    "In `{text}` a lone `*` stays within one component of a path: it covers nothing that lies deeper. "
+                )
+            })
+        };
+        let patterns = self.access.writes.iter().chain(&self.access.merges);
+        patterns.map(PathPattern::as_str).find_map(wild).unwrap_or_default()
     }
 
     fn write_set(&self) -> String {
@@ -244,13 +166,14 @@ impl Policy {
     }
 }
 
-/// The beginnings of commands that one thing which the operator said allows.
-fn grants(said: &Feedback) -> Vec<String> {
-    let yes = said.detail == "yes" || said.detail.starts_with("yes: ");
-    let question = said.summary.split_once(", \"").and_then(|(_, asked)| asked.strip_suffix('"'));
-    let approved = question.filter(|_| yes).and_then(command::rule_asked);
-    let stated = said.detail.lines().filter_map(|line| line.trim().strip_prefix("allow "));
-    stated.chain(approved).map(|words| words.trim().to_owned()).collect()
+/// Whether whatever is left there is nobody's.
+fn is_scratch(path: &Path) -> bool {
+    let names = normal(path).filter(|_| path.is_absolute()).unwrap_or_default();
+    matches!(names.as_slice(), ["tmp" | "dev", ..] | ["var", "tmp", ..])
+}
+
+fn climbs(path: &Path) -> bool {
+    path.components().any(|component| component == Component::ParentDir)
 }
 
 fn refuse(reason: String) -> Judgement {
@@ -291,6 +214,11 @@ mod tests {
             "src/parser2 is outside of this slice's write set (src/parser, *.md). Make the change within it, or leave \
              it and say so."
         );
+        assert_eq!(
+            reason(policy.write(Path::new("doc/NOTES.md"))),
+            "doc/NOTES.md is outside of this slice's write set (src/parser, *.md). In `*.md` a lone `*` stays within one \
+             component of a path: it covers nothing that lies deeper. Make the change within it, or leave it and say so."
+        );
         for path in ["/w/t/../x", "../../etc/passwd", "/w/t2/src/parser", "/etc/passwd", "src/parser/../../../x"] {
             assert!(reason(policy.write(Path::new(path))).contains("outside of the worktree"), "{path}");
         }
@@ -313,6 +241,7 @@ mod tests {
         let call = |kind: &str, command: Option<&str>, path: &str| ToolCall {
             kind: kind.into(),
             command: command.map(str::to_owned),
+            cwd: Some("".into()),
             paths: vec![path.into()],
         };
         assert_eq!(policy.tool(&call("execute", Some("make"), "/etc/x")), Judgement::Allow);
@@ -324,47 +253,25 @@ mod tests {
     }
 
     #[test]
-    fn output_into_files_elsewhere_is_refused() {
-        let policy = policy(CommandRules::default(), "");
-        for line in ["make > log", "make > /dev/null 2>&1", "make &> /tmp/x", "make > $LOG", "echo '> /etc/x'"] {
-            assert_eq!(policy.command(line), Judgement::Allow, "{line}");
-        }
-        for line in ["echo bad > /x", "echo x >> ~/.bashrc", "echo x>.git/config", "echo > /tmp/../etc/x"] {
-            assert!(matches!(policy.command(line), Judgement::Refuse { .. }), "{line}");
-        }
-    }
-
-    #[test]
     fn a_question_waits_is_refused_or_was_answered() {
         let asked = CommandRules { asked: vec!["docker run".into()], ..CommandRules::default() };
         let question =
             "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
-        assert_eq!(policy(asked.clone(), "no").command("docker run x"), Judgement::Ask { question: question.into() });
-        assert_eq!(policy(asked.clone(), "allow docker run").command("docker run x"), Judgement::Allow);
-        let alone = |unattended| CommandRules { unattended, nobody_answers: true, ..asked.clone() };
-        assert!(reason(policy(alone(Unattended::Refuse), "").command("docker run x")).contains("nobody is there"));
-        assert_eq!(policy(alone(Unattended::Allow), "").command("docker run x"), Judgement::Allow);
-        let bent = "docker run x > /etc/passwd";
-        assert!(matches!(policy(alone(Unattended::Allow), "").command(bent), Judgement::Refuse { .. }));
         assert_eq!(
-            policy(alone(Unattended::Ask), "").command("docker run x"),
+            policy(asked.clone(), "no").command("docker run x", None),
             Judgement::Ask { question: question.into() }
         );
-    }
-
-    #[test]
-    fn a_yes_to_a_question_of_ours_grants_what_it_names_and_nothing_else() {
-        let question =
-            "May this slice's agent run `docker run x`? Answer `allow docker run`, or say what to do instead.";
-        let answered = |question: &str, answer: &str| {
-            let summary = format!("the operator's answer to a1, \"{question}\"");
-            grants(&Feedback { kind: FeedbackKind::Operator, summary, detail: answer.into(), paths: Vec::new() })
-        };
-        assert_eq!(answered(question, "yes"), ["docker run"]);
-        assert_eq!(answered(question, "yes: but once"), ["docker run"]);
-        for other in ["no", "no: yes", "yesterday", ""] {
-            assert_eq!(answered(question, other), Vec::<String>::new(), "{other}");
-        }
-        assert_eq!(answered("Shall I? Answer `allow sudo`, or say what to do instead.", "yes"), Vec::<String>::new());
+        assert_eq!(policy(asked.clone(), "allow docker run").command("docker run x", None), Judgement::Allow);
+        let alone = |unattended| CommandRules { unattended, nobody_answers: true, ..asked.clone() };
+        assert!(
+            reason(policy(alone(Unattended::Refuse), "").command("docker run x", None)).contains("nobody is there")
+        );
+        assert_eq!(policy(alone(Unattended::Allow), "").command("docker run x", None), Judgement::Allow);
+        let bent = "docker run x > /etc/passwd";
+        assert!(matches!(policy(alone(Unattended::Allow), "").command(bent, None), Judgement::Refuse { .. }));
+        assert_eq!(
+            policy(alone(Unattended::Ask), "").command("docker run x", None),
+            Judgement::Ask { question: question.into() }
+        );
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn place(worktree: &Path, path: &Path) -> Place {
 }
 
 /// The components without `.` and `..`; `None` where they leave the root or are no plain text.
-fn normal(path: &Path) -> Option<Vec<&str>> {
+pub(super) fn normal(path: &Path) -> Option<Vec<&str>> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {
@@ -53,6 +53,11 @@ fn normal(path: &Path) -> Option<Vec<&str>> {
         }
     }
     Some(names)
+}
+
+/// Whether a component of `path` is git's own.
+pub(super) fn names_git(path: &Path) -> bool {
+    path.components().filter_map(|component| component.as_os_str().to_str()).any(is_git)
 }
 
 /// Whether some file system takes the name for git's own.

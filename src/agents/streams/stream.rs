@@ -242,13 +242,14 @@ impl Stream {
         if self.scene.lock().leaving {
             return Ruling::Refuse { reason: "the work on this task is being ended".to_owned() };
         }
-        let Asked { tool, kind, command, paths, .. } = asked;
+        let Asked { tool, kind, command, cwd, paths, .. } = asked;
         let act = match (command, paths.first()) {
             (Some(command), _) => format!("`{command}`"),
             (None, Some(path)) => format!("{tool} of {}", path.display()),
             (None, None) => tool.clone(),
         };
-        let call = ToolCall { kind: (*kind).to_owned(), command: command.clone(), paths: paths.clone() };
+        let (command, cwd, paths) = (command.clone(), cwd.clone(), paths.clone());
+        let call = ToolCall { kind: (*kind).to_owned(), command, cwd, paths };
         let judgement = self.scene.judge(&call);
         match self.scene.enforce(&act, judgement) {
             Ok(()) => Ruling::Allow,

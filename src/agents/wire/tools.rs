@@ -20,7 +20,8 @@ pub(super) fn call(tool: &str, input: &Value) -> ToolCall {
     };
     let command = text("command").filter(|_| matches!(kind, "execute" | "other")).map(str::to_owned);
     let paths = ["path", "file_path"].iter().filter_map(|name| text(name)).map(PathBuf::from).collect();
-    ToolCall { kind: kind.to_owned(), command, paths }
+    // Its shell begins each command in the worktree.
+    ToolCall { kind: kind.to_owned(), command, cwd: Some(PathBuf::new()), paths }
 }
 
 /// What a request for approval shows of a call: the files that it changes, or its command.
@@ -50,7 +51,7 @@ mod tests {
 
     fn judged(kind: &str, command: Option<&str>, paths: &[&str]) -> ToolCall {
         let paths = paths.iter().map(PathBuf::from).collect();
-        ToolCall { kind: kind.into(), command: command.map(str::to_owned), paths }
+        ToolCall { kind: kind.into(), command: command.map(str::to_owned), cwd: Some(PathBuf::new()), paths }
     }
 
     #[test]
