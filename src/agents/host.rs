@@ -125,7 +125,7 @@ impl AgentSetup {
         let started = Instant::now();
         let heard = self.converse(task, events, stop).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let report = |end, usage, log, survivors| AgentReport { end, duration_ms, usage, log, survivors };
+        let report = |end, usage, log, survivors| AgentReport { end, duration_ms, usage, log, frames: None, survivors };
         match heard {
             Err(end) => report(end, Usage::default(), None, Vec::new()),
             Ok(Heard { driven, conversation, missing }) => {
