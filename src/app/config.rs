@@ -5,6 +5,7 @@
 mod file;
 mod roles;
 mod spending;
+mod values;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -61,7 +62,10 @@ pub fn load(variables: &Variables) -> Result<Config, AppError> {
     let mut config = Config::default();
     if let Some(path) = location(variables) {
         match std::fs::read_to_string(&path) {
-            Ok(text) => config = file::read(&text).map_err(|problem| refused(&path, &problem))?,
+            Ok(text) => {
+                config = file::read(&text).map_err(|problem| refused(&path, &problem))?;
+                values::check(&config).map_err(|problem| refused(&path, &problem))?;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named(variables) => {}
             Err(error) => return Err(refused(&path, &error.to_string())),
         }
