@@ -28,11 +28,11 @@ impl EvidenceKind {
     /// Its files in words, behind their number.
     pub fn words(self) -> &'static str {
         match self {
-            Self::GateLog => "logs of gates",
-            Self::TestNames => "lists of tests",
-            Self::AgentLog => "logs of agents",
-            Self::AgentLines => "records of agents' lines",
-            Self::Conflict => "sides of conflicts",
+            Self::GateLog => "gate log(s)",
+            Self::TestNames => "test list(s)",
+            Self::AgentLog => "agent log(s)",
+            Self::AgentLines => "agent transcript(s)",
+            Self::Conflict => "conflict side(s)",
         }
     }
 }

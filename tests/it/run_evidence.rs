@@ -67,7 +67,7 @@ fn evidence_that_is_lost_or_changed_is_noticed_whatever_it_is() {
     };
     let (code, line) = verify();
     assert_eq!(code, Some(0), "{line}");
-    assert!(line.ends_with("1 logs of agents, 1 records of agents' lines"), "{line}");
+    assert!(line.ends_with("1 agent log(s), 1 agent transcript(s)"), "{line}");
     for path in &kept {
         let file = scene.goal().join(path);
         let bytes = fs::read(&file).unwrap();
