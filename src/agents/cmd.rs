@@ -92,6 +92,16 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A program and its arguments as a line that a shell reads back as the same words.
+pub(super) fn shell_line(argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let word = |word: &String| match !word.is_empty() && word.chars().all(plain) {
+        true => word.clone(),
+        false => quote(word),
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn runnable(file: &Path) -> Result<(), String> {
     match std::fs::metadata(file) {
         Err(error) => Err(format!("is not there: {}: {error}", file.display())),
@@ -122,6 +132,14 @@ mod tests {
         assert_eq!(line("A=1 ./agent.sh x"), r"A=1 '/it'\''s/here/./agent.sh' x");
         assert_eq!(line("agent.sh ./x"), "agent.sh ./x");
         assert_eq!(line("/bin/agent"), "/bin/agent");
+    }
+
+    #[test]
+    fn a_command_that_is_shown_can_be_given_to_a_shell() {
+        let line = |argv: &[&str]| shell_line(&argv.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(line(&["kimi", "acp", "--dir=/a/b"]), "kimi acp --dir=/a/b");
+        assert_eq!(line(&["sh", "-c", "python3 /tmp/x.py auth"]), "sh -c 'python3 /tmp/x.py auth'");
+        assert_eq!(line(&["sh", "-c", "echo it's $A", ""]), r"sh -c 'echo it'\''s $A' ''");
     }
 
     #[test]

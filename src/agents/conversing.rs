@@ -74,11 +74,14 @@ pub(super) async fn run(
     match done {
         Ok(Done { end, usage, log, frames, survivors }) => {
             let attempt = task.attempt();
-            let _evidence = keep(setup, &format!("agent-runs/{attempt}.frames.jsonl"), frames).await;
+            let frames = keep(setup, &format!("agent-runs/{attempt}.frames.jsonl"), frames).await;
             let log = keep(setup, &format!("agent-runs/{attempt}.log"), log).await;
-            AgentReport { end, duration_ms, usage, log, survivors }
+            AgentReport { end, duration_ms, usage, log, frames, survivors }
         }
-        Err(end) => AgentReport { end, duration_ms, usage: Usage::default(), log: None, survivors: Vec::new() },
+        Err(end) => {
+            let usage = Usage::default();
+            AgentReport { end, duration_ms, usage, log: None, frames: None, survivors: Vec::new() }
+        }
     }
 }
 

@@ -52,12 +52,31 @@ pub struct AgentSetup {
 #[derive(Clone)]
 pub struct AgentHost {
     pub(super) setup: Arc<AgentSetup>,
+    /// The file in which its user configures agents, there or not.
+    file: Option<PathBuf>,
 }
 
 impl AgentHost {
     /// A host with what it works with.
     pub fn new(setup: AgentSetup) -> Self {
-        Self { setup: Arc::new(setup) }
+        Self { setup: Arc::new(setup), file: None }
+    }
+
+    /// The same host, which names the file where a profile that is gone has to be.
+    pub fn configured_in(self, file: Option<PathBuf>) -> Self {
+        Self { file, ..self }
+    }
+
+    /// What became of a task whose agent was known when the goal was created, and is not any more.
+    fn gone(&self, agent: &str) -> Option<AgentReport> {
+        let name = parse_agent_among(agent, &self.setup.settings.profiles).err()?.name;
+        let detail = format!(
+            "agent `{name}` is not known any more: put [agents.{name}] back into {}, then resume (a goal keeps its \
+             agent's name, reads its profile anew at each start, and takes no other agent later)",
+            self.file.as_ref()?.display()
+        );
+        let (end, usage) = (AgentEnd::Unavailable { detail }, Usage::default());
+        Some(AgentReport { end, duration_ms: 0, usage, log: None, frames: None, survivors: Vec::new() })
     }
 }
 
@@ -103,8 +122,11 @@ impl Agents for AgentHost {
         hints: AgentHints,
         stop: CancellationToken,
     ) -> Effect<AgentReport> {
-        let setup = Arc::clone(&self.setup);
+        let (setup, gone) = (Arc::clone(&self.setup), self.gone(&task.assignment.agent));
         Box::pin(async move {
+            if let Some(report) = gone {
+                return report;
+            }
             match conversing::profile_of(&setup, &task.assignment.agent) {
                 Some(profile) => conversing::run(&setup, profile, &task, Ears { events, hints }, &stop).await,
                 None => setup.run(&task, events, &stop).await,
@@ -133,7 +155,7 @@ impl AgentSetup {
         let started = Instant::now();
         let heard = self.converse(task, events, stop).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let report = |end, usage, log, survivors| AgentReport { end, duration_ms, usage, log, survivors };
+        let report = |end, usage, log, survivors| AgentReport { end, duration_ms, usage, log, frames: None, survivors };
         match heard {
             Err(end) => report(end, Usage::default(), None, Vec::new()),
             Ok(Heard { driven, conversation, missing }) => {

@@ -1,22 +1,26 @@
-//! Re-checking a proof offline: the journal's chain, the fold, the trees, the gate rows, reachability.
+//! Re-checking a proof offline: the journal's chain, the fold, the evidence, the trees, the gate rows, reachability.
 
 use crate::adapters::git::look::Look;
 use crate::app::Omk;
 use crate::app::error::AppError;
+use crate::app::kept::check_evidence;
 use crate::domain::event::Event;
 use crate::domain::evidence::{ProofPredicate, ProofStatement};
 use crate::domain::goal::Drive;
 use crate::domain::ids::{GoalId, Seq};
 use crate::domain::view::{CheckedClaim, ProofCheck};
+use crate::store::artifacts::GoalArtifacts;
 use crate::store::atomic::read_confined;
 use crate::store::reader::read_events;
+use crate::workflow::evidence::named_evidence;
 use crate::workflow::proof::prove;
 use crate::workflow::state::GoalState;
 
 /// The largest proof that is read, in bytes.
 const LARGEST_PROOF: u64 = 64 << 20;
 
-fn claim(claim: &str, holds: bool, detail: impl Into<String>) -> CheckedClaim {
+/// One claim of the check.
+pub(super) fn claim(claim: &str, holds: bool, detail: impl Into<String>) -> CheckedClaim {
     CheckedClaim { claim: claim.to_owned(), holds, detail: detail.into() }
 }
 
@@ -34,6 +38,8 @@ impl Omk {
                 checks.push(claim("journal", true, format!("{count} records, every hash and link holds")));
                 let state = GoalState::replay(&contents.events);
                 checks.push(self.check_file(id, &contents.events));
+                let artifacts = GoalArtifacts::new(&self.state.goal(id));
+                checks.push(check_evidence(&artifacts, &named_evidence(&contents.events)));
                 match prove(&state) {
                     None => checks.push(claim("proof", false, "the goal has nothing to prove yet")),
                     Some(proof) => checks.extend(self.check_statement(id, &state, &proof)),
@@ -46,7 +52,7 @@ impl Omk {
     }
 
     fn check_statement(&self, id: &GoalId, state: &GoalState, proof: &ProofStatement) -> Vec<CheckedClaim> {
-        let mut checks = vec![check_gates(state, proof), check_reviews(proof), self.check_logs(id, proof)];
+        let mut checks = vec![check_gates(state, proof), check_reviews(proof)];
         match self.look(id, state, &proof.predicate.head) {
             Err(error) => checks.push(claim("tree", false, error.to_string())),
             Ok(look) => checks.extend([check_tree(&look, proof), check_slices(&look, proof)]),
@@ -75,17 +81,6 @@ impl Omk {
                 claim("proof", true, format!("proof.json is what the journal folds to at record {last}"))
             }
             Some(_) | None => claim("proof", false, "proof.json is not what the journal folds to: it was edited"),
-        }
-    }
-
-    /// The logs of the deciding gates are those that the journal names.
-    fn check_logs(&self, id: &GoalId, proof: &ProofStatement) -> CheckedClaim {
-        let artifacts = crate::store::artifacts::GoalArtifacts::new(&self.state.goal(id));
-        let logs = proof.predicate.gates.iter().map(|gate| &gate.log);
-        let bad: Vec<_> = logs.filter_map(|log| artifacts.fetch_now(log).err().map(|error| error.chain())).collect();
-        match bad.first() {
-            None => claim("evidence", true, format!("{} gate log(s) are as recorded", proof.predicate.gates.len())),
-            Some(first) => claim("evidence", false, first.clone()),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::app::meeting::{HostFor, greeter};
 use crate::app::request::GoalRequest;
 use crate::domain::goal::GoalStatus;
 use crate::domain::task::SliceSpec;
+use crate::workflow::plan_file::PlanText;
 use crate::workflow::profiles::SCRIPT;
 
 /// The built-in agents in the order in which they are tried where nobody names one: the one with the best control
@@ -57,10 +58,13 @@ impl Omk {
         request: &GoalRequest,
         slices: &mut [SliceSpec],
         chosen: Option<&Chosen>,
+        plan: Option<&PlanText>,
     ) -> Result<Staff, AppError> {
         for slice in slices.iter_mut() {
             if let Some(name) = &slice.agent {
-                slice.agent = Some(self.of_slice(slice, name)?);
+                let checked = self.of_slice(name);
+                let place = || plan.map(|plan| format!("{}: ", plan.place_of_agent(&slice.id))).unwrap_or_default();
+                slice.agent = Some(checked.map_err(|error| about(&format!("{}slice `{}`", place(), slice.id), error))?);
             }
         }
         let named = request.agents.first().or(self.config.agent.as_ref());
@@ -87,12 +91,12 @@ impl Omk {
         Ok(Staff { agent, stand_ins })
     }
 
-    fn of_slice(&self, slice: &SliceSpec, name: &str) -> Result<String, AppError> {
-        let agent = self.checked(name).map_err(|error| about(&slice.id.to_string(), error))?;
+    fn of_slice(&self, name: &str) -> Result<String, AppError> {
+        let agent = self.checked(name)?;
         match agent.as_str() {
             SCRIPT => {
                 let help = ["leave `agent` out and give the slice a `run`"];
-                Err(usage(format!("slice `{}`: the built-in agent only does a slice's `run`", slice.id), &help))
+                Err(usage("the built-in agent only does a slice's `run`", &help))
             }
             _ => Ok(agent),
         }
@@ -101,7 +105,7 @@ impl Omk {
     /// A name as the goal keeps it, checked to be there.
     fn checked(&self, name: &str) -> Result<String, AppError> {
         let profiles = &self.config.agents.profiles;
-        let spoken = parse_agent_among(name, profiles).map_err(|error| usage(error.to_string(), &[]))?;
+        let spoken = parse_agent_among(name, profiles).map_err(|error| usage(error.to_string(), &[UNKNOWN]))?;
         let environment = AgentEnvironment::pick(self.variables.clone(), &[]);
         // As it was typed: the anchored command may be quoted, and then only a shell could tell what it runs.
         probe_among(&spoken.to_string(), &self.place.cwd, &environment, profiles)
@@ -150,12 +154,14 @@ impl Omk {
     }
 }
 
+/// What helps with an agent that nobody knows.
+const UNKNOWN: &str = "`omk doctor` lists the agents; [agents.NAME] of the configuration adds one (docs/agents.md)";
 /// What is said where nobody can be chosen.
 const NOBODY: &str = "a slice has no `run`, no agent is named, and no built-in agent is installed and answers";
 
-/// The same refusal, with the slice that it is about.
-fn about(slice: &str, error: AppError) -> AppError {
-    let with = |message: String| format!("slice `{slice}`: {message}");
+/// The same refusal, with what it is about.
+fn about(what: &str, error: AppError) -> AppError {
+    let with = |message: String| format!("{what}: {message}");
     match error {
         AppError::Usage { message, help } => AppError::Usage { message: with(message), help },
         AppError::Blocked { status, message, help } => AppError::Blocked { status, message: with(message), help },

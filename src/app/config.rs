@@ -6,6 +6,7 @@ mod file;
 mod place;
 mod roles;
 mod spending;
+mod values;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -44,11 +45,13 @@ pub struct Config {
 /// The environment that the program was started with.
 pub type Variables = BTreeMap<OsString, OsString>;
 
+/// The most slices that may be worked on at once.
+pub const MOST_AGENTS: u32 = 1024;
 /// The shortest lease, stall and deadline, in milliseconds: long enough that a busy machine keeps them.
 const SHORTEST_CLOCK: u64 = 10;
 
 /// Where the file is: `$OMK_CONFIG`, else `$XDG_CONFIG_HOME/omk/config.toml`, else `~/.config/omk/config.toml`.
-fn location(variables: &Variables) -> Option<PathBuf> {
+pub(super) fn location(variables: &Variables) -> Option<PathBuf> {
     let path = |name: &str| variables.get(&OsString::from(name)).filter(|v| !v.is_empty()).map(PathBuf::from);
     path("OMK_CONFIG")
         .or_else(|| path("XDG_CONFIG_HOME").map(|home| home.join("omk/config.toml")))
@@ -60,7 +63,10 @@ pub fn load(variables: &Variables) -> Result<Config, AppError> {
     let mut config = Config::default();
     if let Some(path) = location(variables) {
         match std::fs::read_to_string(&path) {
-            Ok(text) => config = file::read(&text).map_err(|problem| refused(&path, &problem))?,
+            Ok(text) => {
+                config = file::read(&text).map_err(|problem| refused(&path, &problem))?;
+                values::check(&config).map_err(|problem| refused(&path, &problem))?;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named(variables) => {}
             Err(error) => return Err(refused(&path, &error.to_string())),
         }

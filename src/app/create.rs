@@ -26,8 +26,11 @@ use crate::store::layout::GoalDir;
 use crate::store::lock::{GoalLock, this_process};
 use crate::workflow::controller::branch_names;
 use crate::workflow::gate_detection::{BaseRoot, READS, detect};
-use crate::workflow::plan_file::{PlanDraft, parse};
+use crate::workflow::plan_file::{PlanDraft, PlanText, parse};
 use crate::workflow::planner::{GateSources, HEURISTIC, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
+
+/// What helps with a plan that is refused.
+const FIELDS: &str = "docs/plan-format.md describes every field";
 
 /// A request that was found sound, but for who does the work.
 struct Prepared {
@@ -35,25 +38,34 @@ struct Prepared {
     text: String,
     draft: PlanDraft,
     proposal: Proposal,
+    plan: Option<PlanText>,
+}
+
+/// A plan as it was read, and as it was written where it has a file.
+#[derive(Default)]
+struct Drafted {
+    draft: PlanDraft,
+    plan: Option<PlanText>,
 }
 
 impl Omk {
     /// Checks the request whole and creates the goal with its plan; on any error nothing was written. An agent that has
     /// to be chosen says hello meanwhile.
     pub fn create(&self, request: GoalRequest) -> Result<NewGoal, AppError> {
-        let draft = self.draft(&request)?;
+        let drafted = self.draft(&request)?;
         let stop = CancellationToken::new();
         std::thread::scope(|scope| {
             let _nobody_is_needed_after_an_error = stop.clone().drop_guard();
-            let open = self.needs_a_choice(&request, &draft.slices);
+            let open = self.needs_a_choice(&request, &drafted.draft.slices);
             let choosing = open.then(|| scope.spawn(|| self.choose(&stop)));
-            let prepared = self.prepare(&request, draft)?;
+            let prepared = self.prepare(&request, drafted)?;
             let chosen = choosing.map(|choosing| choosing.join().unwrap_or_else(|panic| resume_unwind(panic)));
             self.write_new(request, prepared, chosen.transpose()?)
         })
     }
 
-    fn prepare(&self, request: &GoalRequest, mut draft: PlanDraft) -> Result<Prepared, AppError> {
+    fn prepare(&self, request: &GoalRequest, drafted: Drafted) -> Result<Prepared, AppError> {
+        let Drafted { mut draft, plan } = drafted;
         let repository = self.repository()?;
         let text = self.text(request, &draft)?;
         let gates = self.gates(request, &draft, &repository)?;
@@ -62,13 +74,14 @@ impl Omk {
             false => std::mem::take(&mut draft.slices),
         };
         let source = request.plan.as_ref().map_or_else(|| HEURISTIC.to_owned(), |path| path.display().to_string());
-        accept(slices.clone(), gates.clone(), &source).map_err(|refusal| refused(&refusal, &repository))?;
-        Ok(Prepared { repository, text, draft, proposal: Proposal { slices, gates, source } })
+        accept(slices.clone(), gates.clone(), &source)
+            .map_err(|refusal| refused(&refusal, &repository, plan.as_ref()))?;
+        Ok(Prepared { repository, text, draft, proposal: Proposal { slices, gates, source }, plan })
     }
 
     fn write_new(&self, request: GoalRequest, prepared: Prepared, chosen: Option<Chosen>) -> Result<NewGoal, AppError> {
-        let Prepared { repository, text, draft, mut proposal } = prepared;
-        let Staff { agent, stand_ins } = self.staff(&request, &mut proposal.slices, chosen.as_ref())?;
+        let Prepared { repository, text, draft, mut proposal, plan } = prepared;
+        let Staff { agent, stand_ins } = self.staff(&request, &mut proposal.slices, chosen.as_ref(), plan.as_ref())?;
         let charter = Charter {
             id: GoalId::coined(&text, now()),
             created: now(),
@@ -105,15 +118,16 @@ impl Omk {
         inspect(&start).map_err(|refusal| usage(refusal.to_string(), &[&refusal.help()]))
     }
 
-    fn draft(&self, request: &GoalRequest) -> Result<PlanDraft, AppError> {
-        let Some(path) = &request.plan else { return Ok(PlanDraft::default()) };
+    fn draft(&self, request: &GoalRequest) -> Result<Drafted, AppError> {
+        let Some(path) = &request.plan else { return Ok(Drafted::default()) };
         let whole = self.place.cwd.join(path);
         let text = std::fs::read_to_string(&whole).map_err(|error| {
             let message = format!("the plan file {} cannot be read: {error}", path.display());
             usage(message, &["`omk goal plan GOAL` prints a plan to start from"])
         })?;
-        parse(&text, &path.display().to_string(), &self.config.settings)
-            .map_err(|error| usage(error.to_string(), &["docs/plan-format.md describes every field"]))
+        let name = path.display().to_string();
+        let draft = parse(&text, &name, &self.config.settings).map_err(|error| usage(error.to_string(), &[FIELDS]))?;
+        Ok(Drafted { draft, plan: Some(PlanText { name, text }) })
     }
 
     fn text(&self, request: &GoalRequest, draft: &PlanDraft) -> Result<String, AppError> {
@@ -200,10 +214,14 @@ pub(super) fn block_on<T>(effect: impl Future<Output = T>) -> Result<T, AppError
 }
 
 /// A plan that the graph refuses is wrong input; one without a gate needs a person's decision.
-fn refused(refusal: &PlanRefusal, repository: &RepositoryFacts) -> AppError {
-    match refusal {
-        PlanRefusal::Graph(_) => usage(format!("the plan cannot be used: {refusal}"), &[]),
-        PlanRefusal::NoGates => AppError::Blocked {
+fn refused(refusal: &PlanRefusal, repository: &RepositoryFacts, plan: Option<&PlanText>) -> AppError {
+    match (refusal, plan) {
+        (PlanRefusal::Graph(errors), Some(plan)) => {
+            let lines = errors.iter().map(|error| format!("{}: {error}", plan.place_of(error)));
+            usage(lines.collect::<Vec<_>>().join("\n"), &[FIELDS])
+        }
+        (PlanRefusal::Graph(_), None) => usage(format!("the plan cannot be used: {refusal}"), &[]),
+        (PlanRefusal::NoGates, _) => AppError::Blocked {
             status: GoalStatus::BlockedOnHuman,
             message: format!("no required gate could prove a change of {}", repository.root.display()),
             help: vec![

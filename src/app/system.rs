@@ -18,6 +18,7 @@ use crate::adapters::git::workspace::GitWorkspace;
 use crate::agents::environment::AgentEnvironment;
 use crate::agents::host::{AgentHost, AgentSetup};
 use crate::agents::settings::AgentSettings;
+use crate::app::config::location;
 use crate::app::recovery::{self, Halt};
 use crate::app::serve::{Reply, serve};
 use crate::app::shutdown::{Signals, Stopped};
@@ -239,7 +240,8 @@ impl Parts {
             environment: AgentEnvironment::pick(self.variables.clone(), &[]),
             clock: Arc::new(SystemClock),
             settings,
-        });
+        })
+        .configured_in(location(&self.variables));
         Ok(Effects {
             clock: Arc::new(SystemClock),
             journal: Arc::clone(&self.journal),

@@ -179,6 +179,9 @@ pub struct AgentReport {
     pub usage: Usage,
     /// What it printed, bounded, escape sequences made harmless.
     pub log: Option<ArtifactRef>,
+    /// The raw lines of the conversation, bounded, keys and tokens taken out; of an agent that is spoken to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<ArtifactRef>,
     /// Processes that outlived it and were killed, as `pid name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub survivors: Vec<String>,

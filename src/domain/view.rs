@@ -311,7 +311,7 @@ pub struct ProofCheck {
 /// One claim of a proof, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedClaim {
-    /// What was checked: `journal`, `proof`, `tree`, `gates`, `slices`, `branch`, `rerun.<gate>`.
+    /// What was checked: `journal`, `proof`, `evidence`, `gates`, `reviews`, `tree`, `slices`, `branch`, `status`.
     pub claim: String,
     /// Whether it held.
     pub holds: bool,

@@ -7,6 +7,7 @@ pub mod assignment;
 pub mod breaker;
 pub mod budget;
 pub mod controller;
+pub mod evidence;
 pub mod gate_detection;
 pub mod gates;
 pub mod goal_record;

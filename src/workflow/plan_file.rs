@@ -6,6 +6,7 @@
 
 mod render;
 mod schema;
+mod spot;
 mod syntax;
 mod table;
 
@@ -19,6 +20,7 @@ use crate::domain::ids::InvalidId;
 use crate::domain::task::{GateSpec, SliceSpec};
 
 pub use render::render;
+pub use spot::PlanText;
 
 /// What a plan file says, before it is judged as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -175,6 +175,7 @@ fn an_agent_starts_only_when_what_is_set_aside_for_it_is_durable() {
             duration_ms: 5,
             usage: Usage { output_tokens: 3, ..Usage::default() },
             log: None,
+            frames: None,
             survivors: Vec::new(),
         };
         scene.budget.try_send(Settle { attempt: attempt("a"), role: Spender::Executor, report }).unwrap();

@@ -102,6 +102,7 @@ fn history() -> Vec<Event> {
                 duration_ms: 6_100,
                 usage: Usage::default(),
                 log: None,
+                frames: None,
                 survivors: vec!["4411 cargo".to_owned()],
             },
         }),

@@ -131,6 +131,39 @@ fn what_cannot_be_is_refused_and_says_where() {
 }
 
 #[test]
+fn what_the_command_line_and_plans_refuse_is_refused_in_the_file_and_as_a_variable_too() {
+    let gate = |name: &str| format!("[[gates]]\nname = \"{name}\"\ncommand = \"true\"\n");
+    let range = |count: u32| format!("`{count}` is out of range: it has to be between 1 and 1024");
+    let cases = [
+        (gate("a") + &gate("b") + &gate("a"), "[[gates]]: there are two gates called `a`".to_owned()),
+        (
+            "[[gates]]\nname = \"a\"\ncommand = \" \"".to_owned(),
+            "[[gates]]: the `command` of `a` is empty, and would always be green".to_owned(),
+        ),
+        (
+            "[[gates]]\nname = \"a\"\ncommand = []".to_owned(),
+            "[[gates]]: the `command` of `a` is empty, and would always be green".to_owned(),
+        ),
+        ("retries = 1001".to_owned(), "`retries`: `1001` is out of range: it has to be between 0 and 1000".to_owned()),
+        ("max_agents = 0".to_owned(), format!("`max_agents`: {}", range(0))),
+        ("max_agents = 5000".to_owned(), format!("`max_agents`: {}", range(5_000))),
+        ("prompt = \"rel.jinja\"".to_owned(), "`prompt`: rel.jinja is no absolute path".to_owned()),
+        ("prompt = \"/no/such.jinja\"".to_owned(), "`prompt`: /no/such.jinja cannot be read: No such file".to_owned()),
+        ("prompt = \"/\"".to_owned(), "`prompt`: / is no file".to_owned()),
+    ];
+    for (file, said) in cases {
+        let error = read(&file, &[]).unwrap_err();
+        assert!(error.contains(&said) && error.contains("DIR/config.toml"), "{file}\n{error}");
+    }
+    for (name, value) in [("OMK_MAX_AGENTS", "0"), ("OMK_MAX_AGENTS", "5000"), ("OMK_RETRIES", "1001")] {
+        let error = read("", &[(name, value)]).unwrap_err();
+        assert!(error.contains(&format!("${name} cannot be used: `{value}` is out of range")), "{error}");
+    }
+    let sound = gate("a") + &gate("b") + "[agents]\n";
+    assert_eq!(read(&sound, &[("OMK_MAX_AGENTS", "1024")]).unwrap().max_agents, Some(1024));
+}
+
+#[test]
 fn the_executor_is_the_agent_of_slices_and_agents_may_be_like_later_ones() {
     let file = "[roles]\nexecutor = \"a\"\n[agents.a]\nlike = \"b\"\n[agents.b]\nlike = \"c\"\n\
                 [agents.c]\nlike = \"kimi\"\nmodel = \"k2\"\n";
@@ -166,8 +199,12 @@ fn what_can_be_read_and_not_used_is_refused_with_its_line() {
 
 #[test]
 fn each_prompt_has_a_template_of_its_own() {
-    let config = read("prompt = \"/a.jinja\"\nresumed_prompt = \"/b.jinja\"\n", &[]).unwrap();
-    let templates = Templates { prompt: Some("/a.jinja".into()), resumed: Some("/b.jinja".into()) };
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b] = ["a.jinja", "b.jinja"].map(|name| dir.path().join(name));
+    [&a, &b].iter().for_each(|path| std::fs::write(path, "").unwrap());
+    let text = format!("prompt = \"{}\"\nresumed_prompt = \"{}\"\n", a.display(), b.display());
+    let config = read(&text, &[]).unwrap();
+    let templates = Templates { prompt: Some(a), resumed: Some(b) };
     assert_eq!(config.agents.templates, templates);
 }
 

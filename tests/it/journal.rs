@@ -29,6 +29,7 @@ fn facts() -> impl Strategy<Value = Draft> {
         duration_ms: 1,
         usage,
         log: None,
+        frames: None,
         survivors: Vec::new(),
     };
     let usage = (any::<u64>(), any::<u64>(), any::<Option<u64>>()).prop_map(|(input, output, usd_micros)| Usage {

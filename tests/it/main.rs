@@ -48,6 +48,7 @@ mod run_bad_input;
 mod run_budget;
 mod run_control;
 mod run_crash;
+mod run_evidence;
 mod run_faults;
 mod run_faults_disk;
 mod run_meanwhile;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::acp_goal;
 use crate::support::git_repo::write_executable;
 use crate::support::omk::Ran;
 use crate::support::scene::{GATE, Scene};
@@ -160,4 +161,25 @@ fn ignored_files_are_left_out_and_listed() {
     assert_eq!(bench.scene.integrated("keep.log"), "y");
     let files = bench.scene.repo.git(&["ls-tree", "-r", "--name-only", &format!("omk/{}/one", bench.scene.id())]);
     assert!(!files.contains("junk"), "{files}");
+}
+
+#[test]
+fn an_agent_whose_profile_is_gone_is_named_with_the_file_where_it_has_to_be() {
+    let bench = acp_goal::Bench::new(Scene::new(), &json!([acp_goal::shell("echo 1 > one.txt")]));
+    let scene = &bench.scene;
+    let plan = scene.plan(&(acp_goal::slice("one", "") + GATE));
+    let planned = scene.omk(&["goal", "run", "Do it", "--plan", &plan, "--agent", "it"]);
+    assert_eq!(planned.code(), Some(0), "{}", planned.stderr());
+
+    let file = scene.place.path(".config/omk/config.toml");
+    let aside = scene.place.path("aside.toml");
+    std::fs::rename(&file, &aside).unwrap();
+    let settled = scene.omk(&["goal", "resume", "--json"]).json();
+    assert_eq!((&settled["status"], &settled["exit"]), (&json!("blocked_on_external"), &json!(4)), "{settled}");
+    let reason = settled["reason"].as_str().unwrap();
+    let mend = format!("agent `it` is not known any more: put [agents.it] back into {}, then resume", file.display());
+    assert!(reason.starts_with(&mend), "{reason}");
+
+    std::fs::rename(&aside, &file).unwrap();
+    assert_ready(&scene.omk(&["goal", "resume"]));
 }

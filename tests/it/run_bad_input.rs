@@ -116,30 +116,61 @@ fn an_unknown_field_is_refused_with_the_nearest_known_one() {
 #[test]
 fn two_slices_of_one_id() {
     let one = slice("one", "writes = [\"a\"]", "true");
-    refused_plan(&plan_of(&[&one, &one]), &["`one`"]);
+    refused_plan(&plan_of(&[&one, &one]), &["error: ", "plan.toml:6:6: slice id `one`", "help: "]);
 }
 
 #[test]
 fn a_dependency_on_a_slice_that_is_not_there() {
-    refused_plan(&plan_of(&[&slice("one", "after = [\"tow\"]", "true")]), &["`one`", "`tow`"]);
+    let plan = plan_of(&[&slice("one", "after = [\"tow\"]", "true")]);
+    refused_plan(&plan, &["plan.toml:3:10: slice `one`", "`tow`", "help: "]);
 }
 
 #[test]
 fn a_dependency_on_itself() {
-    refused_plan(&plan_of(&[&slice("one", "after = [\"one\"]", "true")]), &["`one`", "itself"]);
+    let plan = plan_of(&[&slice("one", "after = [\"one\"]", "true")]);
+    refused_plan(&plan, &["plan.toml:3:10: slice `one`", "itself", "help: "]);
 }
 
 #[test]
 fn a_cycle_is_named_in_order() {
     let slices = [("a", "c"), ("b", "a"), ("c", "b")];
     let slices = slices.map(|(id, after)| slice(id, &format!("after = [\"{after}\"]"), "true"));
-    refused_plan(&plan_of(&slices.each_ref().map(String::as_str)), &["a -> c -> b -> a"]);
+    refused_plan(&plan_of(&slices.each_ref().map(String::as_str)), &["plan.toml:3:10: ", "a -> c -> b -> a", "help: "]);
 }
 
 #[test]
 fn unordered_slices_that_write_one_path() {
     let slices = ["one", "two"].map(|id| slice(id, "writes = [\"src/x.rs\"]", "true"));
-    refused_plan(&plan_of(&slices.each_ref().map(String::as_str)), &["`one`", "`two`", "src/x.rs"]);
+    let said = ["plan.toml:7:11: slice `one`", "`two`", "src/x.rs", "help: "];
+    refused_plan(&plan_of(&slices.each_ref().map(String::as_str)), &said);
+}
+
+#[test]
+fn a_gate_that_is_not_there() {
+    let plan = plan_of(&[&slice("one", "gates = [\"check\", \"chek\"]", "true")]);
+    refused_plan(&plan, &["plan.toml:3:19: slice `one`", "did you mean `check`?", "help: "]);
+}
+
+#[test]
+fn everything_that_is_wrong_between_slices_has_its_own_line_and_place() {
+    let slices = [slice("one", "after = [\"x1\"]", "true"), slice("two", "after = [\"one\", \"x2\"]", "true")];
+    let plan = plan_of(&slices.each_ref().map(String::as_str));
+    refused_plan(&plan, &["plan.toml:3:10: slice `one`", "plan.toml:7:17: slice `two`"]);
+}
+
+#[test]
+fn the_place_in_a_plan_of_json() {
+    let scene = Scene::new();
+    let path = scene.place.path("plan.json");
+    fs::write(&path, "{\"slices\": [\n  {\"id\": \"one\",\n   \"after\": [\"tow\"]}]}").unwrap();
+    let words = ["goal", "run", "Do it", "--plan", path.to_str().unwrap()];
+    refused(&scene, &words, 2, &["plan.json:3:14: slice `one`", "`tow`", "help: "]);
+}
+
+#[test]
+fn an_agent_of_a_slice_that_nobody_knows() {
+    let slice = "[[slices]]\nid = \"one\"\nagent = \"clod\"\nwrites = [\"x\"]\n";
+    refused_plan(&plan_of(&[slice]), &["plan.toml:3:9: slice `one`: agent `clod` is not known", "help: "]);
 }
 
 #[test]
@@ -172,7 +203,7 @@ fn an_option_that_is_typed_wrong_is_no_goal() {
 fn an_agent_that_nobody_knows() {
     let scene = Scene::new();
     let words = ["goal", "run", "Do it", "--until-ready", "--gate", "t=true", "--agent", "clod"];
-    refused(&scene, &words, 2, &["clod"]);
+    refused(&scene, &words, 2, &["clod", "help: "]);
 }
 
 #[test]

@@ -106,6 +106,9 @@ fn crashed(records: usize) -> (Outcome, bool) {
     assert_nobody_left(&scene);
     assert_eq!(names(&scene.goal().join("worktrees")), [""; 0], "after {records}");
     assert_eq!(names(&scene.goal().join("repo.git/worktrees")), [""; 0], "after {records}");
+    // What a dead attempt left half written is not taken for evidence that was changed.
+    let check = scene.omk(&["goal", "proof", "--verify"]);
+    assert_eq!(check.code(), Some(0), "after {records}: {}", check.stdout());
     (Outcome::of(&scene), killed)
 }
 

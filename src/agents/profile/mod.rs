@@ -126,7 +126,7 @@ impl AgentProfile {
             (Some(login), Some(install)) => format!("log in with `{login}`, or install it with `{install}`"),
             (Some(login), None) => format!("log in with `{login}`"),
             (None, Some(install)) => format!("install it with `{install}`"),
-            (None, None) => format!("try `{}` by hand", self.command.join(" ")),
+            (None, None) => format!("try `{}` by hand", super::cmd::shell_line(&self.command)),
         }
     }
 }

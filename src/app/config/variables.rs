@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 
+use super::values::{agents, retries};
 use super::{Config, Variables, durations, millis, wrong};
 use crate::app::error::AppError;
+
+const MAX_AGENTS: &str = "OMK_MAX_AGENTS";
 
 /// Lays the variables over a configuration.
 pub(super) fn override_by(variables: &Variables, config: &mut Config) -> Result<(), AppError> {
@@ -23,8 +26,12 @@ pub(super) fn override_by(variables: &Variables, config: &mut Config) -> Result<
     for (name, setting) in numbers {
         *setting = given.number(name)?.unwrap_or(*setting);
     }
+    retries(settings.retries).map_err(|problem| wrong("$OMK_RETRIES", &problem))?;
     settings.wait_for_quota = given.flag("OMK_WAIT_FOR_QUOTA")?.unwrap_or(settings.wait_for_quota);
-    config.max_agents = given.number("OMK_MAX_AGENTS")?.or(config.max_agents);
+    if let Some(count) = given.number(MAX_AGENTS)? {
+        agents(count).map_err(|problem| wrong(&format!("${MAX_AGENTS}"), &problem))?;
+        config.max_agents = Some(count);
+    }
     config.agent = given.text("OMK_AGENT").or(config.agent.take());
     if let Some(names) = given.text("OMK_STAND_INS") {
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());

@@ -23,7 +23,7 @@ pub struct ProofArgs {
     /// In which form
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Check the proof again, offline: journal chain, trees, gate rows, branches. Exit 5 where one does not hold
+    /// Check the proof again, offline: journal chain, evidence, trees, gate rows, branches. Exit 5 where one does not hold
     #[arg(long)]
     pub verify: bool,
     /// With --verify: run the gates again

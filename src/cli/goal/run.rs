@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::app::config::MOST_AGENTS;
 use crate::app::request::{GoalRequest, NewGoal};
 use crate::cli::context::Context;
 use crate::cli::drive;
@@ -32,7 +33,7 @@ pub struct RunArgs {
     #[arg(long = "agent", value_name = "NAME")]
     pub agents: Vec<String>,
     /// Work on at most this many slices at once [default: the processors, between 2 and 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_AGENTS)))]
     pub max_agents: Option<u32>,
     /// Stop with `needs_more_budget` after this much time of runs: `90s`, `30m`, `8h`
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]

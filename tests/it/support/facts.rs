@@ -197,6 +197,7 @@ fn report(end: AgentEnd) -> AgentReport {
         duration_ms: 700,
         usage: Usage { input_tokens: 10, cached_tokens: 4, output_tokens: 2, usd_micros: Some(7) },
         log: Some(artifact("artifacts/agent-runs/a.1.log")),
+        frames: None,
         survivors: Vec::new(),
     }
 }

@@ -9,14 +9,14 @@ use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine
 use omk::domain::task::AttemptOutcome;
 use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
 
-use crate::support::facts::{attempt, draft, plan, slice};
+use crate::support::facts::{artifact, attempt, draft, plan, slice};
 
 /// When a provider says that it takes requests again.
 const LATER: Timestamp = Timestamp(1_763_703_600_000);
 
 /// Every fact that version 1 does not know.
 pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
-    [supervision(), limits(), budget(), sessions(), agents_of_slices(), standstill()].concat()
+    [supervision(), limits(), budget(), sessions(), agents_of_slices(), standstill(), lines_of_agents()].concat()
 }
 
 fn supervision() -> Vec<Draft> {
@@ -85,6 +85,7 @@ fn limits() -> Vec<Draft> {
         duration_ms: 5,
         usage: Usage::default(),
         log: None,
+        frames: None,
         survivors: Vec::new(),
     };
     let facts = [
@@ -142,6 +143,19 @@ fn standstill() -> Vec<Draft> {
         duration_ms: 61_000,
         usage: Usage::default(),
         log: None,
+        frames: None,
+        survivors: Vec::new(),
+    };
+    vec![draft(ActorName::Worker, Fact::AgentReported { report })]
+}
+
+fn lines_of_agents() -> Vec<Draft> {
+    let report = AgentReport {
+        end: AgentEnd::Finished,
+        duration_ms: 6,
+        usage: Usage::default(),
+        log: Some(artifact("artifacts/agent-runs/a.1.log")),
+        frames: Some(artifact("artifacts/agent-runs/a.1.frames.jsonl")),
         survivors: Vec::new(),
     };
     vec![draft(ActorName::Worker, Fact::AgentReported { report })]
