@@ -17,6 +17,7 @@ mod control;
 mod create;
 mod drive;
 mod garbage;
+mod list;
 mod live;
 mod meeting;
 mod plan;

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use crate::domain::budget::{Account, BudgetKind};
-use crate::domain::control::Holder;
-use crate::domain::control::Stop;
+use crate::domain::control::{Holder, Stop, stopper};
 use crate::domain::decided::Decided;
 use crate::domain::event::{Branch, Fact};
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
 use crate::domain::ids::{CommitId, GoalId, SliceId, TreeId};
+use crate::domain::question::answer_command;
 use crate::domain::review::{Review, Role, Subject, Verdict};
 use crate::domain::settlement::{Obstruction, Settlement};
 use crate::domain::task::AcceptedPlan;
@@ -284,7 +284,10 @@ impl Controller {
                 Stop::Cancel => {
                     Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")])
                 }
-                Stop::Pause => Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]),
+                Stop::Pause => {
+                    let reason = format!("paused by {}", stopper(&self.record.stop_by));
+                    Ruling::new(GoalStatus::Paused, reason, vec![self.command("resume")])
+                }
             });
         }
         if let Some(detail) = &self.distress {
@@ -316,7 +319,7 @@ impl Controller {
         let (slice, question, text) = settlement.asking.first()?;
         let id = self.goal().map(GoalId::as_str).unwrap_or_default();
         let reason = format!("slice `{slice}` asks {question}: {text}");
-        let answer = format!("omk goal answer {id}.{question} --text \"…\"");
+        let answer = answer_command(id, question, text);
         Some(Ruling::new(GoalStatus::BlockedOnHuman, reason, vec![answer, self.command("resume")]))
     }
 

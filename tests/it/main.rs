@@ -46,6 +46,7 @@ mod run_control;
 mod run_crash;
 mod run_faults;
 mod run_faults_disk;
+mod run_list;
 mod run_meanwhile;
 mod run_questions;
 mod run_ready;

@@ -11,7 +11,7 @@ use crate::domain::view::GarbageReport;
 /// `omk goal gc`.
 #[derive(Debug, Args)]
 pub struct GcArgs {
-    /// Only of goals at rest for at least this long: `12h`, `30d` [default: every goal at rest]
+    /// Only of goals that ended at least this long ago: `12h`, `30d` [default: all that are `ready` or `cancelled`]
     #[arg(long, value_name = "DUR", value_parser = crate::cli::goal::run::parse_duration)]
     pub older_than: Option<u64>,
     /// Say what would go, remove nothing

@@ -37,10 +37,10 @@ fn adopt(context: &Context) -> Result<u8, Failure> {
     let mut exit = 0;
     for id in orphans {
         let driven = drive::drive(context, &id, Drive::UntilReady, &[]);
-        let (code, stopped) = match &driven {
-            Ok(settled) => (drive::conclude(context, settled)?, settled.signal.is_some()),
+        let (code, stopped) = match driven {
+            Ok(settled) => (drive::conclude(context, &settled)?, settled.signal.is_some()),
             // One goal that cannot be taken up keeps no other from it.
-            Err(failure) => (report(failure, context.output), false),
+            Err(failure) => (report(&failure.typed(&context.typist(&id).tail), context.output), false),
         };
         exit = if exit == 0 { code } else { exit };
         if stopped {
