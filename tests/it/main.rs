@@ -51,6 +51,7 @@ mod run_meanwhile;
 mod run_questions;
 mod run_ready;
 mod run_red;
+mod run_rest;
 mod run_sessions;
 mod run_steer;
 mod run_stops;

@@ -85,6 +85,7 @@ fn actor(text: &str) -> Result<String, Failure> {
 pub fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let (filter, typist) = (Filter::of(args)?, context.typist(&id));
+    filter.slice.iter().try_for_each(|slice| context.omk.refuse_unknown(&id, slice))?;
     let events = context.omk.events(&id)?;
     show(context, &typist, &filter, &events)?;
     if !args.follow {
@@ -118,7 +119,7 @@ pub fn log_line(event: &Event, typist: &Typist) -> Option<String> {
     let actor = style::left(actor_style(event.actor), event.actor.as_str(), 20);
     let act = style::left(line.act.style, line.act.plain, 8);
     let mut text = format!("{} {actor} {act} {slice}{}\n", units::clock(event.ts), line.text);
-    for more in line.below(typist) {
+    for more in line.output.iter().cloned().chain(line.below(typist)) {
         text.push_str(&format!("{:40}{more}\n", ""));
     }
     Some(text)
