@@ -9,6 +9,7 @@ use crate::cli::args::{Common, GoalArg};
 use crate::cli::error::Failure;
 use crate::cli::output::Output;
 use crate::domain::ids::GoalId;
+use crate::domain::task::WaitingFor;
 
 /// The program, opened for one command.
 pub struct Context {
@@ -45,6 +46,16 @@ impl Context {
     /// A sentence whose commands are as this user has to type them.
     pub fn sentence(&self, text: &str) -> String {
         with_tail_within(text, &self.tail())
+    }
+
+    /// Makes what slices wait for name commands as this user has to type them.
+    pub fn type_out(&self, waiting: &mut [WaitingFor]) {
+        for what in waiting {
+            what.next = match what.kind.as_str() {
+                "human" => self.command(&what.next),
+                _ => self.sentence(&what.next),
+            };
+        }
     }
 
     /// How this user types commands about a goal.

@@ -49,7 +49,9 @@ pub fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
         let schema = "omk.goal.list/v1";
         context.output.document(&ListDocument { schema, goals: &goals, left_out: &left_out })?;
     } else {
-        context.output.result(&text(&goals, clock::now()))?;
+        let none = goals.is_empty() && !left_out.is_empty();
+        let text = if none { "no goal can be read\n".to_owned() } else { text(&goals, clock::now()) };
+        context.output.result(&if goals.is_empty() { context.sentence(&text) } else { text })?;
     }
     Ok(0)
 }

@@ -13,7 +13,7 @@ use crate::cli::goal::retry;
 use crate::cli::narrative;
 use crate::cli::output::{safe, style, units};
 use crate::domain::event::{ActorName, Event};
-use crate::domain::ids::{Seq, SliceId, Timestamp};
+use crate::domain::ids::{GoalId, Seq, SliceId, Timestamp};
 
 /// How often a followed journal is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -50,10 +50,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn of(args: &LogsArgs) -> Result<Self, Failure> {
+    fn of(id: &GoalId, args: &LogsArgs) -> Result<Self, Failure> {
         Ok(Self {
             actor: args.actor.as_deref().map(actor).transpose()?,
-            slice: args.slice.as_deref().map(retry::slice_id).transpose()?,
+            slice: args.slice.as_deref().map(|text| retry::slice_id(id, text)).transpose()?,
             from: args.since.map(|ms| Timestamp(clock::now().0.saturating_sub(ms))),
         })
     }
@@ -84,7 +84,7 @@ fn actor(text: &str) -> Result<String, Failure> {
 #[expect(clippy::disallowed_methods, reason = "following is polling: another process gives no sign of a new record")]
 pub fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let (filter, typist) = (Filter::of(args)?, context.typist(&id));
+    let (filter, typist) = (Filter::of(&id, args)?, context.typist(&id));
     filter.slice.iter().try_for_each(|slice| context.omk.refuse_unknown(&id, slice))?;
     let events = context.omk.events(&id)?;
     show(context, &typist, &filter, &events)?;

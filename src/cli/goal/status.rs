@@ -109,9 +109,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
 /// A goal whose commands are as this user has to type them.
 fn typed(context: &Context, mut view: GoalView) -> GoalView {
     view.next = context.commands(&view.next);
-    for what in view.slices.iter_mut().flat_map(|slice| &mut slice.waiting_for) {
-        what.next = context.sentence(&what.next);
-    }
+    view.slices.iter_mut().for_each(|slice| context.type_out(&mut slice.waiting_for));
     view
 }
 

@@ -36,7 +36,7 @@ pub struct WhyArgs {
 /// Runs the verb.
 pub fn run(context: &Context, args: &WhyArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let slice = args.slice.as_deref().map(slice_id).transpose()?;
+    let slice = args.slice.as_deref().map(|text| slice_id(&id, text)).transpose()?;
     let why = typed(context, context.omk.why(&id, slice.as_ref())?);
     if context.output.json {
         context.output.document(&why)?;
@@ -54,7 +54,7 @@ fn typed(context: &Context, mut why: WhyView) -> WhyView {
     for slice in &mut why.slices {
         slice.commands = context.commands(&slice.commands);
         slice.next = context.sentence(&slice.next);
-        slice.waiting_for.iter_mut().for_each(|what| what.next = context.sentence(&what.next));
+        context.type_out(&mut slice.waiting_for);
     }
     why
 }
