@@ -203,7 +203,7 @@ fn damaged(message: String, path: &Path, line: u64) -> AppError {
         help: vec![
             "put back a copy of the file, if there is one".to_owned(),
             format!(
-                "else keep the lines before the damage, and do again what follows them: {keep}; then omk goal resume {id}"
+                "else keep the lines before the damage, and do again what follows them: {keep} && omk goal resume {id}"
             ),
         ],
     }

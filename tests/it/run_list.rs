@@ -43,11 +43,32 @@ fn a_goal_whose_journal_is_damaged_is_left_out_with_the_line_and_the_command_tha
     let (found, said) = left_out(&scene);
     assert_eq!(found["id"], json!(id));
     assert!(said.contains(&format!("note: {id} is left out: ")) && said.contains("damaged in line 3"), "{said}");
-    assert!(said.contains(&format!("; then omk goal resume {id}\n")), "{said}");
+    assert!(said.contains(&format!(" && omk goal resume {id}\n")), "{said}");
     assert!(scene.omk(&["goal", "list", "-q"]).stderr().contains(&id), "a partial list looks whole");
+
+    for words in [&["goal", "resume", "--auto"][..], &["goal", "gc"]] {
+        let ran = scene.omk(words);
+        assert!(ran.stderr().starts_with(&format!("note: {id} is left out: ")), "{words:?}: {}", ran.stderr());
+    }
 
     fs::remove_file(scene.goal().join("goal.json")).unwrap();
     assert_eq!(left_out(&scene), (found, said));
+}
+
+#[test]
+fn the_help_for_a_damaged_journal_can_be_typed_as_it_is() {
+    let scene = ready();
+    damage(&scene);
+    let said = scene.omk(&["goal", "list"]).stderr();
+    let command = said.lines().find_map(|line| line.split_once("do again what follows them: ")).unwrap().1;
+    let omk = std::path::Path::new(env!("CARGO_BIN_EXE_omk")).parent().unwrap();
+    let path = format!("{}:{}", omk.display(), std::env::var("PATH").unwrap());
+    let shell = scene.command(&[]);
+    let mut typed = std::process::Command::new("sh");
+    typed.args(["-c", command]).env_clear().envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = typed.env("PATH", path).current_dir(&scene.repo.root).output().unwrap();
+    assert!(String::from_utf8_lossy(&ran.stdout).contains(&scene.id()), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(scene.json("list")["left_out"], json!([]));
 }
 
 #[test]
@@ -58,7 +79,7 @@ fn the_help_for_a_damaged_journal_names_the_state_directory_where_a_flag_did() {
     let state = state.to_str().unwrap();
     for words in [&["goal", "list"][..], &["goal", "status"]] {
         let ran = scene.omk(&[words, &["--state-dir", state]].concat());
-        let command = format!("; then omk --state-dir {state} goal resume {id}\n");
+        let command = format!(" && omk --state-dir {state} goal resume {id}\n");
         assert!(ran.stderr().contains(&command), "{words:?}: {}", ran.stderr());
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
+use crate::cli::goal::list;
 use crate::cli::output::{safe, units};
 use crate::domain::view::GarbageReport;
 
@@ -28,6 +29,7 @@ struct GarbageDocument<'a> {
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &GcArgs) -> Result<u8, Failure> {
+    list::say_unread(context, &mut context.omk.list()?.left_out);
     let report = context.omk.collect_garbage(args.older_than.unwrap_or(0), args.dry_run)?;
     if context.output.json {
         context.output.document(&GarbageDocument { schema: "omk.gc/v1", report: &report })?;

@@ -40,11 +40,7 @@ pub fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     goals.retain(|goal| status.is_none_or(|status| goal.status == status));
     goals.truncate(args.limit.unwrap_or(usize::MAX));
     goals.iter_mut().for_each(|goal| goal.needs = context.sentence(&goal.needs));
-    for help in left_out.iter_mut().flat_map(|goal| &mut goal.help) {
-        *help = context.sentence(help);
-    }
-    // Said also where notes are not wanted: without it the list would be taken for a whole one.
-    context.output.complain(&unread(&left_out));
+    say_unread(context, &mut left_out);
     if context.output.json {
         let schema = "omk.goal.list/v1";
         context.output.document(&ListDocument { schema, goals: &goals, left_out: &left_out })?;
@@ -62,6 +58,15 @@ fn status(text: &str) -> Result<GoalStatus, Failure> {
         let known: Vec<&str> = GoalStatus::ALL.iter().map(|status| status.as_str()).collect();
         misuse(format!("no status is called `{text}`"), [format!("one of: {}", known.join(", "))])
     })
+}
+
+/// Says on stderr which goals could not be looked at; also where notes are not wanted, because without it the rest would
+/// be taken for all.
+pub fn say_unread(context: &Context, left_out: &mut [LeftOut]) {
+    for help in left_out.iter_mut().flat_map(|goal| &mut goal.help) {
+        *help = context.sentence(help);
+    }
+    context.output.complain(&unread(left_out));
 }
 
 /// The goals that are left out: what is wrong with each, and what helps.

@@ -6,6 +6,7 @@ use crate::cli::args::GoalArg;
 use crate::cli::context::Context;
 use crate::cli::drive;
 use crate::cli::error::{Failure, report};
+use crate::cli::goal::list;
 use crate::domain::goal::Drive;
 
 /// `omk goal resume`.
@@ -30,6 +31,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<u8, Failure> {
 
 /// Drives every orphan in turn, the oldest first. Ends at a signal; else the exit code is the first that is not 0.
 fn adopt(context: &Context) -> Result<u8, Failure> {
+    list::say_unread(context, &mut context.omk.list()?.left_out);
     let orphans = context.omk.orphans()?;
     if orphans.is_empty() {
         context.output.note("no goal has lost its process\n");
