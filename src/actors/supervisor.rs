@@ -29,7 +29,7 @@ use crate::domain::control::Holder;
 use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
-use crate::domain::ids::AttemptRef;
+use crate::domain::ids::{AttemptRef, Moment};
 use crate::domain::review::Role;
 use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
@@ -91,8 +91,8 @@ pub struct Supervisor {
     number: u32,
     generation: Option<Generation>,
     attempts: BTreeMap<AttemptRef, AtWork>,
-    /// The newest sighting of each attempt under way.
-    sightings: BTreeMap<AttemptRef, Sighting>,
+    /// The newest sighting of each attempt under way, and when it came.
+    sightings: BTreeMap<AttemptRef, (Moment, Sighting)>,
     reviewers: BTreeMap<u64, (StartReviewers, Role)>,
     reviewers_started: u64,
     stop_wanted: Option<StopRun>,
@@ -398,7 +398,8 @@ impl Handler<Sighted> for Supervisor {
     fn handle(&mut self, sighted: Sighted, _ctx: &mut Context<Self>) {
         let Sighted { sighting } = sighted;
         if self.attempts.contains_key(&sighting.attempt) {
-            self.sightings.insert(sighting.attempt.clone(), sighting);
+            let now = self.effects.clock.moment();
+            self.sightings.insert(sighting.attempt.clone(), (now, sighting));
         }
     }
 }

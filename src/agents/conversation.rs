@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_taken_out_however_the_streams_are_cut() {
-        let mut conversation = Conversation::new(tokio::sync::mpsc::unbounded_channel().0);
+        let mut conversation = Conversation::new(tokio::sync::mpsc::unbounded_channel().0, None);
         for (stream, piece) in [
             (Stream::Errors, "uses sk-abcd"),
             (Stream::Output, "-----BEGIN PRIVATE KEY-----\nMIIEabcd\nabcd"),

@@ -5,7 +5,7 @@
 
 use std::future::pending;
 
-use super::jsonrpc::redact::redact;
+use super::redact::redact;
 use super::scene::Scene;
 use crate::ports::AgentHints;
 use crate::process::sanitise::sanitise;

@@ -118,14 +118,15 @@ impl Omk {
         if status.allows(verb) {
             return Ok((opened, state));
         }
+        let of_slice = |verb: Verb| if verb == Verb::Retry { " --slice SLICE" } else { "" };
         let allowed: Vec<_> = [Verb::Verify, Verb::Review, Verb::Execute, Verb::Resume, Verb::Retry, Verb::Cancel]
             .into_iter()
             .filter(|other| status.allows(*other))
-            .map(Verb::as_str)
+            .map(|verb| format!("omk goal {} {id}{}", verb.as_str(), of_slice(verb)))
             .collect();
         let help = match allowed.as_slice() {
-            [] => "nothing can act on it any more; look at it with: omk goal show".to_owned(),
-            verbs => format!("what can act on it: {}", verbs.join(", ")),
+            [] => format!("nothing can act on it any more; look at it with: omk goal show {id}"),
+            commands => format!("what can act on it: {}", commands.join(", ")),
         };
         Err(usage(format!("goal {id} is {status} and cannot be taken up by `{}`", verb.as_str()), &[&help]))
     }
@@ -189,7 +190,7 @@ impl Omk {
 
     /// Every goal of the state directory that says `running` and has no process, oldest first.
     pub fn orphans(&self) -> Result<Vec<GoalId>, AppError> {
-        let goals = self.list()?;
+        let goals = self.list()?.goals;
         Ok(goals.into_iter().rev().filter(|goal| goal.orphaned).map(|goal| goal.id).collect())
     }
 }

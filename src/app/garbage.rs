@@ -1,5 +1,7 @@
 //! Removing what no goal needs: worktrees, private repositories, build directories, the ref that kept a base.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::adapters::git::private::{Release, release};
@@ -13,6 +15,8 @@ use crate::domain::view::{GarbageOfGoal, GarbageReport, GoalSummary};
 use crate::store::error::StoreError;
 use crate::store::lock::{GoalLock, this_process};
 
+/// The unit in which the system counts what a file takes, whatever the file system's own blocks are.
+const BLOCK: u64 = 512;
 /// What a goal at rest can do without, beside the journal, the evidence and the derived files.
 const WORKING: [&str; 5] = ["worktrees", "repo.git", "repo.git.making", "gates", "tasks"];
 
@@ -21,7 +25,7 @@ impl Omk {
     pub fn collect_garbage(&self, older_than_ms: u64, dry_run: bool) -> Result<GarbageReport, AppError> {
         let now = now();
         let mut report = GarbageReport { goals: Vec::new(), dry_run };
-        for goal in self.list()? {
+        for goal in self.list()?.goals {
             let old_enough = now.since(goal.updated) >= older_than_ms;
             if goal.status.is_final()
                 && old_enough
@@ -44,7 +48,8 @@ impl Omk {
         if there.is_empty() {
             return Ok(None);
         }
-        let bytes = there.iter().map(|name| size_of(&dir.path().join(name))).sum();
+        let mut seen = BTreeSet::new();
+        let bytes = there.iter().map(|name| size_of(&dir.path().join(name), &mut seen)).sum();
         if !dry_run {
             self.remove(&goal.id, goal.status)?;
         }
@@ -81,12 +86,14 @@ impl Omk {
     }
 }
 
-/// The bytes of all files below a path; what cannot be read counts nothing.
-fn size_of(path: &Path) -> u64 {
+/// The bytes of the disk that a path and all below it take, directories included, as `du` counts them: whole blocks,
+/// and a file of several names once (`seen`). What cannot be read counts nothing.
+fn size_of(path: &Path, seen: &mut BTreeSet<(u64, u64)>) -> u64 {
     let Ok(meta) = std::fs::symlink_metadata(path) else { return 0 };
-    if !meta.is_dir() {
-        return meta.len();
+    if !meta.is_dir() && meta.nlink() > 1 && !seen.insert((meta.dev(), meta.ino())) {
+        return 0;
     }
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| size_of(&entry.path())).sum()
+    let entries = meta.is_dir().then(|| std::fs::read_dir(path).into_iter().flatten().flatten());
+    let below: u64 = entries.into_iter().flatten().map(|entry| size_of(&entry.path(), seen)).sum();
+    meta.blocks() * BLOCK + below
 }

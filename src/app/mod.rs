@@ -18,6 +18,7 @@ mod create;
 mod drive;
 mod garbage;
 mod kept;
+mod list;
 mod live;
 mod meeting;
 mod plan;

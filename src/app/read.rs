@@ -7,17 +7,15 @@ use crate::adapters::git::look::Look;
 use crate::app::Omk;
 use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
-use crate::app::projection::{GoalFile, Projector, goal_file};
+use crate::app::list::is_free;
+use crate::app::projection::Projector;
 use crate::app::request::DiffRequest;
 use crate::domain::change::Change;
 use crate::domain::event::Event;
 use crate::domain::evidence::ProofStatement;
-use crate::domain::goal::GoalStatus;
-use crate::domain::ids::{CommitId, GoalId, Seq};
-use crate::domain::view::{GoalSummary, GoalView};
+use crate::domain::ids::{CommitId, GoalId, Seq, SliceId};
+use crate::domain::view::GoalView;
 use crate::store::error::StoreError;
-use crate::store::layout::GoalDir;
-use crate::store::lock::{Occupation, occupation};
 use crate::store::reader::read_events;
 use crate::workflow::plan_file::render;
 use crate::workflow::proof::prove;
@@ -53,43 +51,17 @@ impl Omk {
         goal_view(&state).ok_or_else(|| usage(format!("goal {id} has no record up to there"), &[]))
     }
 
-    /// All goals, newest first. A goal whose journal cannot be read is passed over, and said in the log.
-    pub fn list(&self) -> Result<Vec<GoalSummary>, AppError> {
-        let ids = self.state.goal_ids()?;
-        let read = |ids: &[GoalId]| ids.iter().filter_map(|id| self.summary(id)).collect::<Vec<_>>();
-        if ids.len() < 64 {
-            return Ok(read(&ids));
-        }
-        let (newer, older) = ids.split_at(ids.len() / 2);
-        std::thread::scope(|scope| {
-            let rest = scope.spawn(|| read(older));
-            let mut all = read(newer);
-            let rest = rest.join().map_err(|_| infra("a reader of goals panicked"))?;
-            all.extend(rest);
-            Ok(all)
-        })
-    }
-
-    /// A line of the list: from `goal.json` where that is current, else from the journal.
-    fn summary(&self, id: &GoalId) -> Option<GoalSummary> {
-        let dir = self.state.goal(id);
-        let mut summary = match current_file(&dir) {
-            Some(file) => file.summary,
-            None => match self.view(id, None) {
-                Ok(view) => goal_file(&view, 0).summary,
-                Err(error) => {
-                    tracing::warn!(goal = %id, %error, "a goal is left out of the list");
-                    return None;
-                }
-            },
-        };
-        summary.orphaned = summary.status == GoalStatus::Running && is_free(&dir);
-        Some(summary)
-    }
-
     /// The records of a goal, from the first.
     pub fn events(&self, id: &GoalId) -> Result<Vec<Event>, AppError> {
         Ok(read_events(&self.state.goal(id).events())?.events)
+    }
+
+    /// Refuses a slice that the goal does not have. Before there is a plan, one that is proposed will do.
+    pub fn refuse_unknown(&self, id: &GoalId, slice: &SliceId) -> Result<(), AppError> {
+        let state = self.state_of(id, None)?;
+        let proposed = state.goal.charter.iter().flat_map(|charter| &charter.proposal.slices);
+        let known = state.slices.slice(slice).is_some() || proposed.into_iter().any(|spec| spec.id == *slice);
+        if known { Ok(()) } else { Err(unknown_slice(id, slice)) }
     }
 
     /// The records that follow those already seen; `None` once the goal has settled and no process runs it.
@@ -139,7 +111,7 @@ impl Omk {
             None => (charter.repository.base.clone(), queue.tip.clone()),
             Some(slice) => {
                 let record = state.slices.slice(slice);
-                let record = record.ok_or_else(|| usage(format!("goal {} has no slice `{slice}`", request.id), &[]))?;
+                let record = record.ok_or_else(|| unknown_slice(&request.id, slice))?;
                 let capture = record.capture.as_ref().map(|(_, capture)| capture);
                 let help = format!("see what it does: omk goal logs {} --slice {slice}", request.id);
                 let capture =
@@ -191,16 +163,9 @@ impl Omk {
     }
 }
 
-/// `goal.json`, where it was folded from the journal as it is now.
-fn current_file(dir: &GoalDir) -> Option<GoalFile> {
-    let bytes = std::fs::read(dir.goal_json()).ok()?;
-    let file: GoalFile = serde_json::from_slice(&bytes).ok()?;
-    let journal = std::fs::metadata(dir.events()).ok()?;
-    (journal.len() == file.journal_bytes).then_some(file)
-}
-
-fn is_free(dir: &GoalDir) -> bool {
-    occupation(dir).is_ok_and(|occupation| occupation == Occupation::Free)
+/// The goal has no slice of that name.
+pub(super) fn unknown_slice(id: &GoalId, slice: &SliceId) -> AppError {
+    usage(format!("goal {id} has no slice `{slice}`"), &[&format!("its slices are in: omk goal status {id}")])
 }
 
 impl From<StoreError> for AppError {
@@ -230,6 +195,7 @@ const UNWRITABLE: &str = "make it writable (space, mount, owner), then the same 
 
 /// A damaged journal, with the commands that keep its whole lines.
 fn damaged(message: String, path: &Path, line: u64) -> AppError {
+    let id = path.parent().and_then(Path::file_name).unwrap_or_default().display();
     let path = path.display();
     let keep = format!("cp {path} {path}.bad && head -n {} {path}.bad > {path}", line - 1);
     AppError::Infra {
@@ -237,7 +203,7 @@ fn damaged(message: String, path: &Path, line: u64) -> AppError {
         help: vec![
             "put back a copy of the file, if there is one".to_owned(),
             format!(
-                "else keep the lines before the damage, and do again what follows them: {keep}; then omk goal resume"
+                "else keep the lines before the damage, and do again what follows them: {keep} && omk goal resume {id}"
             ),
         ],
     }

@@ -7,6 +7,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::readers::Readers;
+use crate::domain::control::CLOSED_PIPE;
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,18 @@ impl Signals {
                 (false, false) => return Stopped::First(kind.as_raw_value()),
             }
         }
+    }
+}
+
+/// Who stopped the run, for the journal.
+pub(super) fn stopped_by(signal: i32) -> String {
+    let is = |kind: SignalKind| kind.as_raw_value() == signal;
+    match signal {
+        _ if is(SignalKind::interrupt()) => "SIGINT".to_owned(),
+        _ if is(SignalKind::terminate()) => "SIGTERM".to_owned(),
+        _ if is(SignalKind::hangup()) => "SIGHUP".to_owned(),
+        _ if is(SignalKind::pipe()) => CLOSED_PIPE.to_owned(),
+        other => format!("SIG {other}"),
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, System};
 use anyhow::Context as _;
-use tokio::signal::unix::SignalKind;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::actors::supervisor::{Run, Supervisor};
@@ -21,7 +20,7 @@ use crate::agents::settings::AgentSettings;
 use crate::app::config::location;
 use crate::app::recovery::{self, Halt};
 use crate::app::serve::{Reply, serve};
-use crate::app::shutdown::{Signals, Stopped};
+use crate::app::shutdown::{Signals, Stopped, stopped_by};
 use crate::app::watchdog::Watchdog;
 use crate::domain::control::{ControlReply, Stop};
 use crate::domain::event::{ActorName, Draft, Event, Fact};
@@ -285,15 +284,6 @@ async fn wait(
                 Stopped::Again(number) => return Ok(killed(number)),
             },
         }
-    }
-}
-
-/// Who stopped the run, for the journal.
-fn stopped_by(signal: i32) -> String {
-    if signal == SignalKind::pipe().as_raw_value() {
-        "the reader of its output, which went away".to_owned()
-    } else {
-        format!("signal {signal}")
     }
 }
 

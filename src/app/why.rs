@@ -3,6 +3,7 @@
 use crate::app::Omk;
 use crate::app::create::usage;
 use crate::app::error::AppError;
+use crate::app::read::unknown_slice;
 use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::view::{Health, Liveness};
 use crate::domain::why::WhyView;
@@ -22,8 +23,7 @@ impl Omk {
         if let Some(slice) = slice
             && state.slices.slice(slice).is_none()
         {
-            let help = format!("its slices are in: omk goal status {id}");
-            return Err(usage(format!("goal {id} has no slice `{slice}`"), &[&help]));
+            return Err(unknown_slice(id, slice));
         }
         why(&state, &events, &Seen { process, sightings }, slice)
             .ok_or_else(|| usage(format!("goal {id} has no record"), &[]))

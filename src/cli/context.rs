@@ -1,6 +1,6 @@
 //! What every verb works with: the opened program, the output, and how this user types a command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::Omk;
 use crate::app::error::AppError;
@@ -9,6 +9,7 @@ use crate::cli::args::{Common, GoalArg};
 use crate::cli::error::Failure;
 use crate::cli::output::Output;
 use crate::domain::ids::GoalId;
+use crate::domain::task::WaitingFor;
 
 /// The program, opened for one command.
 pub struct Context {
@@ -28,8 +29,7 @@ impl Context {
             help: vec!["change into a directory that exists".to_owned()],
         })?;
         let place = Place { state_dir: common.state_dir.clone(), repo: common.repo.clone(), cwd };
-        // Printed commands must work from any directory.
-        let state_dir = common.state_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+        let state_dir = common.state_dir.as_deref().map(anywhere);
         Ok(Self { omk: Omk::open(place)?, output, state_dir })
     }
 
@@ -40,17 +40,31 @@ impl Context {
 
     /// A command as this user has to type it: with the state directory, where a flag named one.
     pub fn command(&self, command: &str) -> String {
-        match &self.state_dir {
-            Some(dir) if command.starts_with("omk ") => {
-                format!("{} --state-dir {}", command.trim_end(), quoted(&dir.to_string_lossy()))
-            }
-            Some(_) | None => command.to_owned(),
+        with_tail(command, &self.tail())
+    }
+
+    /// A sentence whose commands are as this user has to type them.
+    pub fn sentence(&self, text: &str) -> String {
+        with_tail_within(text, &self.tail())
+    }
+
+    /// Makes what slices wait for name commands as this user has to type them.
+    pub fn type_out(&self, waiting: &mut [WaitingFor]) {
+        for what in waiting {
+            what.next = match what.kind.as_str() {
+                "human" => self.command(&what.next),
+                _ => self.sentence(&what.next),
+            };
         }
     }
 
     /// How this user types commands about a goal.
     pub fn typist(&self, id: &GoalId) -> Typist {
-        Typist { id: id.clone(), tail: self.command("omk ").trim_start_matches("omk ").to_owned() }
+        Typist { id: id.clone(), tail: self.tail() }
+    }
+
+    fn tail(&self) -> String {
+        self.state_dir.as_deref().map(tail).unwrap_or_default()
     }
 
     /// Commands as this user has to type them.
@@ -71,9 +85,34 @@ pub struct Typist {
 impl Typist {
     /// A command whose `{id}` stands for the goal.
     pub fn command(&self, template: &str) -> String {
-        let command = template.replace("{id}", self.id.as_str());
-        if self.tail.is_empty() { command } else { format!("{command} {}", self.tail) }
+        with_tail(&template.replace("{id}", self.id.as_str()), &self.tail)
     }
+}
+
+/// What stands behind every command of a user who named the state directory by flag.
+pub fn tail(state_dir: &Path) -> String {
+    format!("--state-dir {}", quoted(&anywhere(state_dir).to_string_lossy()))
+}
+
+/// Printed commands must work from any directory.
+fn anywhere(dir: &Path) -> PathBuf {
+    std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
+}
+
+/// A command with the tail behind it, once. What is no command of ours stays as it is.
+fn with_tail(command: &str, tail: &str) -> String {
+    if tail.is_empty() || !command.starts_with("omk ") || command.contains("--state-dir ") {
+        return command.to_owned();
+    }
+    format!("{} {tail}", command.trim_end())
+}
+
+/// A sentence with the tail in each of its commands: before the verb, because nothing says where a command ends.
+pub fn with_tail_within(text: &str, tail: &str) -> String {
+    if tail.is_empty() || text.contains("--state-dir ") {
+        return text.to_owned();
+    }
+    text.replace("omk goal ", &format!("omk {tail} goal "))
 }
 
 /// A word for a POSIX shell, quoted where it needs quotes.

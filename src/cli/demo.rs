@@ -16,11 +16,13 @@ use crate::cli::drive;
 use crate::cli::error::{Failure, misuse};
 use crate::cli::output::Output;
 use crate::domain::budget::Limits;
-use crate::domain::goal::{DeliveryPolicy, Drive, MergePolicy, SandboxChoice};
+use crate::domain::goal::{DeliveryPolicy, Drive, GoalStatus, MergePolicy, SandboxChoice};
 use crate::domain::view::Settled;
 
 const GOAL: &str = "Teach the library measures: lengths, weights, temperatures, and a program to convert them";
 const PLAN: &str = include_str!("../../demo/plan.toml");
+/// What its gates need and this program does not bring along.
+const TOOL: &str = "cargo";
 /// Three slices begin at once, whatever the machine.
 const AGENTS: u32 = 3;
 
@@ -72,6 +74,7 @@ struct DemoDocument<'a> {
 
 /// Runs the demo; returns the exit code of its goal.
 pub fn run(common: &Common, output: Output, options: &DemoArgs) -> Result<u8, Failure> {
+    Context::open(common, output)?.omk.require_tool(TOOL)?;
     let stage = Stage::set(common, options)?;
     let place = Common { state_dir: Some(stage.state.clone()), repo: Some(stage.repository.clone()), ..common.clone() };
     let context = Context::open(&place, output)?;
@@ -110,7 +113,7 @@ fn finish(context: &Context, stage: &Stage, settled: &Settled) -> Result<u8, Fai
             plan: &stage.plan,
             state_dir: &stage.state,
             proof: context.omk.goal_dir(&settled.id).join("proof.json"),
-            settled,
+            settled: &Settled { next: context.commands(&settled.next), ..settled.clone() },
             exit,
         })?;
         return Ok(exit);
@@ -144,14 +147,16 @@ impl Stage {
     /// Where everything lies, and what to look at.
     fn farewell(&self, context: &Context, settled: &Settled) -> String {
         let repository = quoted(&self.repository.display().to_string());
-        let look = [
-            format!("git -C {repository} log --graph --oneline omk/{}/integration", settled.id),
-            context.command(&format!("omk goal logs {}", settled.id)),
-            context.command(&format!("omk goal diff {} --slice temperature", settled.id)),
-            context.command(&format!("omk goal proof {} --verify", settled.id)),
-        ];
-        let proof = context.omk.goal_dir(&settled.id).join("proof.json");
-        let mut text = format!("\nrepository  {}\nproof       {}\n", self.repository.display(), proof.display());
+        let mut look = vec![context.command(&format!("omk goal logs {}", settled.id))];
+        let mut text = format!("\nrepository  {}\n", self.repository.display());
+        // Only `ready` has branches, all its slices, and a proof that holds.
+        if settled.status == GoalStatus::Ready {
+            let proof = context.omk.goal_dir(&settled.id).join("proof.json");
+            text.push_str(&format!("proof       {}\n", proof.display()));
+            look.insert(0, format!("git -C {repository} log --graph --oneline omk/{}/integration", settled.id));
+            look.push(context.command(&format!("omk goal diff {} --slice temperature", settled.id)));
+            look.push(context.command(&format!("omk goal proof {} --verify", settled.id)));
+        }
         for (index, command) in look.iter().enumerate() {
             text.push_str(&format!("{:<12}{command}\n", if index == 0 { "look at" } else { "" }));
         }

@@ -67,7 +67,8 @@ pub fn conclude(context: &Context, settled: &Settled) -> Result<u8, Failure> {
 
 fn show_end(context: &Context, settled: &Settled, exit: u8) -> Result<(), Failure> {
     if context.output.json {
-        return context.output.document(&SettledDocument::of(settled, exit));
+        let typed = Settled { next: context.commands(&settled.next), ..settled.clone() };
+        return context.output.document(&SettledDocument::of(&typed, exit));
     }
     let view = context.omk.view(&settled.id, None)?;
     let proof = context.omk.proof(&settled.id).ok();

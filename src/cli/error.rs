@@ -10,6 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::app::error::AppError;
+use crate::cli::context::with_tail_within;
 use crate::cli::output::Output;
 use crate::cli::output::{safe, style};
 use crate::domain::goal::GoalStatus;
@@ -91,6 +92,17 @@ impl Failure {
             }
             Self::App(AppError::Internal(_)) | Self::Output(_) => &[],
         }
+    }
+
+    /// The same, its commands with what this user has to type behind `omk`.
+    #[must_use]
+    pub fn typed(mut self, tail: &str) -> Self {
+        if let Self::App(AppError::Usage { help, .. } | AppError::Blocked { help, .. } | AppError::Infra { help, .. }) =
+            &mut self
+        {
+            help.iter_mut().for_each(|line| *line = with_tail_within(line, tail));
+        }
+        self
     }
 
     /// The error for people: `error: …`, then what helps. Lines end with a line feed.

@@ -44,9 +44,10 @@ fn run(args: &[OsString]) -> u8 {
         Err(refusal) => return error::usage(&refusal, args),
     };
     let output = Output::new(&cli.common);
+    let tail = cli.common.state_dir.as_deref().map(context::tail).unwrap_or_default();
     match execute(cli, output) {
         Ok(code) => code,
-        Err(failure) => error::report(&failure, output),
+        Err(failure) => error::report(&failure.typed(&tail), output),
     }
 }
 

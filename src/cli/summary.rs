@@ -43,7 +43,8 @@ impl End<'_> {
 
     fn head(&self) -> String {
         let view = self.view;
-        let retries: u32 = view.slices.iter().map(|slice| slice.attempt.0.saturating_sub(1)).sum();
+        let counted = |slice: &SliceView| slice.attempt.0.saturating_sub(slice.uncounted);
+        let retries: u32 = view.slices.iter().map(|slice| counted(slice).saturating_sub(1)).sum();
         let mut parts = vec![
             format!(
                 "{}  {}",
@@ -67,7 +68,7 @@ impl End<'_> {
         let mut lines = Vec::new();
         for slice in self.view.slices.iter().filter(|slice| slice.state == SliceState::GivenUp) {
             let reason = slice.reason.as_deref().unwrap_or("no reason given");
-            lines.push(field("gave up", &format!("{} after {} attempts: {reason}", slice.spec.id, slice.attempt)));
+            lines.push(field("gave up", &format!("{}: {reason}", slice.spec.id)));
             lines.extend(slice.gate_results.iter().filter(|gate| !gate.outcome.is_green()).map(|gate| self.red(gate)));
         }
         let gates =

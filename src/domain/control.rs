@@ -137,6 +137,16 @@ pub enum Stop {
     Cancel,
 }
 
+/// How `by` begins of a stop that no command asked for: a signal's name, or the end of whoever read the output.
+const UNASKED: [&str; 2] = ["SIG", CLOSED_PIPE];
+/// `by` of a stop because nobody reads the run's output any more.
+pub const CLOSED_PIPE: &str = "a closed pipe: nobody reads its output any more";
+
+/// Who stopped a run, for its reason: the signal or the pipe of the record's `by`, else the operator.
+pub fn stopper(by: &str) -> &str {
+    if UNASKED.iter().any(|start| by.starts_with(start)) { by } else { "the operator" }
+}
+
 /// The process that holds a goal's lock, as written into the lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {

@@ -78,7 +78,7 @@ pub struct ScopedGate {
 pub enum SliceState {
     /// No attempt runs: see what it waits for.
     Waiting,
-    /// An attempt is being worked on.
+    /// An attempt is being worked on, in a run of the goal.
     Running,
     /// Reviewers look at an attempt.
     Reviewing,
@@ -90,6 +90,8 @@ pub enum SliceState {
     Asking,
     /// Gets no further attempt.
     GivenUp,
+    /// It was not done when the goal was cancelled.
+    Cancelled,
 }
 
 impl SliceState {
@@ -103,6 +105,7 @@ impl SliceState {
             Self::Integrated => "integrated",
             Self::Asking => "asking",
             Self::GivenUp => "given_up",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -123,6 +126,9 @@ pub struct SliceView {
     pub attempt: Attempt,
     /// Attempts that failed so far, of `retries` + 1.
     pub failures: u32,
+    /// Attempts that count against nothing: interrupted, ended with a question, refused by a provider.
+    #[serde(default)]
+    pub uncounted: u32,
     /// The newest lease.
     pub epoch: Epoch,
     /// When the newest lease ends, while an attempt runs.

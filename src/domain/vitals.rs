@@ -45,4 +45,12 @@ pub struct Sighting {
     pub tool_call: Option<String>,
     /// Its processes when its keeper last answered.
     pub vitals: Vitals,
+    /// How long ago all this was seen, in milliseconds: it may have been less quiet since.
+    #[serde(default, skip_serializing_if = "is_now")]
+    pub seen_ms_ago: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_now(ms: &u64) -> bool {
+    *ms == 0
 }

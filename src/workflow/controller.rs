@@ -8,8 +8,7 @@ mod ruling;
 use std::sync::Arc;
 
 use crate::domain::budget::{Account, BudgetKind};
-use crate::domain::control::Holder;
-use crate::domain::control::Stop;
+use crate::domain::control::{Holder, Stop};
 use crate::domain::decided::Decided;
 use crate::domain::event::{Branch, Fact};
 use crate::domain::evidence::GateResult;

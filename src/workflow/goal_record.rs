@@ -38,6 +38,8 @@ pub struct GoalRecord {
     pub drive: Option<Drive>,
     /// A stop that was asked for and has not come about yet.
     pub stop: Option<Stop>,
+    /// Who asked for it, as its record says.
+    pub stop_by: String,
     /// The newest reviews of the whole change, and the tree that they are about.
     pub wall: Option<(TreeId, Vec<Review>)>,
     /// Branches in the user's repository.
@@ -66,7 +68,10 @@ impl GoalRecord {
                 }
             }
             Fact::PhaseEntered { phase } => self.phase = Some(*phase),
-            Fact::StopRequested { stop, .. } => self.stop = Some(*stop),
+            Fact::StopRequested { stop, by } => {
+                self.stop = Some(*stop);
+                self.stop_by.clone_from(by);
+            }
             Fact::Delivered { branches } => self.branches.clone_from(branches),
             Fact::GoalSettled { status, reason, next } => {
                 self.status = Some(*status);

@@ -22,6 +22,7 @@ pub mod planner;
 pub mod profiles;
 pub mod proof;
 pub mod quarantine;
+pub mod rest;
 pub mod restart;
 pub mod scheduler;
 pub mod sessions;

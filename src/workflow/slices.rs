@@ -98,6 +98,8 @@ pub struct SliceRecord {
     pub agent: String,
     /// Attempts that failed since the slice was planned or reopened.
     pub failures: u32,
+    /// Attempts that count against nothing: interrupted, ended with a question, refused by a provider.
+    pub uncounted: u32,
     /// How the newest failed one failed, one phrase.
     pub last_failure: String,
     /// Whether that was our own machinery.
@@ -148,6 +150,7 @@ impl SliceRecord {
             epoch: Epoch(0),
             agent: String::new(),
             failures: 0,
+            uncounted: 0,
             last_failure: String::new(),
             faulted: false,
             conflicts: Vec::new(),
@@ -188,6 +191,12 @@ impl SliceRecord {
     /// The newest attempt under its lease.
     pub fn attempt_ref(&self) -> AttemptRef {
         AttemptRef { slice: self.spec.id.clone(), attempt: self.attempt, epoch: self.epoch }
+    }
+
+    /// The next attempt that may fail, among those that it may have.
+    pub fn next_try(&self) -> String {
+        let most = self.spec.max_attempts();
+        format!("attempt {} of {most}", self.failures.saturating_add(1).min(most))
     }
 
     fn is_running(&self) -> bool {

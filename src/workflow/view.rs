@@ -5,12 +5,14 @@ use crate::domain::event::Branch;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::{Charter, GoalStatus, Phase};
 use crate::domain::ids::{Attempt, GoalId};
+use crate::domain::question::answer_command;
 use crate::domain::task::WaitingFor;
 use crate::domain::view::{
     BudgetView, GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery,
     SliceState, SliceView,
 };
 use crate::workflow::profiles::breaker_before;
+use crate::workflow::rest::{self, Course};
 use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
 use crate::workflow::state::GoalState;
 
@@ -22,6 +24,7 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
     let charter = state.goal.charter.as_deref()?;
     let (seq, hash, updated) = state.last.clone()?;
     let plan = state.goal.plan.as_deref();
+    let course = Course::of(state.goal.status);
     Some(GoalView {
         schema: GOAL_SCHEMA.to_owned(),
         id: charter.id.clone(),
@@ -31,7 +34,7 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
         next: state.goal.next.clone(),
         charter: charter.clone(),
         plan_source: plan.map(|plan| plan.source.clone()).unwrap_or_default(),
-        slices: state.slices.iter().map(|record| slice_view(charter, record, &state.slices)).collect(),
+        slices: state.slices.iter().map(|record| slice_view(charter, record, &state.slices, course)).collect(),
         gates: plan.map(|plan| plan.gates.clone()).unwrap_or_default(),
         serialised: plan.map(|plan| plan.serialised.clone()).unwrap_or_default(),
         gate_results: scoped_gates(state),
@@ -44,7 +47,7 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
             usd_complete: state.budget.is_priced(),
             exhausted: state.budget.exhausted(&Account::Goal),
         },
-        questions: state.slices.iter().filter_map(question).collect(),
+        questions: state.slices.iter().filter(|_| course != Course::Cancelled).filter_map(question).collect(),
         branches: state.goal.branches.clone(),
         notes: state.goal.notes.clone(),
         runs: state.goal.runs,
@@ -97,16 +100,11 @@ fn question(record: &SliceRecord) -> Option<QuestionView> {
     }
 }
 
-fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> SliceView {
-    let (state, step, lease_until) = match &record.stage {
-        Stage::Waiting => (SliceState::Waiting, None, None),
-        Stage::Offered => (SliceState::Running, Some("preparing"), None),
-        Stage::Running { lease_until, step } => (SliceState::Running, Some(*step), Some(*lease_until)),
-        Stage::Reviewing { .. } => (SliceState::Reviewing, None, None),
-        Stage::Accepted => (SliceState::Accepted, None, None),
-        Stage::Integrated { .. } => (SliceState::Integrated, None, None),
-        Stage::Asking { .. } => (SliceState::Asking, None, None),
-        Stage::GivenUp { .. } => (SliceState::GivenUp, None, None),
+fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable, course: Course) -> SliceView {
+    let (step, lease_until) = match (&record.stage, course) {
+        (Stage::Offered, Course::Runs) => (Some("preparing"), None),
+        (Stage::Running { lease_until, step }, Course::Runs) => (Some(*step), Some(*lease_until)),
+        _ => (None, None),
     };
     let reason = match &record.stage {
         Stage::GivenUp { reason } => Some(reason.clone()),
@@ -116,13 +114,14 @@ fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> Sl
         spec: record.spec.clone(),
         kind: "slice".to_owned(),
         owner_role: "executor".to_owned(),
-        state,
+        state: rest::state(&record.stage, course),
         attempt: record.attempt,
         failures: record.failures,
+        uncounted: record.uncounted,
         epoch: record.epoch,
         lease_until,
         step: step.map(str::to_owned),
-        waiting_for: waiting_for(charter, record, table),
+        waiting_for: waiting_for(charter, record, table, course),
         reason,
         feedback: record.feedback.clone(),
         captured: record.capture.as_ref().map(|(_, capture)| capture.clone()),
@@ -150,41 +149,42 @@ fn delivery(goal: &GoalId, record: &SliceRecord) -> SliceDelivery {
 }
 
 /// Why a slice does not move.
-fn waiting_for(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> Vec<WaitingFor> {
+fn waiting_for(charter: &Charter, record: &SliceRecord, table: &SliceTable, course: Course) -> Vec<WaitingFor> {
     let waits = |kind, reference, next| waits(record, kind, reference, next);
     match &record.stage {
-        Stage::Waiting => {
+        Stage::Asking { question, text } if course != Course::Cancelled => {
+            vec![waits("human", question, answer_command(charter.id.as_str(), question, text))]
+        }
+        Stage::Waiting if course != Course::Cancelled => {
             let unmet: Vec<_> = unmet_dependencies(record, table)
                 .map(|(id, given_up)| match given_up {
                     true => waits("given_up", id, format!("nothing until `{id}` is retried")),
                     false => waits("slice", id, format!("starts when `{id}` is integrated")),
                 })
                 .collect();
-            if unmet.is_empty() { vec![start(charter, record, table)] } else { unmet }
+            if unmet.is_empty() { vec![start(charter, record, table, course)] } else { unmet }
         }
-        Stage::Accepted => vec![waits("merge", "queue", "merged with the next batch".to_owned())],
-        Stage::Asking { question, .. } => {
-            vec![waits("human", question, format!("omk goal answer {question} --text \"…\""))]
+        Stage::Accepted if course == Course::Runs => {
+            vec![waits("merge", "queue", "merged with the next batch".to_owned())]
         }
-        Stage::Offered
+        Stage::Waiting
+        | Stage::Offered
         | Stage::Running { .. }
         | Stage::Reviewing { .. }
+        | Stage::Accepted
+        | Stage::Asking { .. }
         | Stage::Integrated { .. }
-        | Stage::GivenUp { .. } => Vec::new(),
+        | Stage::GivenUp { .. } => rest::waiting_for(record, course).into_iter().collect(),
     }
 }
 
-fn waits(record: &SliceRecord, kind: &str, reference: &str, next: String) -> WaitingFor {
+pub(super) fn waits(record: &SliceRecord, kind: &str, reference: &str, next: String) -> WaitingFor {
     WaitingFor { kind: kind.to_owned(), reference: reference.to_owned(), since: record.since, next }
 }
 
 /// What a slice waits for whose dependencies are integrated.
-fn start(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> WaitingFor {
+fn start(charter: &Charter, record: &SliceRecord, table: &SliceTable, course: Course) -> WaitingFor {
     let waits = |kind, reference, next| waits(record, kind, reference, next);
-    let queued = table.iter().any(|other| other.stage == Stage::Accepted);
-    if queued && record.next_start == NextStart::Tip {
-        return waits("merge", "queue", "starts on the integrated state when the merge queue is empty".to_owned());
-    }
     if let Some(breaker) = breaker_before(charter, table, record) {
         let next = match charter.settings.wait_for_quota {
             true => format!("goes on by itself at {}", breaker.until),
@@ -192,9 +192,16 @@ fn start(charter: &Charter, record: &SliceRecord, table: &SliceTable) -> Waiting
         };
         return waits("quota", &breaker.provider, next);
     }
+    if let Some(rests) = rest::waiting_for(record, course) {
+        return rests;
+    }
+    let queued = table.iter().any(|other| other.stage == Stage::Accepted);
+    if queued && record.next_start == NextStart::Tip {
+        return waits("merge", "queue", "starts on the integrated state when the merge queue is empty".to_owned());
+    }
     match record.attempt {
         Attempt(0) => waits("permit", "agents", "starts when an agent is free".to_owned()),
-        last => waits("retry", "agents", format!("attempt {} follows", last.next())),
+        _ => waits("retry", "agents", format!("{} follows", record.next_try())),
     }
 }
 
@@ -235,7 +242,8 @@ pub fn summary(view: &GoalView, orphaned: bool) -> GoalSummary {
 
 fn needs(view: &GoalView) -> String {
     if let Some(question) = view.questions.first() {
-        return format!("{}  answer {}", view.questions.len(), question.id);
+        let answer = answer_command(view.id.as_str(), &question.id, &question.text);
+        return format!("{}  {answer}", view.questions.len());
     }
     match view.status {
         GoalStatus::BlockedOnHuman

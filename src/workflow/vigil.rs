@@ -140,6 +140,7 @@ impl Vigil {
             last_event: self.last_event.clone(),
             tool_call: self.calls.last().map(|(_, title)| title.clone()),
             vitals: self.vitals.clone(),
+            seen_ms_ago: 0,
         }
     }
 

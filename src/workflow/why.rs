@@ -7,8 +7,9 @@ use crate::domain::control::Holder;
 use crate::domain::event::{Event, Fact};
 use crate::domain::goal::{GoalStatus, Settings};
 use crate::domain::ids::{AttemptRef, GoalId, SliceId};
+use crate::domain::question::answer_command;
 use crate::domain::supervision::{Breaker, ProfileQuarantine, Quarantine};
-use crate::domain::view::{GoalView, Health, Liveness, SliceState, SliceView};
+use crate::domain::view::{GoalView, Health, Liveness, QuestionView, SliceState, SliceView};
 use crate::domain::vitals::Sighting;
 use crate::domain::why::{WhySlice, WhyView};
 use crate::workflow::slices::SliceRecord;
@@ -154,7 +155,11 @@ impl Asker<'_> {
     }
 
     fn answers(&self) -> Vec<String> {
-        self.goal.questions.iter().map(|question| answer(self.id(), &question.id)).collect()
+        self.goal.questions.iter().map(|question| self.answer(question)).collect()
+    }
+
+    fn answer(&self, question: &QuestionView) -> String {
+        answer_command(self.id().as_str(), &question.id, &question.text)
     }
 
     fn slice(&self, of: &SliceView, record: &SliceRecord) -> WhySlice {
@@ -197,6 +202,7 @@ impl Asker<'_> {
         match (of.state, self.course()) {
             (SliceState::Integrated, _) => "nothing: it is done".to_owned(),
             (SliceState::GivenUp, _) => "nothing until it is retried".to_owned(),
+            (SliceState::Cancelled, _) => "nothing: the goal was cancelled".to_owned(),
             (SliceState::Asking, Course::Runs) => "goes on with the answer".to_owned(),
             (SliceState::Asking, Course::Deaf(..) | Course::Rests) => {
                 "goes on with the answer, once resumed".to_owned()
@@ -217,7 +223,7 @@ impl Asker<'_> {
         let logs = format!("omk goal logs {id} --slice {slice}");
         let asked = self.goal.questions.iter().find(|question| question.slice == *slice);
         let mut commands = match of.state {
-            SliceState::Asking => asked.map(|question| answer(id, &question.id)).into_iter().collect(),
+            SliceState::Asking => asked.map(|question| self.answer(question)).into_iter().collect(),
             SliceState::GivenUp => vec![format!("omk goal retry {id} --slice {slice} --hint \"…\""), logs],
             SliceState::Waiting => {
                 let blocked = of.waiting_for.iter().filter(|what| what.kind == "given_up");
@@ -225,7 +231,11 @@ impl Asker<'_> {
                 retries.chain([logs]).collect()
             }
             SliceState::Running if suspicious => vec![logs, format!("omk goal pause {id}")],
-            SliceState::Running | SliceState::Reviewing | SliceState::Accepted | SliceState::Integrated => vec![logs],
+            SliceState::Running
+            | SliceState::Reviewing
+            | SliceState::Accepted
+            | SliceState::Integrated
+            | SliceState::Cancelled => vec![logs],
         };
         if matches!(self.course(), Course::Rests) && !self.goal.status.is_final() && of.state != SliceState::GivenUp {
             commands.push(format!("omk goal resume {id}"));
@@ -245,10 +255,6 @@ fn running(of: &SliceView) -> String {
     let last = of.failures.saturating_add(1) >= of.spec.max_attempts();
     let after = if last { "after a failure it is given up" } else { "after a failure another attempt follows" };
     format!("{step}; {after}")
-}
-
-fn answer(goal: &GoalId, question: &str) -> String {
-    format!("omk goal answer {goal}.{question} --text \"…\"")
 }
 
 fn deaf(id: &GoalId, holder: &Holder, health: Health) -> (String, Vec<String>) {

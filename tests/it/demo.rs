@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::omk::{Place, git};
+use crate::support::git_repo::write_executable;
+use crate::support::omk::{Place, Ran, git};
 
 /// Runs the demo once and returns what it printed, record by record, the closing document last.
 fn records(place: &Place) -> Vec<Value> {
@@ -75,6 +76,19 @@ fn the_demo_shows_the_point_of_the_program_and_ends_ready() {
     assert_eq!(merge_parents(repository, &branch), 6);
     assert_eq!(git(repository, &["status", "--porcelain"]), "");
     assert!(Path::new(end["proof"].as_str().expect("a path")).is_file());
+}
+
+#[test]
+fn a_toolchain_that_cannot_be_used_is_said_before_anything_is_made() {
+    let place = Place::new();
+    let script = "#!/bin/sh\necho 'error: no default toolchain is configured' >&2\nexit 1\n";
+    write_executable(&place.path("bin"), "cargo", script);
+    let keep = place.path("demo");
+    let mut command = place.command(&["demo", "--keep", keep.to_str().expect("a path")]);
+    let ran = Ran(command.env("PATH", place.path("bin")).output().expect("omk starts"));
+    assert_eq!(ran.code(), Some(4), "{}", ran.stderr());
+    assert!(ran.stderr().contains("`cargo --version` fails here: error: no default toolchain"), "{}", ran.stderr());
+    assert!(!keep.exists());
 }
 
 #[test]

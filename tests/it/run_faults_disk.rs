@@ -42,7 +42,7 @@ fn a_flipped_byte_is_refused_with_a_copy_and_the_command_that_keeps_the_whole_li
     assert_eq!(damaged.len(), 1, "{damaged:?}");
     assert_eq!(fs::read(scene.goal().join(&damaged[0])).unwrap(), bytes);
     let said = scene.omk(&["goal", "resume"]).stderr();
-    let command = said.split("what follows them: ").nth(1).unwrap().split("; then").next().unwrap();
+    let command = said.split("what follows them: ").nth(1).unwrap().split(" && omk").next().unwrap();
     assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
     assert_resumes(&scene);
 }

@@ -35,6 +35,16 @@ fn permitted(bench: &Bench) -> Vec<String> {
         .collect()
 }
 
+/// Wherever an answer is proposed, it is the same command, whole.
+fn assert_proposed(scene: &Scene, answer: &str) {
+    let command = format!("omk goal answer {}.a1 {answer}", scene.id());
+    for verb in ["status", "why", "list", "logs"] {
+        let text = scene.omk(&["goal", verb]).stdout();
+        let proposed = text.matches("omk goal answer ").count();
+        assert_eq!((proposed > 0, text.matches(&command).count()), (true, proposed), "{verb}: {text}");
+    }
+}
+
 fn assert_ready(ran: &Ran) {
     assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
 }
@@ -48,6 +58,7 @@ fn a_question_needs_you_and_a_yes_grants_what_it_names() {
     assert_eq!(scene.records_of("question_asked"), [json!({"id": "a1", "slice": "one", "text": QUESTION})]);
     let status = scene.json("status");
     assert_eq!(status["questions"][0]["text"], QUESTION, "{status}");
+    assert_proposed(scene, "--yes");
     assert_ready(&scene.omk(&["goal", "approve", "a1"]));
     assert_ready(&scene.omk(&["goal", "resume"]));
     let prompts = bench.prompts();
@@ -69,6 +80,7 @@ fn an_agent_that_asked_goes_on_in_its_session_with_question_and_answer() {
     let agent = format!("cmd:{}", scene.place.path("agent.sh").display());
     let plan = slice("one", "") + GATE;
     assert_eq!(scene.run(&plan, &["--agent", &agent]).code(), Some(3));
+    assert_proposed(&scene, "--text \"…\"");
     assert_ready(&scene.omk(&["goal", "answer", "a1", "--text", "blue"]));
     assert_ready(&scene.omk(&["goal", "resume"]));
     let task: Value = serde_json::from_slice(&std::fs::read(scene.mark("task.2")).unwrap()).unwrap();

@@ -10,6 +10,9 @@ use serde_json::json;
 
 use crate::support::scene::{GATE, Killed, Scene, Session, heeding_signals, processes_at, slice, until};
 
+/// What is said where the reader of a run went away.
+const PIPE: &str = "a closed pipe: nobody reads its output any more";
+
 /// A scene with a plan whose slice waits for the mark `go`; the command that runs it.
 fn waiting() -> (Scene, Vec<String>) {
     let scene = Scene::new();
@@ -41,8 +44,11 @@ fn wait(child: &mut Killed) -> Option<i32> {
     status.unwrap().code()
 }
 
-fn assert_paused(scene: &Scene) {
-    assert_eq!(scene.json("status")["status"], "paused");
+/// The goal is paused, `by` one of these.
+fn assert_paused(scene: &Scene, by: &[&str]) {
+    let status = scene.json("status");
+    let reasons: Vec<_> = by.iter().map(|by| json!(format!("paused by {by}"))).collect();
+    assert_eq!((&status["status"], reasons.contains(&status["reason"])), (&json!("paused"), true), "{status}");
     let goal = scene.goal();
     until("no process of the goal is left", || processes_at(&goal).is_empty());
 }
@@ -61,7 +67,7 @@ fn a_reader_that_closes_stdout_pauses_the_run_which_says_on_stderr_how_it_goes_o
         scene.see("on");
         drop(child.0.stdout.take());
         assert_eq!(wait(&mut child), Some(141), "{}", text(&errors));
-        assert_paused(&scene);
+        assert_paused(&scene, &[PIPE]);
         assert!(text(&errors).contains(&format!("omk goal resume {}", scene.id())), "{}", text(&errors));
     }
 }
@@ -75,7 +81,7 @@ fn a_reader_that_closes_stderr_pauses_the_run_which_says_on_stdout_how_it_goes_o
     scene.see("on");
     drop(child.0.stderr.take());
     assert_eq!(wait(&mut child), Some(141), "{}", text(&out));
-    assert_paused(&scene);
+    assert_paused(&scene, &[PIPE]);
     assert!(text(&out).contains(&format!("omk goal resume {}", scene.id())), "{}", text(&out));
     scene.make("go");
     assert_eq!(scene.omk(&["goal", "resume"]).code(), Some(0));
@@ -91,7 +97,7 @@ fn an_interrupt_that_takes_the_reader_with_it_is_one_stop() {
     drop((child.0.stdout.take(), child.0.stderr.take()));
     rustix::process::kill_process(rustix::process::Pid::from_child(&child.0), Signal::INT).unwrap();
     assert!(matches!(wait(&mut child), Some(130 | 141)));
-    assert_paused(&scene);
+    assert_paused(&scene, &["SIGINT", PIPE]);
 }
 
 #[test]
@@ -104,7 +110,7 @@ fn hangups_that_follow_each_other_are_one_stop() {
         until("it is told", || !scene.records_of("stop_requested").is_empty());
     }
     assert_eq!(session.code(), Some(129), "{}", session.stderr());
-    assert_paused(&scene);
+    assert_paused(&scene, &["SIGHUP"]);
 }
 
 #[test]
@@ -141,7 +147,7 @@ fn a_terminal_that_closes_pauses_the_run() {
     scene.see("on");
     drop(shown);
     assert_eq!(wait(&mut child), Some(129));
-    assert_paused(&scene);
+    assert_paused(&scene, &["SIGHUP"]);
     scene.make("go");
     assert_eq!(scene.omk(&["goal", "resume"]).code(), Some(0));
 }

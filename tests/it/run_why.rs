@@ -93,6 +93,7 @@ fn quiet(events: &[Event], minutes: u64) -> Sighting {
         last_event: "edit src/\u{1b}[31mlib.rs".to_owned(),
         tool_call: Some("cargo test".to_owned()),
         vitals: Vitals { alive: true, processes: vec![process(41, "sh", 'S', 20), process(42, "cargo", 'R', 61_000)] },
+        seen_ms_ago: 0,
     }
 }
 
@@ -127,6 +128,17 @@ fn why_shows_what_is_seen_of_an_attempt_and_warns_half_way_to_its_end() {
 }
 
 #[test]
+fn what_was_seen_some_time_ago_is_said_to_be_so() {
+    let (scene, _session) = running();
+    let events = read_events(&scene.goal().join("events.jsonl")).unwrap().events;
+    let view = asked(&events, vec![Sighting { seen_ms_ago: 3_000, ..quiet(&events, 1) }]);
+    let typist = Typist { id: view.id.clone(), tail: String::new() };
+    let screen = Screen { why: &view, events: &events, typist: &typist, now: events.last().unwrap().ts };
+    let text = stripped(&screen.text(Glyphs::ASCII), false);
+    assert!(text.contains("  quiet   1m00s, as of 3.0s ago (a warning after"), "{text}");
+}
+
+#[test]
 fn why_does_not_take_what_was_seen_of_another_attempt() {
     let (scene, _session) = running();
     let events = read_events(&scene.goal().join("events.jsonl")).unwrap().events;
@@ -143,4 +155,6 @@ fn why_sees_the_processes_of_an_agent_at_work() {
     let seen = scene.json("why")["slices"][0]["seen"].clone();
     let names: Vec<_> = seen["vitals"]["processes"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
     assert_eq!(names[0], "sh", "{seen}");
+    let age = || scene.json("why")["slices"][0]["seen"]["seen_ms_ago"].as_u64();
+    until("what is shown says how old it is", || age().is_some_and(|age| age > 0));
 }

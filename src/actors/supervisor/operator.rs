@@ -7,6 +7,8 @@ use actix::{Actor, Addr, Context, Handler, Message};
 
 use crate::actors::supervisor::Supervisor;
 use crate::domain::control::{Stop, Told};
+use crate::domain::ids::Moment;
+use crate::domain::vitals::Sighting;
 use crate::messages::goal::StopRun;
 use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice, SteerSlice, TellAgent};
 use crate::messages::tell;
@@ -77,8 +79,10 @@ impl Handler<AddBudget> for Supervisor {
 impl Handler<Look> for Supervisor {
     type Result = ();
     fn handle(&mut self, look: Look, _ctx: &mut Context<Self>) {
+        let now = self.effects.clock.moment();
+        let aged = |(at, seen): &(Moment, Sighting)| Sighting { seen_ms_ago: now.since(*at), ..seen.clone() };
         // Whoever asked may have gone away again.
-        drop(look.reply_to.send(self.sightings.values().cloned().collect()));
+        drop(look.reply_to.send(self.sightings.values().map(aged).collect()));
     }
 }
 

@@ -41,11 +41,17 @@ const KEPT: &[&str] = &[
 /// Where no `PATH` is set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The variables of a run, sorted by name.
-pub(super) fn gate_environment(host: &BTreeMap<OsString, OsString>, place: &Place) -> Vec<(OsString, OsString)> {
+/// What gates see of the user's environment.
+pub(super) fn kept(host: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = (OsString, OsString)> {
     let mut all = BTreeMap::from([(OsString::from("PATH"), OsString::from(DEFAULT_PATH))]);
     let kept = KEPT.iter().filter_map(|name| host.get_key_value(OsStr::new(name)));
     all.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    all.into_iter()
+}
+
+/// The variables of a run, sorted by name.
+pub(super) fn gate_environment(host: &BTreeMap<OsString, OsString>, place: &Place) -> Vec<(OsString, OsString)> {
+    let mut all: BTreeMap<_, _> = kept(host).collect();
     let own = [
         ("LANG", OsString::from("C.UTF-8")),
         ("TERM", "dumb".into()),

@@ -7,6 +7,7 @@ mod environment;
 mod hash;
 mod listing;
 mod place;
+pub mod probe;
 pub mod runners;
 pub mod test_output;
 

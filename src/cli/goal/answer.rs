@@ -88,7 +88,7 @@ fn locate(context: &Context, ask: &str) -> Result<(GoalId, String), Failure> {
         return Ok((context.omk.find(goal)?, question.to_owned()));
     }
     let mut asking = Vec::new();
-    for goal in context.omk.list()?.into_iter().filter(|goal| !goal.needs.is_empty() && !goal.status.is_final()) {
+    for goal in context.omk.list()?.goals.into_iter().filter(|goal| !goal.needs.is_empty() && !goal.status.is_final()) {
         let view = context.omk.view(&goal.id, None)?;
         if view.questions.iter().any(|question| question.id == ask) {
             asking.push(goal.id);

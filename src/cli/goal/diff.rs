@@ -47,7 +47,7 @@ enum FileDocument<'a> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &DiffArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let slice = args.slice.as_deref().map(retry::slice_id).transpose()?;
+    let slice = args.slice.as_deref().map(|text| retry::slice_id(&id, text)).transpose()?;
     let request = DiffRequest { id: id.clone(), slice: slice.clone() };
     if context.output.json {
         let change = context.omk.diff(request)?;

@@ -5,13 +5,14 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
+use crate::cli::goal::list;
 use crate::cli::output::{safe, units};
 use crate::domain::view::GarbageReport;
 
 /// `omk goal gc`.
 #[derive(Debug, Args)]
 pub struct GcArgs {
-    /// Only of goals at rest for at least this long: `12h`, `30d` [default: every goal at rest]
+    /// Only of goals that ended at least this long ago: `12h`, `30d` [default: all that are `ready` or `cancelled`]
     #[arg(long, value_name = "DUR", value_parser = crate::cli::goal::run::parse_duration)]
     pub older_than: Option<u64>,
     /// Say what would go, remove nothing
@@ -28,6 +29,7 @@ struct GarbageDocument<'a> {
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &GcArgs) -> Result<u8, Failure> {
+    list::say_unread(context, &mut context.omk.list()?.left_out);
     let report = context.omk.collect_garbage(args.older_than.unwrap_or(0), args.dry_run)?;
     if context.output.json {
         context.output.document(&GarbageDocument { schema: "omk.gc/v1", report: &report })?;

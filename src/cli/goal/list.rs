@@ -9,7 +9,11 @@ use crate::cli::error::{Failure, misuse};
 use crate::cli::output::{safe, style, units, words};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::Timestamp;
+use crate::domain::listing::{LeftOut, Listing};
 use crate::domain::view::GoalSummary;
+
+/// The longest need that is shown whole: a command that is cut cannot be typed.
+const NEEDS: usize = 400;
 
 /// `omk goal list`.
 #[derive(Debug, Args)]
@@ -26,18 +30,24 @@ pub struct ListArgs {
 struct ListDocument<'a> {
     schema: &'static str,
     goals: &'a [GoalSummary],
+    left_out: &'a [LeftOut],
 }
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     let status = args.status.as_deref().map(status).transpose()?;
-    let mut goals = context.omk.list()?;
+    let Listing { mut goals, mut left_out } = context.omk.list()?;
     goals.retain(|goal| status.is_none_or(|status| goal.status == status));
     goals.truncate(args.limit.unwrap_or(usize::MAX));
+    goals.iter_mut().for_each(|goal| goal.needs = context.sentence(&goal.needs));
+    say_unread(context, &mut left_out);
     if context.output.json {
-        context.output.document(&ListDocument { schema: "omk.goal.list/v1", goals: &goals })?;
+        let schema = "omk.goal.list/v1";
+        context.output.document(&ListDocument { schema, goals: &goals, left_out: &left_out })?;
     } else {
-        context.output.result(&text(&goals, clock::now()))?;
+        let none = goals.is_empty() && !left_out.is_empty();
+        let text = if none { "no goal can be read\n".to_owned() } else { text(&goals, clock::now()) };
+        context.output.result(&if goals.is_empty() { context.sentence(&text) } else { text })?;
     }
     Ok(0)
 }
@@ -48,6 +58,28 @@ fn status(text: &str) -> Result<GoalStatus, Failure> {
         let known: Vec<&str> = GoalStatus::ALL.iter().map(|status| status.as_str()).collect();
         misuse(format!("no status is called `{text}`"), [format!("one of: {}", known.join(", "))])
     })
+}
+
+/// Says on stderr which goals could not be looked at; also where notes are not wanted, because without it the rest would
+/// be taken for all.
+pub fn say_unread(context: &Context, left_out: &mut [LeftOut]) {
+    for help in left_out.iter_mut().flat_map(|goal| &mut goal.help) {
+        *help = context.sentence(help);
+    }
+    context.output.complain(&unread(left_out));
+}
+
+/// The goals that are left out: what is wrong with each, and what helps.
+pub fn unread(left_out: &[LeftOut]) -> String {
+    let mut text = String::new();
+    for LeftOut { id, problem, help } in left_out {
+        let note = style::paint(style::WARN, "note:");
+        text.push_str(&format!("{note} {id} is left out: {}\n", safe::line(problem)));
+        for help in help {
+            text.push_str(&format!("{} {}\n", style::paint(style::GOOD, "help:"), safe::line(help)));
+        }
+    }
+    text
 }
 
 /// The table; without goals, what makes one.
@@ -69,7 +101,7 @@ pub fn text(goals: &[GoalSummary], now: Timestamp) -> String {
         let age = units::age(now.since(goal.created));
         let slices = format!("{}/{}", goal.integrated, goal.slices);
         let cost = cost(goal);
-        let needs = if goal.needs.is_empty() { "-".to_owned() } else { safe::cut(&goal.needs, 80) };
+        let needs = if goal.needs.is_empty() { "-".to_owned() } else { safe::cut(&goal.needs, NEEDS) };
         text.push_str(&format!("{:<id_width$}  {status}  {age:>4}  {slices:>7}  {cost:>8}  {needs}\n", goal.id));
     }
     text

@@ -13,7 +13,7 @@ use crate::cli::goal::retry;
 use crate::cli::narrative;
 use crate::cli::output::{safe, style, units};
 use crate::domain::event::{ActorName, Event};
-use crate::domain::ids::{Seq, SliceId, Timestamp};
+use crate::domain::ids::{GoalId, Seq, SliceId, Timestamp};
 
 /// How often a followed journal is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -50,10 +50,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn of(args: &LogsArgs) -> Result<Self, Failure> {
+    fn of(id: &GoalId, args: &LogsArgs) -> Result<Self, Failure> {
         Ok(Self {
             actor: args.actor.as_deref().map(actor).transpose()?,
-            slice: args.slice.as_deref().map(retry::slice_id).transpose()?,
+            slice: args.slice.as_deref().map(|text| retry::slice_id(id, text)).transpose()?,
             from: args.since.map(|ms| Timestamp(clock::now().0.saturating_sub(ms))),
         })
     }
@@ -84,7 +84,8 @@ fn actor(text: &str) -> Result<String, Failure> {
 #[expect(clippy::disallowed_methods, reason = "following is polling: another process gives no sign of a new record")]
 pub fn run(context: &Context, args: &LogsArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let (filter, typist) = (Filter::of(args)?, context.typist(&id));
+    let (filter, typist) = (Filter::of(&id, args)?, context.typist(&id));
+    filter.slice.iter().try_for_each(|slice| context.omk.refuse_unknown(&id, slice))?;
     let events = context.omk.events(&id)?;
     show(context, &typist, &filter, &events)?;
     if !args.follow {
@@ -118,7 +119,7 @@ pub fn log_line(event: &Event, typist: &Typist) -> Option<String> {
     let actor = style::left(actor_style(event.actor), event.actor.as_str(), 20);
     let act = style::left(line.act.style, line.act.plain, 8);
     let mut text = format!("{} {actor} {act} {slice}{}\n", units::clock(event.ts), line.text);
-    for more in line.below(typist) {
+    for more in line.output.iter().cloned().chain(line.below(typist)) {
         text.push_str(&format!("{:40}{more}\n", ""));
     }
     Some(text)

@@ -77,7 +77,7 @@ pub enum Verb {
     Budget(budget::BudgetArgs),
     /// Add to what a goal may spend
     BudgetAdd(budget_add::BudgetAddArgs),
-    /// Remove worktrees, private repositories and branches that no goal needs
+    /// Remove worktrees, private repositories and build directories of goals that are `ready` or `cancelled`
     Gc(gc::GcArgs),
 }
 

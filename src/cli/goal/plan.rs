@@ -24,6 +24,12 @@ pub struct PlanArgs {
     /// Read slices and gates from this file (TOML, or JSON with the same fields)
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// Who works on slices without a `run` or an agent of their own, as `omk goal run` takes it; given again, who stands in
+    #[arg(long = "agent", value_name = "NAME")]
+    pub agents: Vec<String>,
+    /// A required gate beside those of the plan; can be given several times
+    #[arg(long = "gate", value_name = "NAME=CMD")]
+    pub gates: Vec<String>,
     /// Accepted; no model plans in this version
     #[arg(long)]
     pub no_llm_planner: bool,
@@ -75,12 +81,12 @@ fn request(args: &PlanArgs) -> GoalRequest {
     GoalRequest {
         text: args.goal.clone(),
         plan: args.plan.clone(),
-        agents: Vec::new(),
+        agents: args.agents.clone(),
         max_agents: None,
         limits: Limits::default(),
         policy: DeliveryPolicy::Local,
         merge_policy: MergePolicy::Disabled,
-        gates: Vec::new(),
+        gates: args.gates.clone(),
         sandbox: SandboxChoice::Auto,
         no_input: false,
     }

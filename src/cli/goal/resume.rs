@@ -6,6 +6,7 @@ use crate::cli::args::GoalArg;
 use crate::cli::context::Context;
 use crate::cli::drive;
 use crate::cli::error::{Failure, report};
+use crate::cli::goal::list;
 use crate::domain::goal::Drive;
 
 /// `omk goal resume`.
@@ -30,6 +31,7 @@ pub fn run(context: &Context, args: &ResumeArgs) -> Result<u8, Failure> {
 
 /// Drives every orphan in turn, the oldest first. Ends at a signal; else the exit code is the first that is not 0.
 fn adopt(context: &Context) -> Result<u8, Failure> {
+    list::say_unread(context, &mut context.omk.list()?.left_out);
     let orphans = context.omk.orphans()?;
     if orphans.is_empty() {
         context.output.note("no goal has lost its process\n");
@@ -37,10 +39,10 @@ fn adopt(context: &Context) -> Result<u8, Failure> {
     let mut exit = 0;
     for id in orphans {
         let driven = drive::drive(context, &id, Drive::UntilReady, &[]);
-        let (code, stopped) = match &driven {
-            Ok(settled) => (drive::conclude(context, settled)?, settled.signal.is_some()),
+        let (code, stopped) = match driven {
+            Ok(settled) => (drive::conclude(context, &settled)?, settled.signal.is_some()),
             // One goal that cannot be taken up keeps no other from it.
-            Err(failure) => (report(failure, context.output), false),
+            Err(failure) => (report(&failure.typed(&context.typist(&id).tail), context.output), false),
         };
         exit = if exit == 0 { code } else { exit };
         if stopped {

@@ -39,7 +39,7 @@ struct RetryDocument<'a> {
 /// Runs the verb. A goal that a process runs goes on there; any other one goes on here.
 pub fn run(context: &Context, args: &RetryArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let slice = slice_id(&args.slice)?;
+    let slice = slice_id(&id, &args.slice)?;
     let request = RetryRequest { slice: slice.clone(), fresh: args.fresh, hint: args.hint.clone() };
     match context.omk.retry(&id, request)? {
         TakenBy::Journal => drive::drive_and_conclude(context, &id, Drive::UntilReady, &[]),
@@ -58,8 +58,8 @@ fn taken(context: &Context, id: &GoalId, slice: &SliceId) -> Result<u8, Failure>
     Ok(0)
 }
 
-/// A slice's name as it was typed.
-pub fn slice_id(text: &str) -> Result<SliceId, Failure> {
+/// A name of a slice of a goal as it was typed.
+pub fn slice_id(goal: &GoalId, text: &str) -> Result<SliceId, Failure> {
     SliceId::parse(text)
-        .map_err(|cause| misuse(cause.to_string(), ["`omk goal status` names the slices of a goal".to_owned()]))
+        .map_err(|cause| misuse(cause.to_string(), [format!("its slices are in: omk goal status {goal}")]))
 }

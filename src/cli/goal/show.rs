@@ -86,8 +86,9 @@ pub fn text(view: &GoalView) -> String {
 
 fn slice_block(page: &mut Page, slice: &SliceView) {
     let spec = &slice.spec;
+    let tries = Some(words::Tries::of(slice).text()).filter(|tries| !tries.is_empty());
     let mut lines =
-        vec![format!("{}, attempt {} of {}", words::state(slice.state), slice.attempt, spec.max_attempts())];
+        vec![format!("{}{}", words::state(slice.state), tries.map(|it| format!(", {it}")).unwrap_or_default())];
     lines.extend(slice.reason.iter().map(|reason| format!("because {reason}")));
     if !spec.after.is_empty() {
         let after: Vec<&str> = spec.after.iter().map(|id| id.as_str()).collect();

@@ -11,6 +11,7 @@ use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units, words};
 use crate::domain::goal::{GoalStatus, Phase, SandboxLevel};
 use crate::domain::ids::{Attempt, GoalId, SliceId, Timestamp};
+use crate::domain::question::answer_command;
 use crate::domain::task::WaitingFor;
 use crate::domain::view::{BudgetView, GoalView, Health, Liveness, QuestionView, SliceState, SliceView};
 
@@ -93,16 +94,23 @@ impl<'a> SliceDocument<'a> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let view = context.omk.view(&id, None)?;
+    let view = typed(context, context.omk.view(&id, None)?);
     let process = context.omk.liveness_asked(&id)?;
     if context.output.json {
         context.output.document(&StatusDocument::of(&view, &process))?;
     } else {
-        let (next, typist) = (context.commands(&view.next), context.typist(&id));
-        let seen = Seen { view: &view, process: &process, typist: &typist, next: &next, now: clock::now() };
+        let typist = context.typist(&id);
+        let seen = Seen { view: &view, process: &process, typist: &typist, next: &view.next, now: clock::now() };
         context.output.result(&seen.text(context.output.glyphs))?;
     }
     Ok(if args.exit_status { view.status.exit_code() } else { 0 })
+}
+
+/// A goal whose commands are as this user has to type them.
+fn typed(context: &Context, mut view: GoalView) -> GoalView {
+    view.next = context.commands(&view.next);
+    view.slices.iter_mut().for_each(|slice| context.type_out(&mut slice.waiting_for));
+    view
 }
 
 fn is_orphaned(view: &GoalView, process: &Liveness) -> bool {
@@ -197,13 +205,14 @@ impl Seen<'_> {
     }
 
     fn why(&self, slice: &SliceView) -> String {
-        let tries = format!("attempt {} of {}", slice.attempt, slice.spec.max_attempts());
+        let tries = words::Tries::of(slice).text();
         let waits =
             || slice.waiting_for.iter().map(|what| words::waiting(what, Some(self.now))).collect::<Vec<_>>().join("; ");
         match slice.state {
             SliceState::Waiting | SliceState::Asking => waits(),
             SliceState::Running => format!("{tries}   {}", safe::line(slice.step.as_deref().unwrap_or(""))),
-            SliceState::Reviewing | SliceState::Accepted => tries,
+            SliceState::Accepted if !slice.waiting_for.is_empty() => format!("{tries}   {}", waits()),
+            SliceState::Reviewing | SliceState::Accepted | SliceState::Cancelled => tries,
             SliceState::Integrated => integrated(slice),
             SliceState::GivenUp => safe::line(slice.reason.as_deref().unwrap_or("")),
         }
@@ -212,17 +221,26 @@ impl Seen<'_> {
     fn question(&self, question: &QuestionView) -> String {
         let since = units::duration(self.now.since(question.since));
         let text = format!("{} {}: {}", question.id, question.slice, question.text);
-        let command = self.typist.command(&format!("omk goal answer {{id}}.{} --yes", question.id));
+        let command = answer_command(self.view.id.as_str(), &question.id, &question.text);
+        let command = self.typist.command(&command);
         line(
             "needs",
             &format!("{} ({since})   {}", style::paint(style::WARN, &safe::line(&text)), safe::line(&command)),
         )
     }
 
+    /// How long a run that is well has gone on since its last record, by which its time is counted.
+    fn unrecorded(&self) -> u64 {
+        match (self.view.status, self.process) {
+            (GoalStatus::Running, Liveness::Held { health: Health::Well, .. }) => self.now.since(self.view.updated),
+            _ => 0,
+        }
+    }
+
     fn budget(&self) -> String {
         let budget = &self.view.budget;
         let limit = budget.limits.time_ms.map(|limit| format!(" of {}", units::duration(limit))).unwrap_or_default();
-        let mut parts = vec![format!("time {}{limit}", units::duration(budget.time_ms))];
+        let mut parts = vec![format!("time {}{limit}", units::duration(budget.time_ms + self.unrecorded()))];
         parts.extend(
             Some(units::spent(&budget.usage, budget.usd_complete, &budget.limits)).filter(|spent| !spent.is_empty()),
         );
@@ -240,7 +258,7 @@ fn integrated(slice: &SliceView) -> String {
 
 /// How many slices are in each state: `1 merged  3 running  2 waiting  (6)`.
 fn counts(slices: &[SliceView]) -> String {
-    const ORDER: [SliceState; 7] = [
+    const ORDER: [SliceState; 8] = [
         SliceState::Integrated,
         SliceState::Running,
         SliceState::Reviewing,
@@ -248,6 +266,7 @@ fn counts(slices: &[SliceView]) -> String {
         SliceState::Asking,
         SliceState::Waiting,
         SliceState::GivenUp,
+        SliceState::Cancelled,
     ];
     let count = |state: SliceState| slices.iter().filter(|slice| slice.state == state).count();
     let present = ORDER.iter().filter(|state| count(**state) > 0);

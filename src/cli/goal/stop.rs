@@ -11,11 +11,12 @@ use crate::domain::view::Settled;
 /// Runs the verb. The goal stands as asked when it returns 0.
 pub fn run(context: &Context, goal: &GoalArg, stop: Stop) -> Result<u8, Failure> {
     let id = context.goal(goal)?;
-    let settled = context.omk.stop(&id, stop)?;
+    let mut settled = context.omk.stop(&id, stop)?;
+    settled.next = context.commands(&settled.next);
     if context.output.json {
         context.output.document(&SettledDocument::of(&settled, 0))?;
     } else {
-        context.output.result(&text(&settled, &context.commands(&settled.next)))?;
+        context.output.result(&text(&settled, &settled.next))?;
     }
     Ok(0)
 }

@@ -11,7 +11,7 @@ use crate::cli::goal::retry::slice_id;
 use crate::cli::narrative::narrate;
 use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units, words};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Fact};
 use crate::domain::ids::Timestamp;
 use crate::domain::view::{Liveness, SliceState};
 use crate::domain::vitals::{ProcessSeen, Sighting};
@@ -36,8 +36,8 @@ pub struct WhyArgs {
 /// Runs the verb.
 pub fn run(context: &Context, args: &WhyArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let slice = args.slice.as_deref().map(slice_id).transpose()?;
-    let why = context.omk.why(&id, slice.as_ref())?;
+    let slice = args.slice.as_deref().map(|text| slice_id(&id, text)).transpose()?;
+    let why = typed(context, context.omk.why(&id, slice.as_ref())?);
     if context.output.json {
         context.output.document(&why)?;
         return Ok(0);
@@ -46,6 +46,17 @@ pub fn run(context: &Context, args: &WhyArgs) -> Result<u8, Failure> {
     let screen = Screen { why: &why, events: &events, typist: &typist, now: clock::now() };
     context.output.result(&screen.text(context.output.glyphs))?;
     Ok(0)
+}
+
+/// An answer whose commands are as this user has to type them.
+fn typed(context: &Context, mut why: WhyView) -> WhyView {
+    why.commands = context.commands(&why.commands);
+    for slice in &mut why.slices {
+        slice.commands = context.commands(&slice.commands);
+        slice.next = context.sentence(&slice.next);
+        context.type_out(&mut slice.waiting_for);
+    }
+    why
 }
 
 /// The answer as it is shown at a moment.
@@ -127,8 +138,9 @@ impl Screen<'_> {
     fn sighting(&self, slice: &WhySlice, seen: &Sighting) -> Vec<String> {
         let why = self.why;
         let quiet = format!(
-            "{} (a warning after {}, ended after {})",
+            "{}{} (a warning after {}, ended after {})",
             units::duration(seen.quiet_ms),
+            self.as_of(slice, seen),
             units::duration(why.warning_ms),
             units::duration(why.stall_ms)
         );
@@ -142,6 +154,16 @@ impl Screen<'_> {
         let more = processes.len().saturating_sub(PROCESSES);
         lines.extend((more > 0).then(|| below("", &format!("and {}", units::counted(more, "further process")))));
         lines
+    }
+
+    /// How old a sighting is, where that is worth saying.
+    fn as_of(&self, slice: &WhySlice, seen: &Sighting) -> String {
+        let journalled = || {
+            let of = |event: &&Event| matches!(&event.fact, Fact::AttemptQuiet(it) if it.attempt == seen.attempt);
+            self.events.iter().rfind(of).map(|event| self.now.since(event.ts))
+        };
+        let age = if slice.live { Some(seen.seen_ms_ago) } else { journalled() };
+        age.filter(|age| *age >= 1_000).map(|age| format!(", as of {} ago", units::duration(age))).unwrap_or_default()
     }
 
     /// The last records about a slice.
@@ -170,7 +192,10 @@ fn tries(slice: &WhySlice) -> String {
     match (slice.attempt.0, slice.state) {
         (0, _) => String::new(),
         (_, SliceState::Integrated) => agent.trim_start().to_owned(),
-        (attempt, _) => format!("attempt {attempt} of {}{agent}", slice.max_attempts),
+        (_, state) => {
+            let (attempt, failures, most) = (slice.attempt, slice.failures, slice.max_attempts);
+            format!("{}{agent}", words::Tries { state, attempt, failures, most }.text())
+        }
     }
 }
 

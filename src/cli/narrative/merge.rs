@@ -26,7 +26,7 @@ pub(super) fn gate(scope: &GateScope, result: &GateResult) -> Line {
         GateScope::Batch { .. } => Line::main(act, text),
     };
     if !green {
-        line = line.see(format!("log: {}", result.log.path));
+        line = line.quoting(&result.excerpt).see(format!("log: {}", result.log.path));
     }
     if !result.lost_tests.is_empty() {
         line = line.see(format!("tests gone or ignored: {}", result.lost_tests.join(", ")));

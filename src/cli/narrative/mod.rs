@@ -35,6 +35,12 @@ const FAILED: Act = act("Failed", "fail", style::BAD);
 /// A person should look.
 const WARNED: Act = act("Warned", "warn", style::WARN);
 
+/// How many lines of an output are quoted from its beginning, and from its end.
+const FIRST: usize = 4;
+const LAST: usize = 8;
+/// How much of a quoted line is shown, in characters.
+const LONGEST: usize = 160;
+
 /// Whether a line is shown while a goal runs, or only where somebody asks for everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
@@ -53,6 +59,8 @@ pub struct Line {
     pub slice: Option<SliceId>,
     /// What and why.
     pub text: String,
+    /// What a check printed, where that is worth reading: for logs, not for the progress of a run.
+    pub output: Vec<String>,
     /// Further lines: where to look.
     pub more: Vec<String>,
     /// What to type.
@@ -72,7 +80,8 @@ pub struct Hint {
 
 impl Line {
     fn main(act: Act, text: impl AsRef<str>) -> Self {
-        Self { act, slice: None, text: safe::line(text.as_ref()), more: Vec::new(), hint: None, weight: Weight::Main }
+        let text = safe::line(text.as_ref());
+        Self { act, slice: None, text, output: Vec::new(), more: Vec::new(), hint: None, weight: Weight::Main }
     }
 
     fn detail(act: Act, text: impl AsRef<str>) -> Self {
@@ -82,6 +91,21 @@ impl Line {
     fn of(mut self, slice: &SliceId) -> Self {
         self.slice = Some(slice.clone());
         self
+    }
+
+    /// The first and last lines of an output, each marked as one and bounded.
+    fn quoting(self, output: &str) -> Self {
+        let lines: Vec<_> = output.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let quoted = |lines: &[&str]| lines.iter().map(|line| format!("| {}", safe::cut(line, LONGEST))).collect();
+        let left_out = lines.len().saturating_sub(FIRST + LAST);
+        let output: Vec<String> = match left_out {
+            0 | 1 => quoted(&lines),
+            _ => {
+                let (first, last): (Vec<_>, Vec<_>) = (quoted(&lines[..FIRST]), quoted(&lines[lines.len() - LAST..]));
+                first.into_iter().chain([format!("| … {left_out} lines")]).chain(last).collect()
+            }
+        };
+        Self { output, ..self }
     }
 
     fn see(mut self, more: impl AsRef<str>) -> Self {

@@ -6,6 +6,7 @@ use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
 use crate::cli::output::{style, units};
 use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId};
+use crate::domain::question::answer_command;
 use crate::domain::supervision::Quarantine;
 use crate::domain::task::{AttemptOutcome, Capture, Feedback};
 use crate::domain::vitals::Sighting;
@@ -116,7 +117,7 @@ pub(super) fn reopened(slice: &SliceId, fresh: bool, hint: Option<&str>) -> Line
 
 pub(super) fn asked(id: &str, slice: &SliceId, text: &str) -> Line {
     let line = Line::main(ASKS, format!("{id}: {text}")).of(slice);
-    line.hint("answer", format!("omk goal answer {{id}}.{id} --yes"))
+    line.hint("answer", answer_command("{id}", id, text))
 }
 
 pub(super) fn answered(id: &str, answer: &str) -> Line {

@@ -6,10 +6,10 @@ use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units};
 use crate::domain::evidence::GateOutcome;
 use crate::domain::goal::{GoalStatus, SandboxLevel};
-use crate::domain::ids::Timestamp;
+use crate::domain::ids::{Attempt, Timestamp};
 use crate::domain::review::{Finding, Review, Verdict};
 use crate::domain::task::{Feedback, FeedbackKind, WaitingFor};
-use crate::domain::view::{Health, SliceState};
+use crate::domain::view::{Health, SliceState, SliceView};
 
 /// How a gate ended.
 pub fn outcome(outcome: &GateOutcome) -> String {
@@ -88,6 +88,7 @@ pub fn state_mark(state: SliceState, glyphs: Glyphs) -> (&'static str, Style) {
         SliceState::Integrated => (glyphs.done, style::GOOD),
         SliceState::Asking => (glyphs.asks, style::WARN),
         SliceState::GivenUp => (glyphs.failed, style::BAD),
+        SliceState::Cancelled => (glyphs.failed, style::DIM),
     }
 }
 
@@ -101,6 +102,53 @@ pub fn state(state: SliceState) -> &'static str {
         SliceState::Integrated => "merged",
         SliceState::Asking => "asks you",
         SliceState::GivenUp => "given up",
+        SliceState::Cancelled => "cancelled",
+    }
+}
+
+/// The attempts of a slice.
+#[derive(Clone, Copy, Debug)]
+pub struct Tries {
+    /// Where the slice stands.
+    pub state: SliceState,
+    /// The number of the newest attempt, 0 before the first.
+    pub attempt: Attempt,
+    /// Those that failed.
+    pub failures: u32,
+    /// How many may fail.
+    pub most: u32,
+}
+
+impl Tries {
+    /// Of a slice.
+    pub fn of(slice: &SliceView) -> Self {
+        let (attempt, failures) = (slice.attempt, slice.failures);
+        Self { state: slice.state, attempt, failures, most: slice.spec.max_attempts() }
+    }
+
+    /// In words: `attempt 2 of 3`, `1 of 3 attempts failed`. Interrupted attempts have numbers and count against nothing:
+    /// where there were any, the number in all is said too. Empty before the first attempt.
+    pub fn text(self) -> String {
+        if self.attempt == Attempt(0) {
+            return String::new();
+        }
+        let this = self.failures.saturating_add(1).min(self.most);
+        let in_all = format!("{} in all", units::counted(self.attempt.0 as usize, "attempt"));
+        match self.state {
+            SliceState::Waiting | SliceState::GivenUp | SliceState::Cancelled if self.failures == 0 => in_all,
+            SliceState::Waiting | SliceState::GivenUp | SliceState::Cancelled => {
+                let all = if self.attempt.0 == self.failures { String::new() } else { format!(", {in_all}") };
+                format!("{} of {} attempts failed{all}", self.failures, self.most)
+            }
+            SliceState::Running
+            | SliceState::Reviewing
+            | SliceState::Accepted
+            | SliceState::Integrated
+            | SliceState::Asking => {
+                let all = if self.attempt.0 == this { String::new() } else { format!(" ({} in all)", self.attempt) };
+                format!("attempt {this} of {}{all}", self.most)
+            }
+        }
     }
 }
 

@@ -164,6 +164,8 @@ impl Row {
             SliceState::Integrated => Activity::Merged,
             SliceState::Asking => Activity::Asks(reason()),
             SliceState::GivenUp => Activity::GivenUp(reason()),
+            // Nothing takes a cancelled goal up.
+            SliceState::Cancelled => Activity::Waits,
         };
         Self {
             attempt: slice.attempt,

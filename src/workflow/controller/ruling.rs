@@ -2,10 +2,11 @@
 
 use super::{Controller, Proof};
 use crate::domain::budget::{Account, BudgetKind};
-use crate::domain::control::Stop;
+use crate::domain::control::{Stop, stopper};
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{GoalId, SliceId};
+use crate::domain::question::answer_command;
 use crate::domain::review::Verdict;
 use crate::domain::settlement::{Obstruction, Settlement};
 use crate::workflow::verdict::{Evidence, Ruling, judge};
@@ -18,7 +19,10 @@ impl Controller {
                 Stop::Cancel => {
                     Ruling::new(GoalStatus::Cancelled, "cancelled by the operator", vec![self.command("show")])
                 }
-                Stop::Pause => Ruling::new(GoalStatus::Paused, "paused by the operator", vec![self.command("resume")]),
+                Stop::Pause => {
+                    let reason = format!("paused by {}", stopper(&self.record.stop_by));
+                    Ruling::new(GoalStatus::Paused, reason, vec![self.command("resume")])
+                }
             });
         }
         if let Some(detail) = &self.distress {
@@ -50,7 +54,7 @@ impl Controller {
         let (slice, question, text) = settlement.asking.first()?;
         let id = self.goal().map(GoalId::as_str).unwrap_or_default();
         let reason = format!("slice `{slice}` asks {question}: {text}");
-        let answer = format!("omk goal answer {id}.{question} --text \"…\"");
+        let answer = answer_command(id, question, text);
         Some(Ruling::new(GoalStatus::BlockedOnHuman, reason, vec![answer, self.command("resume")]))
     }
 

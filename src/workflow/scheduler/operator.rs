@@ -8,6 +8,7 @@ use crate::domain::control::Refusal;
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::ids::{AttemptRef, GoalId, Now, SliceId};
+use crate::domain::question::answer_command;
 use crate::graph::error::nearest;
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 
@@ -108,7 +109,7 @@ pub fn nobody_at_work(goal: &GoalId, record: &SliceRecord) -> Refusal {
         Stage::Integrated { .. } => integrated(slice),
         Stage::Asking { question, text } => Refusal::new(
             format!("no agent works on slice `{slice}` now: it asks {question}, \"{text}\""),
-            [format!("answer it: omk goal answer {goal}.{question} --text \"…\"")],
+            [format!("answer it: {}", answer_command(goal.as_str(), question, text))],
         ),
         Stage::Reviewing { .. } | Stage::Accepted => Refusal::new(
             format!("no agent works on slice `{slice}` now: its work is done and is being checked"),

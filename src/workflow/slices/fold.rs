@@ -279,6 +279,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
         }
         AttemptOutcome::Interrupted { .. } => {
             record.take_up = record.current_capture().is_some();
+            record.uncounted += 1;
             Stage::Waiting
         }
         AttemptOutcome::Expired { detail } | AttemptOutcome::Errored { detail } => {
@@ -286,6 +287,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
             Stage::Waiting
         }
         AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
+            record.uncounted += 1;
             Stage::Waiting
         }
     };

@@ -35,6 +35,7 @@ fn quiet_is_said_once_half_way_and_ends_the_attempt_after_all_of_the_time() {
         last_event: "begins: shell: cargo test".to_owned(),
         tool_call: Some("shell: cargo test".to_owned()),
         vitals: busy,
+        seen_ms_ago: 0,
     };
     assert_eq!(vigil.looked(Some(7), half), Finding::Quiet(sighting));
     assert_eq!(vigil.looked(Some(7), half), Finding::Nothing);

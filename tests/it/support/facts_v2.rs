@@ -41,6 +41,7 @@ fn supervision() -> Vec<Draft> {
         last_event: "runs the tests".to_owned(),
         tool_call: Some("shell: cargo test".to_owned()),
         vitals: Vitals { alive: true, processes: vec![process] },
+        seen_ms_ago: 0,
     };
     let bare = Sighting { tool_call: None, ..sighting.clone() };
     let one = |text: &str| vec![text.to_owned()];
