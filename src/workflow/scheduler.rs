@@ -26,7 +26,9 @@ use crate::graph::task_graph::TaskGraph;
 use crate::workflow::assignment::{assignment_of, continues};
 use crate::workflow::breaker::Probes;
 use crate::workflow::leases::Leases;
-use crate::workflow::settling::{describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback};
+use crate::workflow::settling::{
+    cut_off_by_the_end, describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback,
+};
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 use crate::workflow::surroundings::surroundings;
 
@@ -142,11 +144,9 @@ impl Scheduler {
     }
 
     fn close_interrupted(&mut self, decided: &mut Decided<Intent>, now: Now) {
-        let open = |r: &&SliceRecord| matches!(r.stage, Stage::Offered | Stage::Running { .. });
-        let attempts: Vec<_> = self.table.iter().filter(open).map(SliceRecord::attempt_ref).collect();
-        for attempt in attempts {
-            let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
-            self.record(decided, Fact::AttemptFinished { attempt, outcome }, now);
+        let cut_off: Vec<_> = self.table.iter().filter_map(cut_off_by_the_end).collect();
+        for fact in cut_off {
+            self.record(decided, fact, now);
         }
     }
 

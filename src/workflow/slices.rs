@@ -194,6 +194,15 @@ impl SliceRecord {
         matches!(self.stage, Stage::Running { .. })
     }
 
+    /// Whether its newest attempt is not over.
+    pub fn is_at_work(&self) -> bool {
+        matches!(self.stage, Stage::Offered | Stage::Running { .. })
+    }
+
+    fn is_integrated(&self) -> bool {
+        matches!(self.stage, Stage::Integrated { .. })
+    }
+
     fn enter(&mut self, stage: Stage, at: Timestamp) {
         self.stage = stage;
         self.since = at;

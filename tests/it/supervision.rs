@@ -1,6 +1,7 @@
 //! What is decided of attempts that live, stall, run late, and of agents that cannot work.
 
 mod breaker;
+mod captured;
 mod operator;
 mod quarantine;
 mod stall;

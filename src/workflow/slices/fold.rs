@@ -132,7 +132,8 @@ impl SliceTable {
     }
 
     fn finished(&mut self, attempt: &AttemptRef, outcome: &AttemptOutcome, at: Timestamp) {
-        let Some(record) = self.record(&attempt.slice).filter(|record| record.epoch == attempt.epoch) else { return };
+        let open = |record: &&mut SliceRecord| record.epoch == attempt.epoch && record.is_at_work();
+        let Some(record) = self.record(&attempt.slice).filter(open) else { return };
         finish(record, outcome, at);
         let agent = record.agent.clone();
         self.quarantines.ended(&attempt.slice, &agent, outcome);
@@ -212,7 +213,8 @@ impl SliceTable {
     }
 
     fn reopened(&mut self, slice: &SliceId, fresh: bool, hint: Option<&str>, at: Timestamp) {
-        let Some(record) = self.record(slice) else { return };
+        let open = |record: &&mut SliceRecord| !record.is_integrated();
+        let Some(record) = self.record(slice).filter(open) else { return };
         reopen(record, fresh, hint);
         record.enter(Stage::Waiting, at);
         let spec = record.spec.clone();
@@ -260,7 +262,7 @@ fn continue_from(record: &SliceRecord) -> NextStart {
 }
 
 fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
-    record.take_up = false;
+    let was_taken_up = std::mem::take(&mut record.take_up);
     record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
     let captured = record.current_capture().is_some();
     record.session = match record.session.take() {
@@ -278,11 +280,19 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
             Stage::Waiting
         }
         AttemptOutcome::Interrupted { .. } => {
-            record.take_up = record.current_capture().is_some();
+            record.take_up = captured;
             Stage::Waiting
         }
-        AttemptOutcome::Expired { detail } | AttemptOutcome::Errored { detail } => {
+        AttemptOutcome::Errored { detail } => {
             record.fail(detail);
+            record.take_up = captured;
+            Stage::Waiting
+        }
+        AttemptOutcome::Expired { detail } => {
+            record.fail(detail);
+            // Where its check ran out twice, it may be the work that holds it up: an agent goes on with that.
+            record.take_up = captured && !was_taken_up;
+            record.next_start = continue_from(record);
             Stage::Waiting
         }
         AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
@@ -305,6 +315,8 @@ fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
         record.next_start = NextStart::Tip;
     } else if fresh {
         record.next_start = NextStart::Dependencies;
+    } else if matches!(record.stage, Stage::Reviewing { .. } | Stage::Accepted) {
+        record.next_start = continue_from(record);
     }
     record.conflicts.clear();
     if let Some(hint) = hint {
