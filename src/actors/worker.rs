@@ -18,11 +18,10 @@ use crate::actors::worker::hints::Hints;
 use crate::domain::agent::AgentTask;
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
-use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, WorktreeOrder};
+use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::messages::budget::{Purse, Reserve, Settle};
 use crate::messages::journal::{Committed, Outbox};
@@ -168,15 +167,17 @@ impl WorkerActor {
         };
         let prepared = self.around.effects.workspace.prepare(order);
         ctx.spawn(prepared.into_actor(self).map(|prepared, actor, ctx| match prepared {
-            Ok(path) => actor.prepared(path, ctx),
+            Ok(prepared) => actor.prepared(prepared, ctx),
             Err(fault) => actor.fail(&fault, ctx),
         }));
     }
 
-    fn prepared(&mut self, path: PathBuf, ctx: &mut Context<Self>) {
-        let fact = Some(Fact::WorktreePrepared { path: name_of(&path) });
+    fn prepared(&mut self, prepared: Prepared, ctx: &mut Context<Self>) {
+        let Prepared { path, stood } = prepared;
+        let Some(worker) = &mut self.worker else { return };
+        let progress = worker.prepared(name_of(&path), stood);
         self.worktree = Some(path);
-        self.advance(Progress { fact, step: Step::RunAgent }, ctx);
+        self.advance(progress, ctx);
     }
 
     /// Has something of the budget set aside, then lets the agent work.

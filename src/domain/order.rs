@@ -51,6 +51,15 @@ pub struct Place {
     pub as_it_stands: bool,
 }
 
+/// A worktree that an agent can work in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// Whether it is as an earlier attempt left it; else it was made.
+    pub stood: bool,
+}
+
 /// What an attempt left in its worktree, to be captured by content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureOrder {

@@ -180,9 +180,11 @@ impl SliceRecord {
         self.current_capture().filter(|_| self.take_up)
     }
 
-    /// The worktree that stands as an agent left it, to be gone on with; relative to the goal's directory.
+    /// The worktree that stands as an agent left it, to be gone on with, if only once the slice is reopened; relative
+    /// to the goal's directory.
     pub fn left_worktree(&self) -> Option<&PathBuf> {
-        self.session.as_ref().filter(|session| session.cut_off && self.is_open()).map(|session| &session.worktree)
+        let done = matches!(self.stage, Stage::Accepted | Stage::Integrated { .. });
+        self.session.as_ref().filter(|session| session.cut_off && !done).map(|session| &session.worktree)
     }
 
     /// The newest attempt under its lease.

@@ -91,6 +91,15 @@ impl Worker {
         }
     }
 
+    /// The worktree is there, named relative to the goal's directory. Where it was to be as an earlier attempt left it
+    /// and does not stand so, the agent is not told that it does.
+    pub fn prepared(&mut self, path: PathBuf, stood: bool) -> Progress {
+        if let Some(session) = &mut self.assignment.session {
+            session.cut_off &= stood;
+        }
+        Progress { fact: Some(Fact::WorktreePrepared { path }), step: Step::RunAgent }
+    }
+
     /// The agent has been quiet for too long and is being stopped.
     pub fn went_stale(&mut self, how: String) {
         self.stale.get_or_insert(how);
