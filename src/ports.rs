@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::agent::{AgentReport, AgentSign, AgentTask};
 use crate::domain::change::Change;
-use crate::domain::event::{Branch, Draft, Event};
+use crate::domain::event::{Branch, Draft, Event, Fact};
 use crate::domain::evidence::{ArtifactRef, GateResult};
 use crate::domain::ids::{AttemptRef, Batch, CommitId, Moment, SliceId, Timestamp, TreeId};
 use crate::domain::order::{
@@ -127,6 +127,9 @@ pub trait Gates: Send + Sync {
 pub trait WorkPlane: Send + Sync {
     /// Takes an offered attempt. Resolves to what is to be done once the claim is durable.
     fn claim(&self, attempt: AttemptRef) -> Effect<Result<Assignment, LeaseOver>>;
+    /// Says what the attempt has just handed to the journal, where the worker decided it: in the same order, so that
+    /// whatever the scheduler decides next comes behind it there too. Nothing comes back.
+    fn progressed(&self, attempt: AttemptRef, fact: Fact);
     /// Keeps the lease for another period.
     fn renew(&self, attempt: AttemptRef) -> Effect<Result<(), LeaseOver>>;
     /// Ends the attempt, once: compare-and-swap on (slice, attempt, epoch).

@@ -24,9 +24,9 @@ use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::messages::budget::{Purse, Reserve, Settle};
-use crate::messages::journal::{Committed, Outbox};
+use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Sighted;
-use crate::messages::tell;
+use crate::messages::{Undelivered, tell};
 use crate::ports::{Effect, Effects, WorkPlane};
 use crate::workflow::heartbeat::Heartbeat;
 use crate::workflow::vigil::Vigil;
@@ -110,13 +110,21 @@ impl WorkerActor {
     /// Records what happened, then goes on.
     fn advance(&mut self, progress: Progress, ctx: &mut Context<Self>) {
         let decided = Decided::new(progress.fact.into_iter().collect(), vec![progress.step]);
-        match self.outbox.commit(decided, None, Some(&self.attempt)) {
+        match self.commit(decided) {
             Ok(released) => released.intents.into_iter().for_each(|step| self.take(step, ctx)),
             Err(error) => {
                 tracing::error!(%error, attempt = %self.attempt, "the worker cannot go on");
                 ctx.stop();
             }
         }
+    }
+
+    /// Hands facts to the journal, and says so to the scheduler, whose slices follow from them.
+    fn commit(&mut self, decided: Decided<Step>) -> Result<Released<Step>, Undelivered> {
+        for fact in &decided.facts {
+            self.around.plane.progressed(self.attempt.clone(), fact.clone());
+        }
+        self.outbox.commit(decided, None, Some(&self.attempt))
     }
 
     fn take(&mut self, step: Step, ctx: &mut Context<Self>) {
@@ -140,10 +148,7 @@ impl WorkerActor {
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
-            Step::Finish { outcome, capture, gates } => {
-                let session = self.worker.as_ref().and_then(Worker::session).cloned();
-                self.finish(AttemptEnd { outcome, capture, gates, session }, ctx);
-            }
+            Step::Finish { outcome, capture, gates } => self.finish(AttemptEnd { outcome, capture, gates }, ctx),
         }
     }
 
@@ -306,6 +311,8 @@ impl WorkerActor {
         ctx.spawn(finished.into_actor(self).then(|finished, actor, ctx| {
             if let Err(over) = finished {
                 tracing::debug!(%over, "the result came late");
+                // The next attempt may go on in it, and begins as soon as this one is gone.
+                actor.worktree.take_if(|_| actor.worker.as_ref().is_some_and(Worker::leaves_worktree_late));
             }
             actor.clean_up(ctx);
             ready(())

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::domain::access::AccessSet;
 use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp, TreeId};
-use crate::domain::task::{AgentSession, AttemptOutcome, Capture, GateSpec};
+use crate::domain::task::{AttemptOutcome, Capture, GateSpec};
 
 /// The journal could not be written; the run ends at once and the goal can be resumed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -170,8 +170,6 @@ pub struct AttemptEnd {
     pub capture: Option<Capture>,
     /// The verdicts of its gates on the captured tree.
     pub gates: Vec<GateResult>,
-    /// The session that its agent worked in, where it named one.
-    pub session: Option<AgentSession>,
 }
 
 /// A result for a lease that is over.

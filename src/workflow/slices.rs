@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::budget::Usage;
+use crate::domain::budget::{BudgetKind, Usage};
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
 use crate::domain::review::{Review, Role};
@@ -132,6 +132,8 @@ pub struct SliceRecord {
     pub session_told: usize,
     /// What its agents used.
     pub usage: Usage,
+    /// The limit of its own budget that is used up, until there is more or it is reopened.
+    pub over_budget: Option<(BudgetKind, u64)>,
     /// When its first attempt was offered.
     pub started: Option<Timestamp>,
     /// When it was integrated or given up.
@@ -165,6 +167,7 @@ impl SliceRecord {
             told: 0,
             session_told: 0,
             usage: Usage::default(),
+            over_budget: None,
             started: None,
             ended: None,
         }

@@ -54,7 +54,6 @@ impl Scheduler {
             }
             Stage::Waiting | Stage::Asking { .. } | Stage::GivenUp { .. } => {}
         }
-        self.doomed.remove(slice);
         let Again { fresh, hint } = again;
         self.say(Fact::SliceReopened { slice: slice.clone(), fresh, hint }, now)
     }

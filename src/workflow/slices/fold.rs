@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Conflict, NextStart, SliceRecord, SliceTable, Stage};
+use crate::domain::budget::Account;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
@@ -69,6 +70,10 @@ impl SliceTable {
             }
             Fact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
             Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.use_up(usage)),
+            Fact::BudgetExhausted { budget, limit, account: Account::Slice(slice), .. } => {
+                self.with(slice, |it| it.over_budget = Some((*budget, *limit)));
+            }
+            Fact::LimitsSet { account: Account::Slice(slice), .. } => self.with(slice, |it| it.over_budget = None),
             Fact::WorkerQuarantined(quarantine) => self.pair_quarantined(quarantine),
             Fact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
             Fact::BreakerOpened(breaker) => self.breakers.opened(breaker),
@@ -169,14 +174,6 @@ impl SliceTable {
                 failures,
                 news: 0,
             });
-        });
-    }
-
-    /// The session that an attempt worked in, as its worker says.
-    pub fn worked_in(&mut self, attempt: &AttemptRef, session: AgentSession) {
-        self.change(attempt, |it| {
-            it.session = Some(session);
-            it.session_told = it.told;
         });
     }
 
@@ -305,6 +302,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
 fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
     record.failures = 0;
     record.faulted = false;
+    record.over_budget = None;
     record.ended = None;
     // What an interrupted attempt captured is earlier work too.
     record.take_up &= !fresh;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use omk::domain::budget::Limits;
+use omk::domain::budget::{Account, Limits};
 use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
@@ -209,7 +209,9 @@ impl Campaign {
                     let answered = Fact::QuestionAnswered { id: question.clone(), answer: "left".into() };
                     self.world.say(vec![answered]);
                 }
-                Stage::GivenUp { .. } if status == Some(GoalStatus::NotReady) => {
+                Stage::GivenUp { .. } if matches!(status, Some(GoalStatus::NotReady | GoalStatus::NeedsMoreBudget)) => {
+                    let account = Account::Slice(slice.clone());
+                    self.world.say(vec![Fact::LimitsSet { limits: Limits::default(), account }]);
                     self.world.say(vec![Fact::SliceReopened { slice, fresh: false, hint: None }]);
                 }
                 _ => {}

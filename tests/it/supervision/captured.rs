@@ -2,10 +2,9 @@
 
 use omk::domain::event::Fact;
 use omk::domain::ids::TreeId;
-use omk::domain::order::AttemptEnd;
-use omk::domain::task::{AgentSession, Assignment, AttemptOutcome, Capture, FeedbackKind};
+use omk::domain::task::{Assignment, AttemptOutcome, Capture, FeedbackKind};
+use omk::workflow::scheduler::Scheduler;
 use omk::workflow::scheduler::operator::{Again, retry_at_rest};
-use omk::workflow::scheduler::{Intent, Scheduler};
 use omk::workflow::slices::{SliceTable, Stage};
 
 use super::{Bench, LEASE, one_agent, rejected, stale, two_agents};
@@ -15,29 +14,9 @@ fn errored() -> AttemptOutcome {
     AttemptOutcome::Errored { detail: "failed to run a gate: its log cannot be written".to_owned() }
 }
 
-/// What the attempt that is offered is to do.
-fn task(bench: &mut Bench) -> Assignment {
-    let attempt = bench.scheduler.table().slice(&slice("a")).unwrap().attempt_ref();
-    let granted = bench.decide(|it, now| it.claim(&attempt, now)).into_iter().find_map(|intent| match intent {
-        Intent::Grant(assignment) => Some(*assignment),
-        _ => None,
-    });
-    granted.expect("it was offered")
-}
-
-fn session(bench: &Bench) -> AgentSession {
-    let agent = bench.agent("a");
-    let (id, worktree) = ("session".to_owned(), "worktrees/a.1".into());
-    AgentSession { agent, id, worktree, used: Default::default(), cut_off: true, failures: 0, news: 0 }
-}
-
 /// The attempt under way is captured, then ends like this.
 fn ends_captured(bench: &mut Bench, outcome: AttemptOutcome) {
-    let attempt = bench.claimed("a");
-    let session = bench.scheduler.table().slice(&slice("a")).unwrap().session.clone().or(Some(session(bench)));
-    let end = AttemptEnd { outcome, capture: Some(capture(1, 0)), gates: Vec::new(), session };
-    bench.decide(|it, now| it.finish(&attempt, end, now));
-    bench.decide(|it, now| it.worker_gone(&attempt, None, now));
+    bench.end_with("a", outcome, Some(capture(1, 0)));
 }
 
 fn captured(task: &Assignment) -> (Option<Capture>, Option<TreeId>) {
@@ -50,7 +29,7 @@ fn captured_work_outlives_an_end_that_is_none_of_its_doing() {
         let mut bench = Bench::new(&["a"], one_agent());
         ends_captured(&mut bench, outcome);
         assert_eq!(bench.scheduler.table().slice(&slice("a")).unwrap().failures, 1);
-        let second = task(&mut bench);
+        let second = bench.task("a");
         assert_eq!((captured(&second), &second.session), ((Some(capture(1, 0)), None), &None));
     }
 }
@@ -58,9 +37,10 @@ fn captured_work_outlives_an_end_that_is_none_of_its_doing() {
 #[test]
 fn a_session_outlives_a_fault_behind_its_capture() {
     let mut bench = Bench::new(&["a"], one_agent());
+    bench.opens_session("a");
     ends_captured(&mut bench, errored());
-    ends_captured(&mut bench, rejected(FeedbackKind::Gate));
-    let third = task(&mut bench);
+    bench.end("a", rejected(FeedbackKind::Gate));
+    let third = bench.task("a");
     assert_eq!(captured(&third), (None, Some(capture(1, 0).tree)));
     assert_eq!(third.session.map(|it| (it.id, it.cut_off)), Some(("session".to_owned(), false)));
 }
@@ -73,7 +53,7 @@ fn work_whose_check_runs_out_twice_is_gone_on_with_by_an_agent() {
     bench.pass_time(LEASE);
     bench.tick();
     bench.decide(|it, now| it.worker_gone(&attempt, None, now));
-    assert_eq!(captured(&task(&mut bench)), (None, Some(capture(1, 0).tree)));
+    assert_eq!(captured(&bench.task("a")), (None, Some(capture(1, 0).tree)));
 }
 
 #[test]
@@ -104,7 +84,7 @@ fn at_rest_work_that_is_checked_is_done_again_from_what_it_came_to_or_afresh() {
         let graph = omk::graph::task_graph::TaskGraph::of(&again.plan).unwrap();
         again.scheduler = Scheduler::new(again.charter.clone().into(), graph.into(), table);
         again.decide(|it, now| it.begin(omk::domain::goal::Drive::UntilReady, now));
-        assert_eq!(captured(&task(&mut again)), (None, content), "fresh: {fresh}");
+        assert_eq!(captured(&again.task("a")), (None, content), "fresh: {fresh}");
     }
 }
 
