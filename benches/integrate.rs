@@ -64,7 +64,7 @@ impl Bench {
     fn prepare(&self, name: &str) -> std::path::PathBuf {
         let order =
             WorktreeOrder { attempt: attempt(name), start: self.facts.base.clone(), content: None, place: None };
-        self.runtime.block_on(self.workspace.prepare(order)).unwrap()
+        self.runtime.block_on(self.workspace.prepare(order)).unwrap().path
     }
 
     fn capture(&self, name: &str, worktree: &Path) -> MergeInput {

@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::agent::{AgentReport, AgentSign, AgentTask};
 use crate::domain::change::Change;
-use crate::domain::event::{Branch, Draft, Event};
+use crate::domain::event::{Branch, Draft, Event, Fact};
 use crate::domain::evidence::{ArtifactRef, GateResult};
 use crate::domain::ids::{AttemptRef, Batch, CommitId, Moment, SliceId, Timestamp, TreeId};
 use crate::domain::order::{
-    AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, WorktreeOrder,
+    AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, Prepared,
+    WorktreeOrder,
 };
 use crate::domain::task::{Assignment, KeptLines};
 use crate::domain::vitals::Vitals;
@@ -86,8 +87,8 @@ pub type Pulse = tokio::sync::mpsc::UnboundedSender<Vitals>;
 
 /// The goal's private repository, and the refs that it delivers into the user's.
 pub trait Workspace: Send + Sync {
-    /// Makes a linked worktree of the private repository and returns its absolute path.
-    fn prepare(&self, order: WorktreeOrder) -> Effect<Result<PathBuf, Fault>>;
+    /// Makes a linked worktree of the private repository, or finds it standing where the order asks for that.
+    fn prepare(&self, order: WorktreeOrder) -> Effect<Result<Prepared, Fault>>;
     /// Captures what a worktree holds by content, and commits it where it differs from the start.
     fn capture(&self, order: CaptureOrder) -> Effect<Result<Captured, Fault>>;
     /// A number that differs when anything in a worktree has changed: names, sizes and times of all files but those
@@ -126,6 +127,9 @@ pub trait Gates: Send + Sync {
 pub trait WorkPlane: Send + Sync {
     /// Takes an offered attempt. Resolves to what is to be done once the claim is durable.
     fn claim(&self, attempt: AttemptRef) -> Effect<Result<Assignment, LeaseOver>>;
+    /// Says what the attempt has just handed to the journal, where the worker decided it: in the same order, so that
+    /// whatever the scheduler decides next comes behind it there too. Nothing comes back.
+    fn progressed(&self, attempt: AttemptRef, fact: Fact);
     /// Keeps the lease for another period. `answered`: the model of the attempt's agent has answered by now.
     fn renew(&self, attempt: AttemptRef, answered: bool) -> Effect<Result<(), LeaseOver>>;
     /// Ends the attempt, once: compare-and-swap on (slice, attempt, epoch).

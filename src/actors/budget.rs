@@ -10,16 +10,16 @@ use tokio::sync::oneshot;
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::decided::Decided;
-use crate::domain::event::ActorName;
+use crate::domain::event::{ActorName, Fact};
 use crate::domain::ids::{AttemptRef, Seq};
-use crate::messages::budget::{Reserve, Settle, SliceExhausted, UsageSeen};
+use crate::messages::budget::{Booked, Reopened, Reserve, Settle, SliceExhausted, UsageSeen};
 use crate::messages::goal::{Begin, Exhausted, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::operator::AddBudget;
 use crate::messages::{Undelivered, tell};
 use crate::ports::Clock;
-use crate::workflow::budget::cashier::{Cashier, Intent, Reading, Reported, reason};
+use crate::workflow::budget::cashier::{Cashier, Intent, Reading, Reported};
 use crate::workflow::budget::{Ledger, Short};
 
 /// Whom the budget speaks to.
@@ -28,6 +28,8 @@ pub struct Wires {
     pub controller: Recipient<Exhausted>,
     /// Gives up a slice whose limit is used up.
     pub scheduler: Recipient<SliceExhausted>,
+    /// Is told what slices have used.
+    pub booked: Recipient<Booked>,
     /// What cannot be goes here.
     pub supervisor: Recipient<Defect>,
 }
@@ -80,9 +82,16 @@ impl BudgetActor {
         let now = self.reading();
         let Some(cashier) = &mut self.cashier else { return };
         let decided = decision(cashier, now);
+        let told = self.tell_booked(&decided.facts);
         let committed = self.outbox.commit(decided, cause, attempt);
-        let performed = committed.and_then(|released| self.perform(released));
+        let performed = told.and(committed).and_then(|released| self.perform(released));
         self.report(performed);
+    }
+
+    /// Says to the scheduler what was used: its slices follow the journal.
+    fn tell_booked(&self, facts: &[Fact]) -> Result<(), Undelivered> {
+        let mut booked = facts.iter().filter(|fact| matches!(fact, Fact::UsageRecorded { .. }));
+        booked.try_for_each(|fact| tell(&self.wires.booked, Booked { fact: fact.clone() }))
     }
 
     fn perform(&mut self, released: Released<Intent>) -> Result<(), Undelivered> {
@@ -113,10 +122,10 @@ impl BudgetActor {
     }
 
     fn stop(&self, short: &Short, cause: Option<Seq>) -> Result<(), Undelivered> {
-        let Short { account, budget, limit, .. } = short;
+        let Short { account, budget, .. } = short;
         if let Account::Slice(slice) = account {
-            let reason = reason(*budget, *limit, account);
-            tell(&self.wires.scheduler, SliceExhausted { slice: slice.clone(), reason, cause })?;
+            let (slice, fact) = (slice.clone(), short.clone().fact());
+            tell(&self.wires.scheduler, SliceExhausted { slice, fact, cause })?;
         }
         tell(&self.wires.controller, Exhausted { budget: *budget, account: account.clone(), cause })
     }
@@ -192,6 +201,16 @@ impl Handler<AddBudget> for BudgetActor {
         let performed = committed.and_then(|released| self.perform(released));
         self.report(performed);
         self.decide(None, None, Cashier::tick);
+    }
+}
+
+impl Handler<Reopened> for BudgetActor {
+    type Result = ();
+    fn handle(&mut self, reopened: Reopened, _ctx: &mut Context<Self>) {
+        let now = self.reading();
+        if let Some(cashier) = &mut self.cashier {
+            cashier.reopened(&reopened.fact, now);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The scheduler actor: offers slices to workers, judges what came of attempts, and feeds the merge queue.
 
 mod operator;
+pub mod plane;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,14 +13,14 @@ use tokio::sync::oneshot;
 use crate::actors::exit_guard::ExitGuard;
 use crate::actors::scheduler::operator::Speaker;
 use crate::domain::decided::Decided;
-use crate::domain::event::ActorName;
+use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, Now, Seq};
-use crate::domain::order::{AttemptEnd, LeaseOver};
+use crate::domain::order::LeaseOver;
 use crate::domain::review::Subject;
 use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::graph::task_graph::TaskGraph;
-use crate::messages::budget::SliceExhausted;
+use crate::messages::budget::{Reopened, SliceExhausted};
 use crate::messages::goal::{Execute, ExecutionSettled, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, StartWorker, StopWorker, WorkerGone};
@@ -27,7 +28,7 @@ use crate::messages::operator::TellAgent;
 use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
 use crate::messages::slice::{Claim, Enqueue, Finish, Landed, QueueFailed, Renew};
 use crate::messages::{Undelivered, tell};
-use crate::ports::{Agents, Clock, Effect, WorkPlane};
+use crate::ports::{Agents, Clock};
 use crate::workflow::scheduler::{Intent, Scheduler};
 use crate::workflow::slices::SliceTable;
 
@@ -43,6 +44,8 @@ pub struct Wires {
     pub start_reviewers: Recipient<StartReviewers>,
     /// The scheduler itself, for their reports.
     pub reviewed: Recipient<Reviewed>,
+    /// Is told which slices get attempts again.
+    pub reopened: Recipient<Reopened>,
     /// Takes accepted slices.
     pub integrator: Recipient<Enqueue>,
     /// Is told when all is at rest.
@@ -116,9 +119,16 @@ impl SchedulerActor {
     ) {
         let Some(scheduler) = &mut self.scheduler else { return };
         let decided = decision(scheduler);
+        let told = self.tell_reopened(&decided.facts);
         let committed = self.outbox.commit(decided, cause, attempt);
-        let performed = committed.and_then(|released| self.perform(released));
+        let performed = told.and(committed).and_then(|released| self.perform(released));
         self.report(performed);
+    }
+
+    /// Says to the budget which slices get attempts again: its ledger follows the journal.
+    fn tell_reopened(&self, facts: &[Fact]) -> Result<(), Undelivered> {
+        let mut reopened = facts.iter().filter(|fact| matches!(fact, Fact::SliceReopened { .. }));
+        reopened.try_for_each(|fact| tell(&self.wires.reopened, Reopened { fact: fact.clone() }))
     }
 
     fn report(&self, result: Result<(), Undelivered>) {
@@ -322,53 +332,11 @@ impl Handler<Committed> for SchedulerActor {
     }
 }
 
-/// The work plane within one process: messages to the scheduler.
-pub struct LocalPlane {
-    /// Takes claims.
-    pub claim: Recipient<Claim>,
-    /// Takes renewals.
-    pub renew: Recipient<Renew>,
-    /// Takes ends.
-    pub finish: Recipient<Finish>,
-}
-
-impl WorkPlane for LocalPlane {
-    fn claim(&self, attempt: AttemptRef) -> Effect<Result<Assignment, LeaseOver>> {
-        let (reply_to, answer) = oneshot::channel();
-        let sent = tell(&self.claim, Claim { attempt: attempt.clone(), reply_to });
-        Box::pin(awaited(sent, answer, attempt))
-    }
-
-    fn renew(&self, attempt: AttemptRef, answered: bool) -> Effect<Result<(), LeaseOver>> {
-        let (reply_to, answer) = oneshot::channel();
-        let sent = tell(&self.renew, Renew { attempt: attempt.clone(), answered, reply_to });
-        Box::pin(awaited(sent, answer, attempt))
-    }
-
-    fn finish(&self, attempt: AttemptRef, end: AttemptEnd) -> Effect<Result<(), LeaseOver>> {
-        let (reply_to, answer) = oneshot::channel();
-        let sent = tell(&self.finish, Finish { attempt: attempt.clone(), end, reply_to });
-        Box::pin(awaited(sent, answer, attempt))
-    }
-}
-
-/// A scheduler that is gone grants nothing.
-async fn awaited<T>(
-    sent: Result<(), Undelivered>,
-    answer: oneshot::Receiver<Result<T, LeaseOver>>,
-    attempt: AttemptRef,
-) -> Result<T, LeaseOver> {
-    match (sent, answer.await) {
-        (Ok(()), Ok(result)) => result,
-        (Err(_), _) | (_, Err(_)) => Err(LeaseOver { attempt }),
-    }
-}
-
 impl Handler<SliceExhausted> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, exhausted: SliceExhausted, _ctx: &mut Context<Self>) {
         let now = self.now();
-        let SliceExhausted { slice, reason, cause } = exhausted;
-        self.decide(cause, None, |scheduler| scheduler.budget_used_up(&slice, &reason, now));
+        let SliceExhausted { slice, fact, cause } = exhausted;
+        self.decide(cause, None, |scheduler| scheduler.budget_used_up(&slice, &fact, now));
     }
 }

@@ -18,16 +18,15 @@ use crate::actors::worker::hints::Hints;
 use crate::domain::agent::AgentTask;
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
-use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, WorktreeOrder};
+use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::messages::budget::{Purse, Reserve, Settle};
-use crate::messages::journal::{Committed, Outbox};
+use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Sighted;
-use crate::messages::tell;
+use crate::messages::{Undelivered, tell};
 use crate::ports::{Effect, Effects, WorkPlane};
 use crate::workflow::heartbeat::Heartbeat;
 use crate::workflow::vigil::Vigil;
@@ -114,13 +113,21 @@ impl WorkerActor {
     /// Records what happened, then goes on.
     fn advance(&mut self, progress: Progress, ctx: &mut Context<Self>) {
         let decided = Decided::new(progress.fact.into_iter().collect(), vec![progress.step]);
-        match self.outbox.commit(decided, None, Some(&self.attempt)) {
+        match self.commit(decided) {
             Ok(released) => released.intents.into_iter().for_each(|step| self.take(step, ctx)),
             Err(error) => {
                 tracing::error!(%error, attempt = %self.attempt, "the worker cannot go on");
                 ctx.stop();
             }
         }
+    }
+
+    /// Hands facts to the journal, and says so to the scheduler, whose slices follow from them.
+    fn commit(&mut self, decided: Decided<Step>) -> Result<Released<Step>, Undelivered> {
+        for fact in &decided.facts {
+            self.around.plane.progressed(self.attempt.clone(), fact.clone());
+        }
+        self.outbox.commit(decided, None, Some(&self.attempt))
     }
 
     fn take(&mut self, step: Step, ctx: &mut Context<Self>) {
@@ -144,10 +151,7 @@ impl WorkerActor {
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
-            Step::Finish { outcome, capture, gates } => {
-                let session = self.worker.as_ref().and_then(Worker::session).cloned();
-                self.finish(AttemptEnd { outcome, capture, gates, session }, ctx);
-            }
+            Step::Finish { outcome, capture, gates } => self.finish(AttemptEnd { outcome, capture, gates }, ctx),
         }
     }
 
@@ -171,15 +175,17 @@ impl WorkerActor {
         };
         let prepared = self.around.effects.workspace.prepare(order);
         ctx.spawn(prepared.into_actor(self).map(|prepared, actor, ctx| match prepared {
-            Ok(path) => actor.prepared(path, ctx),
+            Ok(prepared) => actor.prepared(prepared, ctx),
             Err(fault) => actor.fail(&fault, ctx),
         }));
     }
 
-    fn prepared(&mut self, path: PathBuf, ctx: &mut Context<Self>) {
-        let fact = Some(Fact::WorktreePrepared { path: name_of(&path) });
+    fn prepared(&mut self, prepared: Prepared, ctx: &mut Context<Self>) {
+        let Prepared { path, stood } = prepared;
+        let Some(worker) = &mut self.worker else { return };
+        let progress = worker.prepared(name_of(&path), stood);
         self.worktree = Some(path);
-        self.advance(Progress { fact, step: Step::RunAgent }, ctx);
+        self.advance(progress, ctx);
     }
 
     /// Has something of the budget set aside, then lets the agent work.
@@ -310,6 +316,8 @@ impl WorkerActor {
         ctx.spawn(finished.into_actor(self).then(|finished, actor, ctx| {
             if let Err(over) = finished {
                 tracing::debug!(%over, "the result came late");
+                // The next attempt may go on in it, and begins as soon as this one is gone.
+                actor.worktree.take_if(|_| actor.worker.as_ref().is_some_and(Worker::leaves_worktree_late));
             }
             actor.clean_up(ctx);
             ready(())

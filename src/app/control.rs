@@ -19,7 +19,7 @@ use crate::ports::Journal;
 use crate::process::sweep::kill_leftovers;
 use crate::store::journal::{FileJournal, Opened};
 use crate::store::lock::{GoalLock, this_process};
-use crate::workflow::scheduler::operator::no_such_slice;
+use crate::workflow::scheduler::operator::{Again, retry_at_rest};
 use crate::workflow::slices::Stage;
 use crate::workflow::state::GoalState;
 
@@ -141,14 +141,9 @@ impl Omk {
         }
         let mut held = self.hold(id, Verb::Retry)?;
         let RetryRequest { slice, fresh, hint } = request;
-        let Some(record) = held.state.slices.slice(&slice) else {
-            let Refusal { reason, help } = no_such_slice(&held.state.slices, &slice);
-            return Err(AppError::Usage { message: reason, help });
-        };
-        if let Stage::Integrated { .. } = record.stage {
-            return Err(usage(format!("slice `{slice}` is integrated already"), &[]));
-        }
-        held.record(vec![Fact::SliceReopened { slice, fresh, hint }], ActorName::Operator)?;
+        let facts = retry_at_rest(&held.state.slices, &slice, Again { fresh, hint })
+            .map_err(|Refusal { reason, help }| AppError::Usage { message: reason, help })?;
+        held.record(facts, ActorName::Operator)?;
         Ok(TakenBy::Journal)
     }
 

@@ -14,11 +14,11 @@ use crate::domain::goal::{Charter, GoalStatus};
 use crate::domain::ids::{CommitId, SliceId};
 use crate::domain::order::Fault;
 use crate::domain::supervision::Leftovers;
-use crate::domain::task::AttemptOutcome;
 use crate::process::sweep::kill_leftovers;
 use crate::store::atomic::sweep;
 use crate::store::layout::GoalDir;
 use crate::store::lock::this_process;
+use crate::workflow::settling::cut_off_by_the_end;
 use crate::workflow::slices::{SliceRecord, Stage};
 use crate::workflow::state::GoalState;
 
@@ -199,10 +199,7 @@ fn done_again<'a>(lost: impl Iterator<Item = (&'a SliceRecord, &'a CommitId)>) -
         if matches!(record.stage, Stage::GivenUp { .. }) {
             continue;
         }
-        if matches!(record.stage, Stage::Offered | Stage::Running { .. }) {
-            let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
-            losses.facts.push(Fact::AttemptFinished { attempt: record.attempt_ref(), outcome });
-        }
+        losses.facts.extend(cut_off_by_the_end(record));
         let reason = format!("its captured work {} is lost; it begins again", commit.short());
         losses.facts.push(Fact::SliceGivenUp { slice: slice.clone(), reason });
         losses.facts.push(Fact::SliceReopened { slice, fresh: true, hint: None });

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::domain::access::AccessSet;
 use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp, TreeId};
-use crate::domain::task::{AgentSession, AttemptOutcome, Capture, GateSpec};
+use crate::domain::task::{AttemptOutcome, Capture, GateSpec};
 
 /// The journal could not be written; the run ends at once and the goal can be resumed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -49,6 +49,15 @@ pub struct Place {
     pub worktree: PathBuf,
     /// Whether what is in it stays.
     pub as_it_stands: bool,
+}
+
+/// A worktree that an agent can work in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// Whether it is as an earlier attempt left it; else it was made.
+    pub stood: bool,
 }
 
 /// What an attempt left in its worktree, to be captured by content.
@@ -161,8 +170,6 @@ pub struct AttemptEnd {
     pub capture: Option<Capture>,
     /// The verdicts of its gates on the captured tree.
     pub gates: Vec<GateResult>,
-    /// The session that its agent worked in, where it named one.
-    pub session: Option<AgentSession>,
 }
 
 /// A result for a lease that is over.

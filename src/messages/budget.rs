@@ -1,10 +1,12 @@
-//! Worker <-> budget: what may be spent, and what was. Budget -> scheduler: a slice has spent all that it may.
+//! Worker <-> budget: what may be spent, and what was. Budget <-> scheduler: what the fold of each has to know of the
+//! other, and that a slice has spent all that it may.
 
 use actix::{Message, Recipient};
 use tokio::sync::oneshot;
 
 use crate::domain::agent::AgentReport;
 use crate::domain::budget::{Spender, Usage};
+use crate::domain::event::Fact;
 use crate::domain::ids::{AttemptRef, Seq, SliceId};
 
 /// An agent reported use; adds to what it reported before, but for what it reported of the same message.
@@ -49,14 +51,30 @@ pub struct Settle {
     pub report: AgentReport,
 }
 
+/// Budget -> scheduler: what a slice has used; handed to the journal just now.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Booked {
+    /// `UsageRecorded`.
+    pub fact: Fact,
+}
+
+/// Scheduler -> budget: a slice gets attempts again; handed to the journal just now.
+#[derive(Clone, Debug, Message, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct Reopened {
+    /// `SliceReopened`.
+    pub fact: Fact,
+}
+
 /// Budget -> scheduler: stop the slice's attempt and give the slice up.
 #[derive(Clone, Debug, Message, PartialEq, Eq)]
 #[rtype(result = "()")]
 pub struct SliceExhausted {
     /// The slice.
     pub slice: SliceId,
-    /// Why, as the slice's reason.
-    pub reason: String,
+    /// `BudgetExhausted`, durable by now.
+    pub fact: Fact,
     /// The record that says so.
     pub cause: Option<Seq>,
 }

@@ -2,6 +2,7 @@
 
 use actix::Message;
 
+use crate::domain::event::Fact;
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Seq, SliceId};
 use crate::domain::order::{AttemptEnd, LeaseOver};
@@ -27,6 +28,16 @@ pub struct Renew {
     pub answered: bool,
     /// Where the answer goes.
     pub reply_to: tokio::sync::oneshot::Sender<Result<(), LeaseOver>>,
+}
+
+/// Worker -> scheduler: what I have just handed to the journal.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Progressed {
+    /// The attempt.
+    pub attempt: AttemptRef,
+    /// The fact.
+    pub fact: Fact,
 }
 
 /// Worker -> scheduler: it is over. Answered once that is durable.
@@ -62,7 +73,7 @@ pub struct Enqueue {
 #[rtype(result = "()")]
 pub struct Landed {
     /// `SliceIntegrated`, `MergeConflicted` or `SliceBlamed`.
-    pub fact: crate::domain::event::Fact,
+    pub fact: Fact,
     /// The record that says so.
     pub cause: Option<Seq>,
 }

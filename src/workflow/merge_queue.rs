@@ -94,6 +94,7 @@ impl MergeQueue {
             Fact::BatchFormed { batch, .. } => self.batches = *batch,
             Fact::MergeConflicted { slice, .. }
             | Fact::SliceBlamed { slice, .. }
+            | Fact::SliceReopened { slice, .. }
             | Fact::SliceGivenUp { slice, .. } => {
                 self.leave(slice);
             }
@@ -116,7 +117,6 @@ impl MergeQueue {
             | Fact::AttemptClaimed { .. }
             | Fact::LateResultDropped { .. }
             | Fact::SliceReturned { .. }
-            | Fact::SliceReopened { .. }
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. }
             | Fact::WorktreePrepared { .. }

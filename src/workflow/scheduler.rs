@@ -7,8 +7,9 @@
 mod keeping_out;
 mod offering;
 pub mod operator;
+mod over_budget;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,9 @@ use crate::graph::task_graph::TaskGraph;
 use crate::workflow::assignment::{assignment_of, continues};
 use crate::workflow::breaker::Probes;
 use crate::workflow::leases::Leases;
-use crate::workflow::settling::{describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback};
+use crate::workflow::settling::{
+    cut_off_by_the_end, describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback,
+};
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 use crate::workflow::surroundings::surroundings;
 
@@ -83,8 +86,6 @@ pub struct Scheduler {
     leases: Leases,
     probes: Probes,
     obstruction: Option<Obstruction>,
-    /// Slices that are given up as soon as nothing works on them, and why.
-    doomed: BTreeMap<SliceId, String>,
     /// The slices of this pass; `None` without such a limit.
     pass: Option<BTreeSet<SliceId>>,
     begun: bool,
@@ -109,7 +110,6 @@ impl Scheduler {
             live: BTreeSet::new(),
             probes: Probes::default(),
             obstruction: None,
-            doomed: BTreeMap::new(),
             pass: None,
             begun: false,
             reported: false,
@@ -142,11 +142,9 @@ impl Scheduler {
     }
 
     fn close_interrupted(&mut self, decided: &mut Decided<Intent>, now: Now) {
-        let open = |r: &&SliceRecord| matches!(r.stage, Stage::Offered | Stage::Running { .. });
-        let attempts: Vec<_> = self.table.iter().filter(open).map(SliceRecord::attempt_ref).collect();
-        for attempt in attempts {
-            let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
-            self.record(decided, Fact::AttemptFinished { attempt, outcome }, now);
+        let cut_off: Vec<_> = self.table.iter().filter_map(cut_off_by_the_end).collect();
+        for fact in cut_off {
+            self.record(decided, fact, now);
         }
     }
 
@@ -209,18 +207,20 @@ impl Scheduler {
         decided
     }
 
+    /// Somebody else has handed a fact about slices to the journal: a worker what it did, the budget what was used.
+    pub fn heard(&mut self, fact: &Fact, attempt: Option<&AttemptRef>, now: Now) {
+        self.table.apply(fact, attempt, now.wall);
+    }
+
     /// A worker ends its attempt.
     pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let AttemptEnd { outcome, capture, gates, session } = end;
+        let AttemptEnd { outcome, capture, gates } = end;
         if !self.leases.end(attempt) {
             let detail = format!("{} after the end of its lease", describe(&outcome));
             self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
             decided.intents.push(Intent::Deny(attempt.clone()));
             return decided;
-        }
-        if let Some(session) = session {
-            self.table.worked_in(attempt, session);
         }
         if let Some(capture) = capture {
             self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now.wall);
@@ -375,7 +375,7 @@ impl Scheduler {
         }
         self.quarantine(decided, now);
         self.give_up_exhausted(decided, now);
-        self.give_up_doomed(decided, now);
+        self.give_up_over_budget(decided, now);
         if self.obstruction.is_none() {
             self.offer_ready(decided, now);
         }
@@ -393,26 +393,6 @@ impl Scheduler {
                 self.obstruction.get_or_insert(Obstruction::Fault(record.last_failure.clone()));
             } else {
                 let reason = reason_to_give_up(record);
-                self.record(decided, Fact::SliceGivenUp { slice, reason }, now);
-            }
-        }
-    }
-
-    /// A slice has spent all that it may: what works on it is killed, and it is given up. Work that is done already
-    /// goes on to its reviews and its merge.
-    pub fn budget_used_up(&mut self, slice: &SliceId, reason: &str, now: Now) -> Decided<Intent> {
-        let mut decided = Decided::default();
-        self.doomed.insert(slice.clone(), reason.to_owned());
-        decided.intents.extend(self.live.iter().filter(|it| it.slice == *slice).cloned().map(Intent::StopWorker));
-        self.dispatch(&mut decided, now);
-        decided
-    }
-
-    fn give_up_doomed(&mut self, decided: &mut Decided<Intent>, now: Now) {
-        let waits = |slice: &SliceId| self.table.slice(slice).is_some_and(|record| record.stage == Stage::Waiting);
-        let due: Vec<_> = self.doomed.keys().filter(|slice| waits(slice)).cloned().collect();
-        for slice in due {
-            if let Some(reason) = self.doomed.remove(&slice) {
                 self.record(decided, Fact::SliceGivenUp { slice, reason }, now);
             }
         }

@@ -26,8 +26,10 @@ pub fn cuts_off(outcome: &AttemptOutcome) -> bool {
 /// The session after an attempt of its agent ended; `None` where the next attempt is to begin a new one.
 pub fn after(session: AgentSession, outcome: &AttemptOutcome, captured: bool) -> Option<AgentSession> {
     let cut_off = session.cut_off && cuts_off(outcome) && !captured;
-    let failures = if failed(outcome) { session.failures + 1 } else { 0 };
-    let lost = matches!(outcome, AttemptOutcome::Errored { .. }) || failures >= MOST_FAILURES;
+    // What happened behind the capture is none of the session's doing.
+    let failures = if failed(outcome) && !captured { session.failures + 1 } else { 0 };
+    let errored = matches!(outcome, AttemptOutcome::Errored { .. }) && !captured;
+    let lost = errored || failures >= MOST_FAILURES;
     (!lost).then_some(AgentSession { cut_off, failures, ..session })
 }
 

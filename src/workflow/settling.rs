@@ -1,5 +1,6 @@
 //! How slices end: given up and why, sent back with which words, and how all of them stand when nothing runs.
 
+use crate::domain::event::Fact;
 use crate::domain::review::Review;
 use crate::domain::settlement::Settlement;
 use crate::domain::task::{AttemptOutcome, Feedback, FeedbackKind};
@@ -46,6 +47,12 @@ pub fn reason_to_give_up(record: &SliceRecord) -> String {
         }
         None => format!("{attempts}, the last: {}", record.last_failure),
     }
+}
+
+/// The end of an attempt that the run before left open, where a slice has one.
+pub fn cut_off_by_the_end(record: &SliceRecord) -> Option<Fact> {
+    let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
+    record.is_at_work().then(|| Fact::AttemptFinished { attempt: record.attempt_ref(), outcome })
 }
 
 /// An outcome as one word.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::budget::Usage;
+use crate::domain::budget::{BudgetKind, Usage};
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
 use crate::domain::review::{Review, Role};
@@ -134,6 +134,8 @@ pub struct SliceRecord {
     pub session_told: usize,
     /// What its agents used.
     pub usage: Usage,
+    /// The limit of its own budget that is used up, until there is more or it is reopened.
+    pub over_budget: Option<(BudgetKind, u64)>,
     /// When its first attempt was offered.
     pub started: Option<Timestamp>,
     /// When it was integrated or given up.
@@ -168,6 +170,7 @@ impl SliceRecord {
             told: 0,
             session_told: 0,
             usage: Usage::default(),
+            over_budget: None,
             started: None,
             ended: None,
         }
@@ -183,9 +186,11 @@ impl SliceRecord {
         self.current_capture().filter(|_| self.take_up)
     }
 
-    /// The worktree that stands as an agent left it, to be gone on with; relative to the goal's directory.
+    /// The worktree that stands as an agent left it, to be gone on with, if only once the slice is reopened; relative
+    /// to the goal's directory.
     pub fn left_worktree(&self) -> Option<&PathBuf> {
-        self.session.as_ref().filter(|session| session.cut_off && self.is_open()).map(|session| &session.worktree)
+        let done = matches!(self.stage, Stage::Accepted | Stage::Integrated { .. });
+        self.session.as_ref().filter(|session| session.cut_off && !done).map(|session| &session.worktree)
     }
 
     /// The newest attempt under its lease.
@@ -201,6 +206,15 @@ impl SliceRecord {
 
     fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Running { .. })
+    }
+
+    /// Whether its newest attempt is not over.
+    pub fn is_at_work(&self) -> bool {
+        matches!(self.stage, Stage::Offered | Stage::Running { .. })
+    }
+
+    fn is_integrated(&self) -> bool {
+        matches!(self.stage, Stage::Integrated { .. })
     }
 
     fn enter(&mut self, stage: Stage, at: Timestamp) {

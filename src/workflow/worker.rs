@@ -9,9 +9,7 @@ use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::order::{Captured, Uncapturable};
-use crate::domain::task::{
-    AgentSession, Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines,
-};
+use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
 use crate::workflow::sessions::cuts_off;
 
 /// What the worker does next.
@@ -66,8 +64,8 @@ pub struct Worker {
     results: Vec<GateResult>,
     /// How its agent went stale, where it did.
     stale: Option<String>,
-    /// The session that its agent works in.
-    session: Option<AgentSession>,
+    /// Whether its agent works in a session.
+    in_session: bool,
 }
 
 impl Worker {
@@ -75,7 +73,7 @@ impl Worker {
     pub fn new(assignment: Assignment, plan_gates: &[GateSpec]) -> Self {
         let gates = plan_gates.iter().filter(|gate| assignment.spec.is_judged_by(gate)).cloned().collect();
         let capture = assignment.captured.clone();
-        Self { capture, assignment, gates, passed: 0, results: Vec::new(), stale: None, session: None }
+        Self { capture, assignment, gates, passed: 0, results: Vec::new(), stale: None, in_session: false }
     }
 
     /// What it works on.
@@ -91,35 +89,38 @@ impl Worker {
         }
     }
 
+    /// The worktree is there, named relative to the goal's directory. Where it was to be as an earlier attempt left it
+    /// and does not stand so, the agent is not told that it does.
+    pub fn prepared(&mut self, path: PathBuf, stood: bool) -> Progress {
+        if let Some(session) = &mut self.assignment.session {
+            session.cut_off &= stood;
+        }
+        Progress { fact: Some(Fact::WorktreePrepared { path }), step: Step::RunAgent }
+    }
+
     /// The agent has been quiet for too long and is being stopped.
     pub fn went_stale(&mut self, how: String) {
         self.stale.get_or_insert(how);
     }
 
-    /// The agent works in a session, in a worktree that is named relative to the goal's directory.
-    pub fn session_opened(&mut self, id: String, worktree: PathBuf) {
-        let agent = self.assignment.agent.clone();
-        let known = self.assignment.session.as_ref().filter(|known| known.id == id && known.agent == agent);
-        let (used, failures) = known.map(|known| (known.used, known.failures)).unwrap_or_default();
-        self.session = Some(AgentSession { agent, id, worktree, used, cut_off: true, failures, news: 0 });
-    }
-
-    /// The session that its agent named.
-    pub fn session(&self) -> Option<&AgentSession> {
-        self.session.as_ref()
+    /// The agent has named the session that it works in.
+    pub fn session_opened(&mut self) {
+        self.in_session = true;
     }
 
     /// Whether the worktree is left as it stands at such an end, for the attempt that goes on with the session.
     pub fn leaves_worktree(&self, outcome: &AttemptOutcome) -> bool {
         let resumes = self.assignment.session.as_ref().is_some_and(|session| session.cut_off);
-        (self.session.is_some() || resumes) && self.capture.is_none() && cuts_off(outcome)
+        (self.in_session || resumes) && self.capture.is_none() && cuts_off(outcome)
+    }
+
+    /// The same at an end that came too late: what became of the session was decided without it.
+    pub fn leaves_worktree_late(&self) -> bool {
+        self.in_session || self.assignment.session.is_some()
     }
 
     /// The agent's process ended.
     pub fn agent_reported(&mut self, report: AgentReport) -> Progress {
-        if let Some(session) = &mut self.session {
-            session.used = session.used.plus(&report.usage);
-        }
         let step = match &report.end {
             AgentEnd::Finished => Step::Capture,
             AgentEnd::Asked { question } => self.finish(AttemptOutcome::Asked { question: question.clone() }),

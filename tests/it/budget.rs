@@ -242,6 +242,22 @@ fn a_slice_and_a_role_have_limits_of_their_own() {
 }
 
 #[test]
+fn of_a_slice_that_is_reopened_without_more_it_is_said_again_that_its_budget_is_used_up() {
+    let mut charter = bounded(Limits::default());
+    charter.proposal.slices[0].budget = only_tokens(10);
+    let mut life = Life::new(charter);
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    life.used(&a, None, tokens(12));
+    life.settle(&a, tokens(12), 5);
+    let (now, reopened) = (life.now(), Fact::SliceReopened { slice: slice("a"), fresh: false, hint: None });
+    life.cashier.reopened(&reopened, now);
+    life.note(ActorName::Scheduler, reopened, None);
+    life.reserve(&try_of("a", 2));
+    assert_eq!(fold(&life.journal).exhausted(&Account::Slice(slice("a"))), Some(BudgetKind::Tokens));
+}
+
+#[test]
 fn what_a_dead_attempt_held_counts_as_spent() {
     let mut life = Life::new(bounded(only_tokens(1_000)));
     let a = try_of("a", 1);

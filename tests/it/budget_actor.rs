@@ -10,13 +10,14 @@ use omk::domain::budget::{Account, BudgetKind, Limits, Spender, Usage};
 use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::goal::Charter;
 use omk::domain::ids::{Moment, Seq, Timestamp};
-use omk::messages::budget::{Reserve, Settle, SliceExhausted, UsageSeen};
+use omk::messages::budget::{Booked, Reserve, Settle, SliceExhausted, UsageSeen};
 use omk::messages::goal::{Begin, Exhausted};
 use omk::messages::journal::{Append, Committed, Outbox};
 use omk::messages::lifecycle::{Child, ChildExited, Defect};
 use omk::messages::operator::AddBudget;
 use omk::ports::Clock;
 use omk::workflow::budget::Ledger;
+use omk::workflow::budget::cashier::reason;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::support::facts::{attempt, charter, slice};
@@ -63,8 +64,15 @@ impl Handler<Exhausted> for Others {
 impl Handler<SliceExhausted> for Others {
     type Result = ();
     fn handle(&mut self, exhausted: SliceExhausted, _: &mut Context<Self>) {
-        self.stops.send(format!("{}: {}", exhausted.slice, exhausted.reason)).unwrap();
+        let Fact::BudgetExhausted { budget, limit, account, .. } = &exhausted.fact else { panic!("{exhausted:?}") };
+        let reason = reason(*budget, *limit, account);
+        self.stops.send(format!("{}: {reason}", exhausted.slice)).unwrap();
     }
+}
+
+impl Handler<Booked> for Others {
+    type Result = ();
+    fn handle(&mut self, _: Booked, _: &mut Context<Self>) {}
 }
 
 impl Handler<Defect> for Others {
@@ -103,6 +111,7 @@ impl Scene {
             let wires = Wires {
                 controller: others.clone().recipient(),
                 scheduler: others.clone().recipient(),
+                booked: others.clone().recipient(),
                 supervisor: others.clone().recipient(),
             };
             let guard = ExitGuard::new(Child::Coordinator(ActorName::Budget), 0, others.clone().recipient());

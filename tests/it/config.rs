@@ -147,7 +147,7 @@ fn what_the_command_line_and_plans_refuse_is_refused_in_the_file_and_as_a_variab
         ("retries = 1001".to_owned(), "`retries`: `1001` is out of range: it has to be between 0 and 1000".to_owned()),
         ("max_agents = 0".to_owned(), format!("`max_agents`: {}", range(0))),
         ("max_agents = 5000".to_owned(), format!("`max_agents`: {}", range(5_000))),
-        ("prompt = \"rel.jinja\"".to_owned(), "`prompt`: rel.jinja is no absolute path".to_owned()),
+        ("prompt = \"rel.jinja\"".to_owned(), "line 1: `prompt`: `rel.jinja` is not absolute".to_owned()),
         ("prompt = \"/no/such.jinja\"".to_owned(), "`prompt`: /no/such.jinja cannot be read: No such file".to_owned()),
         ("prompt = \"/\"".to_owned(), "`prompt`: / is no file".to_owned()),
     ];

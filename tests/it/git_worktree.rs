@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use omk::domain::ids::{Attempt, AttemptRef, TreeId};
-use omk::domain::order::{Place, WorktreeOrder};
+use omk::domain::order::{Place, Prepared, WorktreeOrder};
 use omk::ports::Workspace;
 
 use crate::support::git_goal::{Goal, attempt, done};
@@ -49,13 +49,13 @@ fn a_worktree_can_show_an_earlier_attempts_work() {
     let start = goal.facts.base.clone();
     let order =
         WorktreeOrder { attempt: attempt("later"), start, content: Some(earlier.capture.tree.clone()), place: None };
-    let worktree = done(goal.workspace.prepare(order)).unwrap();
+    let worktree = done(goal.workspace.prepare(order)).unwrap().path;
     assert_eq!(git(&worktree, &["status", "--porcelain"]), "M  a\nA  new/c");
     let captured = goal.capture("later").capture.unwrap();
     assert_eq!((captured.tree, captured.paths), (earlier.capture.tree, vec!["a".to_owned(), "new/c".to_owned()]));
 }
 
-fn in_place(goal: &Goal, of: &str, name: &str, as_it_stands: bool) -> PathBuf {
+fn in_place(goal: &Goal, of: &str, name: &str, as_it_stands: bool) -> Prepared {
     let place = Place { worktree: Path::new("worktrees").join(of), as_it_stands };
     let start = goal.facts.base.clone();
     let order = WorktreeOrder { attempt: attempt(name), start, content: None, place: Some(place) };
@@ -70,8 +70,8 @@ fn a_worktree_is_taken_over_as_it_stands() {
     write(&first, "a", "half\n");
     fs::write(goal.directory().join("repo.git/worktrees/s.1/index.lock"), "").unwrap();
     let second = in_place(&goal, "s.1", "s", true);
-    assert_eq!(second, first);
-    assert_eq!(git(&second, &["diff", "--name-only"]), "a");
+    assert_eq!(second, Prepared { path: first, stood: true });
+    assert_eq!(git(&second.path, &["diff", "--name-only"]), "a");
     let captured = goal.capture("s").capture.unwrap();
     assert_eq!(captured.paths, ["a"]);
 }
@@ -88,10 +88,10 @@ fn a_place_that_is_gone_half_made_or_at_another_commit_is_made_anew() {
         &|_| fs::write(entry.join("HEAD"), format!("{}\n", "1".repeat(40))).unwrap(),
     ];
     for spoil in spoil {
-        let worktree = in_place(&goal, "s.1", "s", false);
+        let worktree = in_place(&goal, "s.1", "s", false).path;
         write(&worktree, "a", "half\n");
         spoil(&worktree);
-        assert_eq!(in_place(&goal, "s.1", "s", true), worktree);
+        assert_eq!(in_place(&goal, "s.1", "s", true), Prepared { path: worktree.clone(), stood: false });
         assert_eq!(git(&worktree, &["status", "--porcelain"]), "");
         assert_eq!(fs::read_to_string(worktree.join("a")).unwrap(), "1\n");
     }
@@ -109,7 +109,7 @@ fn of_a_slice_there_is_one_worktree_and_of_others_nothing_is_touched() {
         content: None,
         place: None,
     };
-    let second = done(goal.workspace.prepare(order)).unwrap();
+    let second = done(goal.workspace.prepare(order)).unwrap().path;
     assert_eq!([&first, &second, &other, &alike].map(|path| path.exists()), [false, true, true, true]);
 }
 
@@ -250,6 +250,6 @@ fn many_worktrees_can_be_made_at_once() {
     });
     let effects: Vec<_> = orders.map(|order| goal.workspace.prepare(order)).collect();
     for worktree in done(futures_util::future::join_all(effects)) {
-        assert_eq!(git(&worktree.unwrap(), &["status", "--porcelain"]), "");
+        assert_eq!(git(&worktree.unwrap().path, &["status", "--porcelain"]), "");
     }
 }

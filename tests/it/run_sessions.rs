@@ -109,6 +109,53 @@ fn a_worktree_that_is_gone_is_made_again_in_its_place() {
     assert_eq!(resumed.code(), Some(0), "{}", resumed.stderr());
     assert!(read(&scene, "found").contains("No such file"), "{}", read(&scene, "found"));
     assert_eq!(read(&scene, "place.1"), read(&scene, "place.2"));
+    assert_eq!(task(&scene, 2), (json!({"id": "s-1", "cut_off": false}), json!("fresh")));
+}
+
+/// An agent that has used up its slice's budget in the middle of its work, and more of it.
+fn short_of_budget(scene: &Scene) {
+    let used = "echo '{\"type\":\"usage\",\"output_tokens\":120}'";
+    let first = agent(scene, &format!("{used}; {}", scene.wait_for("on", "never")));
+    let plan = format!("{ONE}budget = {{ tokens = 100 }}\n{GATE}");
+    let ran = scene.run(&plan, &["--agent", &first]);
+    assert_eq!(ran.code(), Some(7), "{}", ran.stderr());
+}
+
+#[test]
+fn with_more_budget_an_agent_goes_on_in_its_session_and_worktree() {
+    let scene = Scene::new();
+    short_of_budget(&scene);
+    let added = scene.omk(&["goal", "budget-add", "--slice", "one", "--tokens", "1000"]);
+    assert_eq!(added.code(), Some(0), "{}", added.stderr());
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_eq!(resumed.code(), Some(0), "{}", resumed.stderr());
+    assert_went_on(&scene, "half\n");
+}
+
+#[test]
+fn half_done_work_of_a_slice_that_was_given_up_outlives_a_run_that_leaves_it_so() {
+    let scene = Scene::new();
+    short_of_budget(&scene);
+    assert_eq!(scene.omk(&["goal", "resume"]).code(), Some(7));
+    scene.omk(&["goal", "budget-add", "--slice", "one", "--tokens", "1000"]);
+    let retried = scene.omk(&["goal", "retry", "--slice", "one"]);
+    assert_eq!(retried.code(), Some(0), "{}", retried.stderr());
+    assert_went_on(&scene, "half\n");
+}
+
+#[test]
+fn a_retry_after_the_death_of_omk_goes_on_in_the_session_and_worktree() {
+    let scene = Scene::new();
+    let wait = scene.wait_for("on", "never");
+    let mut session = begins(&scene, &wait);
+    begun(&scene);
+    session.signal(Signal::KILL);
+    session.end();
+    let retried = scene.omk(&["goal", "retry", "--slice", "one"]);
+    assert_eq!(retried.code(), Some(0), "{}", retried.stderr());
+    assert_went_on(&scene, "half\n");
+    let ends: Vec<_> = scene.records_of("attempt_finished").iter().map(|end| end["outcome"]["kind"].clone()).collect();
+    assert_eq!(ends, ["interrupted", "passed"]);
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! What is decided of attempts that live, stall, run late, and of agents that cannot work.
 
 mod breaker;
+mod captured;
+mod heard;
 mod operator;
+mod over_budget;
 mod quarantine;
 mod stall;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use omk::domain::budget::Usage;
 use omk::domain::decided::Decided;
 use omk::domain::event::Fact;
 use omk::domain::goal::{Charter, Drive};
@@ -15,7 +18,7 @@ use omk::domain::ids::{AttemptRef, Moment, Now, Timestamp};
 use omk::domain::order::AttemptEnd;
 use omk::domain::settlement::Obstruction;
 use omk::domain::supervision::Breaker;
-use omk::domain::task::{AcceptedPlan, AgentSession, AttemptOutcome, Feedback, FeedbackKind, SliceSpec};
+use omk::domain::task::{AcceptedPlan, Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, SliceSpec};
 use omk::domain::vitals::Vitals;
 use omk::graph::task_graph::TaskGraph;
 use omk::workflow::heartbeat::Heartbeat;
@@ -34,6 +37,8 @@ struct Bench {
     scheduler: Scheduler,
     now: Now,
     facts: Vec<Fact>,
+    /// The attempts of those facts that are workers', by place.
+    of_workers: BTreeMap<usize, AttemptRef>,
     intents: Vec<Intent>,
 }
 
@@ -62,7 +67,7 @@ impl Bench {
         let graph = Arc::new(TaskGraph::of(&plan).unwrap());
         let scheduler = Scheduler::new(Arc::new(charter.clone()), graph, table);
         let (facts, intents) = (vec![Fact::PlanAccepted(Box::new((*plan).clone()))], Vec::new());
-        let mut bench = Self { charter, plan, scheduler, now, facts, intents };
+        let mut bench = Self { charter, plan, scheduler, now, facts, of_workers: BTreeMap::new(), intents };
         bench.decide(|it, now| it.begin(Drive::UntilReady, now));
         bench
     }
@@ -77,7 +82,9 @@ impl Bench {
 
     fn folded(&self) -> SliceTable {
         let mut table = SliceTable::default();
-        self.facts.iter().for_each(|fact| table.apply(fact, None, START));
+        for (place, fact) in self.facts.iter().enumerate() {
+            table.apply(fact, self.of_workers.get(&place), START);
+        }
         table
     }
 
@@ -124,21 +131,31 @@ impl Bench {
 
     /// The same of an attempt whose agent has named its session.
     fn end_in_session(&mut self, id: &str, outcome: AttemptOutcome) -> AttemptRef {
-        let session = AgentSession {
-            agent: self.agent(id),
-            id: "session".to_owned(),
-            worktree: format!("worktrees/{id}.1").into(),
-            used: Usage::default(),
-            cut_off: true,
-            failures: 0,
-            news: 0,
-        };
-        self.end_with(id, outcome, Some(session))
+        self.opens_session(id);
+        self.end_with(id, outcome, None)
     }
 
-    fn end_with(&mut self, id: &str, outcome: AttemptOutcome, session: Option<AgentSession>) -> AttemptRef {
+    /// The agent of the attempt under way names its session.
+    fn opens_session(&mut self, id: &str) -> AttemptRef {
         let attempt = self.claimed(id);
-        let end = AttemptEnd { outcome, capture: None, gates: Vec::new(), session };
+        self.hear(&attempt, Fact::WorktreePrepared { path: format!("worktrees/{id}.1").into() });
+        self.hear(&attempt, Fact::SessionOpened { id: "session".to_owned() });
+        attempt
+    }
+
+    /// A worker hands a fact to the journal.
+    fn hear(&mut self, attempt: &AttemptRef, fact: Fact) {
+        self.scheduler.heard(&fact, Some(attempt), self.now);
+        self.of_workers.insert(self.facts.len(), attempt.clone());
+        self.facts.push(fact);
+    }
+
+    fn end_with(&mut self, id: &str, outcome: AttemptOutcome, capture: Option<Capture>) -> AttemptRef {
+        let attempt = self.claimed(id);
+        if let Some(capture) = capture.clone() {
+            self.hear(&attempt, Fact::SliceCaptured { capture });
+        }
+        let end = AttemptEnd { outcome, capture, gates: Vec::new() };
         self.decide(|it, now| it.finish(&attempt, end, now));
         self.decide(|it, now| it.worker_gone(&attempt, None, now));
         attempt
@@ -146,6 +163,16 @@ impl Bench {
 
     fn agent(&self, id: &str) -> String {
         self.scheduler.table().slice(&slice(id)).unwrap().agent.clone()
+    }
+
+    /// What the attempt that is offered is to do.
+    fn task(&mut self, id: &str) -> Assignment {
+        let attempt = self.scheduler.table().slice(&slice(id)).unwrap().attempt_ref();
+        let granted = self.decide(|it, now| it.claim(&attempt, now)).into_iter().find_map(|intent| match intent {
+            Intent::Grant(assignment) => Some(*assignment),
+            _ => None,
+        });
+        granted.expect("it was offered")
     }
 
     fn stage(&self, id: &str) -> Stage {
@@ -266,8 +293,7 @@ fn a_late_result_is_journalled_and_its_commit_is_never_merged() {
     let first = bench.claimed("a");
     bench.watch(LEASE);
     bench.tick();
-    let end =
-        AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new(), session: None };
+    let end = AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new() };
     let intents = bench.decide(|it, now| it.finish(&first, end, now));
     assert_eq!(intents, [Intent::Deny(first.clone())]);
     let detail = "passed after the end of its lease".to_owned();

@@ -54,8 +54,9 @@ impl SchedulerActor {
         self.words += 1;
         self.speakers.insert(self.words, speaker);
         let decided = Decided::new(vec![fact], vec![Intent::Answer(self.words)]);
+        let told = self.tell_reopened(&decided.facts);
         let committed = self.outbox.commit_as(ActorName::Operator, decided, None, None);
-        let performed = committed.and_then(|released| self.perform(released));
+        let performed = told.and(committed).and_then(|released| self.perform(released));
         self.report(performed);
     }
 

@@ -11,7 +11,8 @@ use crate::actors::budget::{self, BudgetActor};
 use crate::actors::controller::{self, ControllerActor};
 use crate::actors::integrator::{self, IntegratorActor};
 use crate::actors::planner::{self, PlannerActor};
-use crate::actors::scheduler::{self, LocalPlane, SchedulerActor};
+use crate::actors::scheduler::plane::LocalPlane;
+use crate::actors::scheduler::{self, SchedulerActor};
 use crate::actors::supervisor::Supervisor;
 use crate::actors::worker::Surroundings;
 use crate::domain::event::ActorName;
@@ -46,6 +47,7 @@ impl Supervisor {
             plane: Arc::new(LocalPlane {
                 claim: seats.scheduler.clone().recipient(),
                 renew: seats.scheduler.clone().recipient(),
+                progressed: seats.scheduler.clone().recipient(),
                 finish: seats.scheduler.clone().recipient(),
             }),
             budget: Purse {
@@ -76,6 +78,7 @@ impl Supervisor {
         let wires = budget::Wires {
             controller: seats.controller.clone().recipient(),
             scheduler: seats.scheduler.clone().recipient(),
+            booked: seats.scheduler.clone().recipient(),
             supervisor: ctx.address().recipient(),
         };
         let guard = self.guard(Child::Coordinator(ActorName::Budget), ctx);
@@ -111,6 +114,7 @@ impl Supervisor {
             tell_agent: ctx.address().recipient(),
             start_reviewers: ctx.address().recipient(),
             reviewed: seats.scheduler.clone().recipient(),
+            reopened: seats.budget.clone().recipient(),
             integrator: seats.integrator.clone().recipient(),
             controller: seats.controller.clone().recipient(),
             supervisor: ctx.address().recipient(),

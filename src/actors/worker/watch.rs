@@ -10,7 +10,7 @@ use actix::fut::ActorFuture;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{WorkerActor, name_of};
+use super::WorkerActor;
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
@@ -109,8 +109,8 @@ impl WorkerActor {
                 }
             }
             AgentEvent::Session { id } => {
-                if let (Some(worker), Some(worktree)) = (&mut self.worker, &self.worktree) {
-                    worker.session_opened(id.clone(), name_of(worktree));
+                if let Some(worker) = &mut self.worker {
+                    worker.session_opened();
                 }
                 self.note(Fact::SessionOpened { id });
             }
@@ -166,8 +166,7 @@ impl WorkerActor {
 
     /// Records something that changes no step.
     fn note(&mut self, fact: Fact) {
-        let noted = self.outbox.commit(Decided::new(vec![fact], Vec::new()), None, Some(&self.attempt));
-        if let Err(error) = noted {
+        if let Err(error) = self.commit(Decided::new(vec![fact], Vec::new())) {
             tracing::error!(%error, attempt = %self.attempt, "the worker cannot record what it sees");
         }
     }

@@ -22,7 +22,7 @@ use crate::domain::change::Change;
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId, Timestamp, TreeId};
-use crate::domain::order::{CaptureOrder, Captured, Fault, MergeInput, Merged, WorktreeOrder};
+use crate::domain::order::{CaptureOrder, Captured, Fault, MergeInput, Merged, Prepared, WorktreeOrder};
 use crate::domain::task::KeptLines;
 use crate::ports::{Effect, Workspace};
 
@@ -84,7 +84,7 @@ impl GitWorkspace {
 }
 
 impl Workspace for GitWorkspace {
-    fn prepare(&self, order: WorktreeOrder) -> Effect<Result<PathBuf, Fault>> {
+    fn prepare(&self, order: WorktreeOrder) -> Effect<Result<Prepared, Fault>> {
         self.run(move |shared, repo| shared.prepare(repo, &order))
     }
 

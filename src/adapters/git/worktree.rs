@@ -23,11 +23,11 @@ use super::private::PrivateRepository;
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot, backdated};
 use crate::domain::ids::TreeId;
-use crate::domain::order::{Fault, WorktreeOrder};
+use crate::domain::order::{Fault, Prepared, WorktreeOrder};
 
 impl Shared {
-    /// Makes a worktree and returns its path.
-    pub(super) fn prepare(&self, repo: &Repository, order: &WorktreeOrder) -> Result<PathBuf, Fault> {
+    /// Makes a worktree, or finds it standing where the order asks for that.
+    pub(super) fn prepare(&self, repo: &Repository, order: &WorktreeOrder) -> Result<Prepared, Fault> {
         let what = || format!("make the worktree {}", order.attempt);
         let start = commit_oid(&order.start)?;
         let tree = match &order.content {
@@ -38,7 +38,7 @@ impl Shared {
         let directory = self.directory_of(order)?;
         self.remove_others(order, &directory)?;
         if order.place.as_ref().is_some_and(|place| place.as_it_stands) && self.stands_at(&directory, start)? {
-            return Ok(directory);
+            return Ok(Prepared { path: directory, stood: true });
         }
         self.remove(&directory)?;
         fs::create_dir_all(&directory).map_err(failed(what()))?;
@@ -49,7 +49,7 @@ impl Shared {
         let index = Indexed { entries: listing.entries(), stats: &stats, root: &stat };
         self.enlist(&entry, &directory, start, index).map_err(failed(what()))?;
         self.snapshots.remember(&directory, Snapshot { listing: Arc::clone(&listing), stats });
-        Ok(directory)
+        Ok(Prepared { path: directory, stood: false })
     }
 
     /// Where the worktree lies: in the place of an earlier one, or in its own.

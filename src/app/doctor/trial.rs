@@ -88,7 +88,7 @@ async fn change(workspace: &GitWorkspace, base: &CommitId, number: usize, conten
     let epoch = Epoch(u64::try_from(number).unwrap_or_default() + 1);
     let attempt = AttemptRef { slice: slice.clone(), attempt: Attempt(1), epoch };
     let order = WorktreeOrder { attempt: attempt.clone(), start: base.clone(), content: None, place: None };
-    let worktree = workspace.prepare(order).await?;
+    let worktree = workspace.prepare(order).await?.path;
     std::fs::write(worktree.join(FILE), content).map_err(|error| fault(error.to_string()))?;
     let (access, message) = (AccessSet::default(), "try\n".to_owned());
     let order = CaptureOrder { attempt, worktree, start: base.clone(), access, message: message.clone(), at: now() };

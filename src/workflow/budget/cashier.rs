@@ -230,6 +230,11 @@ impl Cashier {
         decided
     }
 
+    /// A slice gets attempts again. The fact is somebody else's: what is used up is said again when it matters.
+    pub fn reopened(&mut self, fact: &Fact, now: Reading) {
+        self.ledger.apply(fact, None, now.wall);
+    }
+
     /// The run is being stopped: writes the time down once more.
     pub fn close(&mut self, now: Reading) -> Decided<Intent> {
         let mut decided = Decided::default();

@@ -10,6 +10,7 @@ use crate::domain::event::Fact;
 use crate::domain::ids::{AttemptRef, GoalId, Now, SliceId};
 use crate::domain::question::answer_command;
 use crate::graph::error::nearest;
+use crate::workflow::settling::cut_off_by_the_end;
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 
 /// The refusal of a run that has told its end already.
@@ -54,7 +55,6 @@ impl Scheduler {
             }
             Stage::Waiting | Stage::Asking { .. } | Stage::GivenUp { .. } => {}
         }
-        self.doomed.remove(slice);
         let Again { fresh, hint } = again;
         self.say(Fact::SliceReopened { slice: slice.clone(), fresh, hint }, now)
     }
@@ -90,6 +90,26 @@ impl Scheduler {
         let mut decided = Decided::default();
         self.dispatch(&mut decided, now);
         decided
+    }
+}
+
+/// What the operator says of a slice that is to get attempts again while no process runs the goal. There an attempt
+/// that a dead run left open is closed first; work that was checked, or waits to be merged, is done again.
+pub fn retry_at_rest(table: &SliceTable, slice: &SliceId, again: Again) -> Result<Vec<Fact>, Refusal> {
+    let Some(record) = table.slice(slice) else { return Err(no_such_slice(table, slice)) };
+    match &record.stage {
+        Stage::Integrated { .. } => Err(integrated(slice)),
+        Stage::Waiting
+        | Stage::Offered
+        | Stage::Running { .. }
+        | Stage::Reviewing { .. }
+        | Stage::Accepted
+        | Stage::Asking { .. }
+        | Stage::GivenUp { .. } => {
+            let Again { fresh, hint } = again;
+            let reopened = Fact::SliceReopened { slice: slice.clone(), fresh, hint };
+            Ok(cut_off_by_the_end(record).into_iter().chain([reopened]).collect())
+        }
     }
 }
 

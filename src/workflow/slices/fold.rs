@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Conflict, NextStart, SliceRecord, SliceTable, Stage};
+use crate::domain::budget::Account;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
@@ -69,6 +70,10 @@ impl SliceTable {
             }
             Fact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
             Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.use_up(usage)),
+            Fact::BudgetExhausted { budget, limit, account: Account::Slice(slice), .. } => {
+                self.with(slice, |it| it.over_budget = Some((*budget, *limit)));
+            }
+            Fact::LimitsSet { account: Account::Slice(slice), .. } => self.with(slice, |it| it.over_budget = None),
             Fact::WorkerQuarantined(quarantine) => self.pair_quarantined(quarantine),
             Fact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
             Fact::BreakerOpened(breaker) => self.breakers.opened(breaker),
@@ -132,7 +137,8 @@ impl SliceTable {
     }
 
     fn finished(&mut self, attempt: &AttemptRef, outcome: &AttemptOutcome, at: Timestamp) {
-        let Some(record) = self.record(&attempt.slice).filter(|record| record.epoch == attempt.epoch) else { return };
+        let open = |record: &&mut SliceRecord| record.epoch == attempt.epoch && record.is_at_work();
+        let Some(record) = self.record(&attempt.slice).filter(open) else { return };
         finish(record, outcome, at);
         let agent = record.agent.clone();
         self.quarantines.ended(&attempt.slice, &agent, outcome);
@@ -171,14 +177,6 @@ impl SliceTable {
         });
     }
 
-    /// The session that an attempt worked in, as its worker says.
-    pub fn worked_in(&mut self, attempt: &AttemptRef, session: AgentSession) {
-        self.change(attempt, |it| {
-            it.session = Some(session);
-            it.session_told = it.told;
-        });
-    }
-
     fn gated(&mut self, scope: &GateScope, result: &GateResult) {
         let (slice, attempt) = match scope {
             GateScope::Attempt { slice, attempt } => (slice, *attempt),
@@ -212,7 +210,8 @@ impl SliceTable {
     }
 
     fn reopened(&mut self, slice: &SliceId, fresh: bool, hint: Option<&str>, at: Timestamp) {
-        let Some(record) = self.record(slice) else { return };
+        let open = |record: &&mut SliceRecord| !record.is_integrated();
+        let Some(record) = self.record(slice).filter(open) else { return };
         reopen(record, fresh, hint);
         record.enter(Stage::Waiting, at);
         let spec = record.spec.clone();
@@ -260,7 +259,7 @@ fn continue_from(record: &SliceRecord) -> NextStart {
 }
 
 fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
-    record.take_up = false;
+    let was_taken_up = std::mem::take(&mut record.take_up);
     record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
     let captured = record.current_capture().is_some();
     record.session = match record.session.take() {
@@ -278,12 +277,20 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
             Stage::Waiting
         }
         AttemptOutcome::Interrupted { .. } => {
-            record.take_up = record.current_capture().is_some();
+            record.take_up = captured;
             record.uncounted += 1;
             Stage::Waiting
         }
-        AttemptOutcome::Expired { detail } | AttemptOutcome::Errored { detail } => {
+        AttemptOutcome::Errored { detail } => {
             record.fail(detail);
+            record.take_up = captured;
+            Stage::Waiting
+        }
+        AttemptOutcome::Expired { detail } => {
+            record.fail(detail);
+            // Where its check ran out twice, it may be the work that holds it up: an agent goes on with that.
+            record.take_up = captured && !was_taken_up;
+            record.next_start = continue_from(record);
             Stage::Waiting
         }
         AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
@@ -297,6 +304,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
 fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
     record.failures = 0;
     record.faulted = false;
+    record.over_budget = None;
     record.ended = None;
     // What an interrupted attempt captured is earlier work too.
     record.take_up &= !fresh;
@@ -307,6 +315,8 @@ fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
         record.next_start = NextStart::Tip;
     } else if fresh {
         record.next_start = NextStart::Dependencies;
+    } else if matches!(record.stage, Stage::Reviewing { .. } | Stage::Accepted) {
+        record.next_start = continue_from(record);
     }
     record.conflicts.clear();
     if let Some(hint) = hint {

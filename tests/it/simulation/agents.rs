@@ -191,6 +191,7 @@ impl Agent<'_> {
             }
             Behaviour::Crash => {
                 self.write_own("half\n");
+                self.spend(1).await?;
                 return Ok(AgentEnd::Failed { detail: "killed by signal 11".into() });
             }
             Behaviour::Spend(turns) => {
@@ -251,7 +252,7 @@ impl Agents for Port {
         Box::pin(async move {
             world.alive_at(doom, Point::Dispatch).await;
             let living = Living::new(&world, task.attempt());
-            world.checks_task(&task.attempt(), &task.assignment.feedback);
+            world.checks_task(&task.attempt(), &task.assignment);
             let behaviour = world.behaviour(&task.assignment);
             let mut agent = Agent { world: &world, task: &task, signs: &signs, stop: &stop, used: 0 };
             agent.open_session();

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use omk::domain::budget::Account;
 use omk::domain::event::{ActorName, Event, Fact};
+use omk::domain::evidence::GateScope;
 use omk::domain::goal::GoalStatus;
 use omk::domain::ids::{AttemptRef, Epoch, SliceId};
 use omk::domain::supervision::Breaker;
+use omk::domain::task::Assignment;
+use omk::workflow::assignment::{assignment_of, continues};
 use omk::workflow::slices::{SliceRecord, Stage};
 use omk::workflow::state::GoalState;
 
@@ -27,6 +31,8 @@ pub(crate) struct Checker {
     breakers: BTreeMap<String, Breaker>,
     quarantined: BTreeSet<(SliceId, String)>,
     banned: BTreeSet<String>,
+    /// The task of each claimed attempt, as the journal gives it.
+    tasks: BTreeMap<AttemptRef, Assignment>,
 }
 
 fn must(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
@@ -53,9 +59,18 @@ impl Checker {
                 self.may_be_offered(scenario, event, (attempt, agent))?;
                 self.offered(scenario, attempt, working)
             }
-            Fact::AttemptClaimed { attempt, .. } => must(self.open.get(&attempt.slice) == Some(attempt), || {
-                format!("{attempt} was claimed and is not open")
-            }),
+            Fact::AttemptClaimed { attempt, .. } => {
+                let task = self.folded.slices.slice(&attempt.slice).map(|it| assignment_of(it, continues(&it.agent)));
+                self.tasks.extend(task.map(|task| (attempt.clone(), task)));
+                must(self.open.get(&attempt.slice) == Some(attempt), || {
+                    format!("{attempt} was claimed and is not open")
+                })
+            }
+            Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, .. } => self.gated(slice),
+            Fact::SliceGivenUp { slice, reason } if reason.starts_with("its budget") => {
+                let exhausted = self.folded.budget.exhausted(&Account::Slice(slice.clone()));
+                must(exhausted.is_some(), || format!("{slice} was given up for a budget that is not used up"))
+            }
             Fact::AttemptFinished { attempt, .. } => {
                 let open = self.open.remove(&attempt.slice);
                 must(open.as_ref() == Some(attempt), || format!("{attempt} ended while {open:?} was open"))?;
@@ -136,6 +151,17 @@ impl Checker {
         must(lives.is_none(), || format!("{attempt} was offered while a process of {lives:?} lives"))?;
         let permits: BTreeSet<_> = self.open.values().chain(working).collect();
         must(permits.len() <= scenario.max_agents as usize, || format!("{attempt} is one more than the permits"))
+    }
+
+    /// A gate looks at what the journal says was captured.
+    fn gated(&self, slice: &SliceId) -> Result<(), String> {
+        let captured = self.folded.slices.slice(slice).is_some_and(|record| record.current_capture().is_some());
+        must(captured, || format!("a gate ended on work of {slice} that was not captured"))
+    }
+
+    /// What the attempt's task would be, were it made from the journal.
+    pub(crate) fn task(&self, attempt: &AttemptRef) -> Option<&Assignment> {
+        self.tasks.get(attempt)
     }
 
     fn lands(&mut self, scenario: &Scenario, slice: &SliceId) -> Result<(), String> {

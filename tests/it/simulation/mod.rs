@@ -13,6 +13,7 @@ mod long;
 mod matrix;
 mod ports;
 mod repository;
+mod retries;
 mod scenario;
 mod seeds;
 mod tests;

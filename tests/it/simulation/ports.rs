@@ -10,7 +10,7 @@ use omk::domain::event::{Branch, Draft, Event};
 use omk::domain::evidence::ArtifactRef;
 use omk::domain::ids::{CommitId, ContentHash, Moment, Timestamp, TreeId};
 use omk::domain::order::{
-    CaptureOrder, Captured, ConflictPath, Fault, JournalFailure, MergeInput, Merged, WorktreeOrder,
+    CaptureOrder, Captured, ConflictPath, Fault, JournalFailure, MergeInput, Merged, Prepared, WorktreeOrder,
 };
 use omk::domain::task::{Capture, KeptLines};
 use omk::ports::{Artifacts, Clock, Effect, Journal, Workspace};
@@ -225,7 +225,7 @@ fn lines_of<'a>(state: &'a State, commit: &CommitId, path: &str) -> Vec<&'a str>
 }
 
 impl Workspace for Port {
-    fn prepare(&self, order: WorktreeOrder) -> Effect<Result<PathBuf, Fault>> {
+    fn prepare(&self, order: WorktreeOrder) -> Effect<Result<Prepared, Fault>> {
         let own = PathBuf::from(format!("worktrees/{}.{}", order.attempt.slice, order.attempt.attempt));
         let path = Path::new("/sim").join(order.place.as_ref().map_or(&own, |place| &place.worktree));
         let (begun, start) = (path.clone(), order.start.clone());
@@ -238,7 +238,7 @@ impl Workspace for Port {
         });
         self.effect(("prepare", Duration::from_millis(2)), half, move |state| {
             if stands && state.heads.get(&path) == Some(&order.start) {
-                return Ok(path);
+                return Ok(Prepared { path, stood: true });
             }
             state.heads.insert(path.clone(), order.start.clone());
             let tree = match &order.content {
@@ -246,7 +246,7 @@ impl Workspace for Port {
                 None => state.repository.at(&order.start).clone(),
             };
             state.worktrees.insert(path.clone(), tree);
-            Ok(path)
+            Ok(Prepared { path, stood: false })
         })
     }
 

@@ -37,7 +37,7 @@ pub(crate) enum Behaviour {
     Leak,
     /// Writes it so that the gate never ends.
     Endless,
-    /// Writes half of it and crashes.
+    /// Writes half of it, reports one turn and crashes.
     Crash,
     /// Lives and gives no sign.
     Quiet,
@@ -130,7 +130,10 @@ impl Scenario {
             let after: Vec<_> = (0..at).filter(|_| dice.roll(4) == 0).map(|earlier| ids[earlier].as_str()).collect();
             slice(&ids[at], &after)
         });
-        let slices: Vec<_> = slices.collect();
+        let mut slices: Vec<_> = slices.collect();
+        for slice in &mut slices {
+            slice.budget.tokens = (dice.roll(4) == 0).then(|| 500 + 1_000 * dice.roll(4));
+        }
         let behaviours = slices.iter().map(|slice| (slice.id.clone(), dice.behaviours())).collect();
         let max_agents = 1 + dice.roll(4) as u32;
         let token_limit = (dice.roll(4) == 0).then(|| dice.roll(9) * 1_000 + 500);

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use omk::domain::budget::Limits;
+use omk::domain::budget::{Account, Limits};
 use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
+use omk::domain::ids::SliceId;
 use omk::messages::lifecycle::{Child, ChildExited, Exit, RunOver};
+use omk::workflow::scheduler::operator::{Again, retry_at_rest};
 use omk::workflow::slices::Stage;
 use omk::workflow::state::GoalState;
 
@@ -140,10 +142,8 @@ impl Campaign {
                     let answered = Fact::QuestionAnswered { id: question.clone(), answer: "left".into() };
                     self.world.say(vec![answered]);
                 }
-                Stage::GivenUp { .. } if self.dice.coin() => {
-                    let fresh = self.dice.coin();
-                    self.world.say(vec![Fact::SliceReopened { slice, fresh, hint: None }]);
-                }
+                Stage::GivenUp { .. } if self.dice.coin() => self.retry(&slice),
+                _ if self.dice.roll(16) == 0 => self.retry(&slice),
                 _ => {}
             }
         }
@@ -153,6 +153,14 @@ impl Campaign {
         if self.dice.roll(40) == 0 {
             let (status, reason) = (GoalStatus::Cancelled, "cancelled by the operator".to_owned());
             self.world.say(vec![Fact::GoalSettled { status, reason, next: Vec::new() }]);
+        }
+    }
+
+    /// In whatever stage the slice is.
+    fn retry(&mut self, slice: &SliceId) {
+        let again = Again { fresh: self.dice.coin(), hint: None };
+        if let Ok(facts) = retry_at_rest(&self.state().slices, slice, again) {
+            self.world.say(facts);
         }
     }
 
@@ -201,7 +209,9 @@ impl Campaign {
                     let answered = Fact::QuestionAnswered { id: question.clone(), answer: "left".into() };
                     self.world.say(vec![answered]);
                 }
-                Stage::GivenUp { .. } if status == Some(GoalStatus::NotReady) => {
+                Stage::GivenUp { .. } if matches!(status, Some(GoalStatus::NotReady | GoalStatus::NeedsMoreBudget)) => {
+                    let account = Account::Slice(slice.clone());
+                    self.world.say(vec![Fact::LimitsSet { limits: Limits::default(), account }]);
                     self.world.say(vec![Fact::SliceReopened { slice, fresh: false, hint: None }]);
                 }
                 _ => {}

@@ -284,8 +284,9 @@ impl World {
     }
 
     /// A task holds all that the operator had said about its slice when it was made.
-    pub(crate) fn checks_task(&self, attempt: &AttemptRef, task: &[Feedback]) {
-        let state = self.lock();
+    pub(crate) fn checks_task(&self, attempt: &AttemptRef, assignment: &Assignment) {
+        self.checks_with_journal(attempt, assignment);
+        let (state, task) = (self.lock(), &assignment.feedback);
         let claimed = |event: &Event| matches!(&event.fact, Fact::AttemptClaimed { attempt: it, .. } if it == attempt);
         let before = state.events.iter().take_while(|event| !claimed(event));
         let missing = before.filter_map(|event| match &event.fact {
@@ -296,6 +297,21 @@ impl World {
         drop(state);
         if let Some(text) = missing {
             self.violate(format!("the task of {attempt} lacks \"{text}\""));
+        }
+    }
+
+    /// A task is the one that a run which knows nothing but the journal would give.
+    fn checks_with_journal(&self, attempt: &AttemptRef, given: &Assignment) {
+        let Some(mut wanted) = self.lock().checker.task(attempt).cloned() else {
+            return self.violate(format!("{attempt} works and was not claimed"));
+        };
+        wanted.around = given.around.clone();
+        if let (Some(wanted), Some(given)) = (&mut wanted.session, &given.session) {
+            // A worktree that does not stand is seen by its worker alone.
+            wanted.cut_off &= given.cut_off;
+        }
+        if wanted != *given {
+            self.violate(format!("the task of {attempt} is {given:?}, and by the journal {wanted:?}"));
         }
     }
 

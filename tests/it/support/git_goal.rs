@@ -91,7 +91,7 @@ impl Goal {
     /// A worktree of a slice's first attempt, at a commit.
     pub(crate) fn worktree_at(&self, name: &str, start: &CommitId) -> PathBuf {
         let order = WorktreeOrder { attempt: attempt(name), start: start.clone(), content: None, place: None };
-        done(self.workspace.prepare(order)).unwrap()
+        done(self.workspace.prepare(order)).unwrap().path
     }
 
     /// Captures a slice's first attempt that started at the base and may write everywhere.
