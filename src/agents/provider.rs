@@ -45,6 +45,7 @@ const LOCKED_OUT: &[&str] = &[
     "authentication is required",
     "requires authentication",
     "authentication failed",
+    "authentication fails",
     "authentication error",
     "authentication failure",
     "authentication method",
@@ -68,6 +69,8 @@ const LOCKED_OUT: &[&str] = &[
     "api key expired",
     "invalid credentials",
     "no credentials",
+    "no auth credentials",
+    "invalid subscription key",
     "missing credentials",
     "default credentials",
     "valid credentials",
@@ -219,6 +222,10 @@ mod tests {
             "API key not valid. Please pass a valid API key.",
             "Error code: 403 - no",
             "Incorrect API key provided",
+            "No auth credentials found",
+            "Authentication Fails, Your api key: ****none is invalid",
+            "Access denied due to invalid subscription key or wrong API endpoint.",
+            "Incorrect API key provided: none.",
         ] {
             assert!(says_locked_out(words) && !says_limited(words), "{words}");
         }

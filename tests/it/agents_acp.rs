@@ -122,6 +122,21 @@ async fn a_turn_that_a_refusal_ended_goes_on_with_the_reason() {
 }
 
 #[tokio::test]
+async fn an_agent_whose_turn_goes_on_after_a_refusal_is_told_the_reason_once() {
+    let stage = Stage::fake(&json!({}), json!({}));
+    let prompts = stage.outside("prompts");
+    let ask = json!({"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "git push"}}});
+    let part = json!({"prompts": prompts, "turns": [[ask, {"say": "went on"}], [ask, {"say": "done"}]]});
+    let stage = again(stage, &part, json!({}));
+    let played = stage.play().await;
+    let said = vec!["chose no", "went on", "chose no", "done"];
+    assert_eq!((&played.report.end, played.said()), (&AgentEnd::Finished, said));
+    let prompts = std::fs::read_to_string(prompts).expect("prompts");
+    let (_, second) = prompts.trim_end().split_once('\n').expect("two prompts");
+    assert!(second.contains("commands that begin with `git push` are not allowed"), "{second}");
+}
+
+#[tokio::test]
 async fn what_only_a_person_may_allow_ends_the_attempt_with_the_question() {
     let steps =
         json!([{"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "docker run x"}}}, "hang"]);

@@ -71,7 +71,7 @@ impl Session<'_> {
         }
         let mut nudges = 0;
         loop {
-            let refused = self.turn(&session, &text).await?;
+            let refused = self.turn(&session, &text, nudges).await?;
             nudges += usize::from(!refused.is_empty());
             if nudges >= MOST_NUDGES {
                 let detail = format!("the agent did not go on after {MOST_NUDGES} refusals; the log has them");
@@ -85,8 +85,9 @@ impl Session<'_> {
         }
     }
 
-    /// One turn, to the reasons of the refusals that ended it too early.
-    async fn turn(&mut self, session: &str, text: &str) -> Result<Vec<String>, Ending> {
+    /// One turn, to the reasons of refusals that its model has not heard: those that ended it too early, or where it went
+    /// on without, the first ones of the conversation. `nudges` prompts had such reasons before.
+    async fn turn(&mut self, session: &str, text: &str, nudges: usize) -> Result<Vec<String>, Ending> {
         self.scene.lock().begin_turn();
         let profile = &self.errand.profile;
         let Exchanged { answers, broken } = self.exchange(session, text).await;
@@ -107,7 +108,8 @@ impl Session<'_> {
         let refused = std::mem::take(&mut state.refused);
         let result = answers.last().unwrap_or(&Value::Null);
         let stopped = matches!(result.get("stopReason").and_then(Value::as_str), Some("end_turn" | "cancelled"));
-        if profile.quirks.reject_ends_turn && !refused.is_empty() && stopped && !state.leaving {
+        let unheard = !refused.is_empty() && (profile.quirks.reject_ends_turn || nudges == 0);
+        if unheard && stopped && !state.leaving {
             return Ok(refused);
         }
         match of_turn(result, paid, state.worked, state.trouble.as_deref(), profile) {
@@ -128,7 +130,7 @@ mod tests {
     async fn a_turn_that_breaks_has_cost_what_was_counted_of_it() {
         let mut stage =
             Stage::of(Quirks { steer: Steer::Prompt, busy_prompt: BusyPrompt::Inject, ..Quirks::default() });
-        let ours = async |session: &mut Session<'_>| session.turn("s", "go").await;
+        let ours = async |session: &mut Session<'_>| session.turn("s", "go", 0).await;
         let turn = stage.play(ours, async |agent| {
             let first = agent.prompted().await;
             agent.operator("use tabs");

@@ -90,7 +90,7 @@ fn config(file: ConfigFile) -> Result<Config, Wrong> {
         own_agents: file.agents.keys().cloned().collect(),
         agents: AgentSettings {
             profiles: profiles(file.agents)?,
-            rules: file.commands,
+            rules: file.commands.beside_built_in(),
             templates: Templates {
                 prompt: template("prompt", file.prompt)?,
                 resumed: template("resumed_prompt", file.resumed_prompt)?,

@@ -173,7 +173,9 @@ fn not_ready(bench: &Bench<'_>, step: Value) -> String {
 }
 
 fn unauthorized(bench: &Bench<'_>) -> String {
-    let told = not_ready(bench, json!({"error": {"status": 401}}));
+    // The words of a provider: some agents pass on nothing else.
+    let refusal = json!({"error": {"status": 401, "message": "Incorrect API key provided: none."}});
+    let told = not_ready(bench, refusal);
     assert!(told.starts_with("blocked_on_external"), "{told}");
     told
 }
