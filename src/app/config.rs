@@ -65,7 +65,7 @@ pub fn load(variables: &Variables) -> Result<Config, AppError> {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 config = file::read(&text).map_err(|problem| refused(&path, &problem))?;
-                values::check(&config).map_err(|problem| refused(&path, &problem))?;
+                values::check(&config).map_err(|wrong| refused(&path, &wrong.told(&text)))?;
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named(variables) => {}
             Err(error) => return Err(refused(&path, &error.to_string())),

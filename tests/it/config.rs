@@ -90,13 +90,13 @@ fn what_cannot_be_is_refused_and_says_where() {
     let cases = [
         ("lease = \"9ms\"".to_owned(), "`lease`: `9ms` is out of range: it has to be at least 10ms"),
         ("stall = \"soon\"".to_owned(), "`stall`: `soon` is no duration"),
-        (price("input = -1\noutput = 1\nas_of = \"2026-11-01\""), "[prices.\"m\"], `input`: `-1` is no amount"),
+        (price("input = -1\noutput = 1\nas_of = \"2026-11-01\""), "line 2: [prices.\"m\"], `input`: `-1` is no amount"),
         (price("input = 1\noutput = 0.0000001\nas_of = \"2026-11-01\""), "`output`: `0.0000001` is no amount"),
         (price("input = 1\noutput = 1\nas_of = \"2026-02-30\""), "`as_of`: `2026-02-30` is no day"),
         (price("input = 1\noutput = 1"), "missing field `as_of`"),
         (
             "[budget.roles.boss]\ntokens = 1".to_owned(),
-            "[budget.roles]: `boss` is no role; there are executor, planner",
+            "line 1: [budget.roles]: `boss` is no role; there are executor, planner",
         ),
         ("[budget.roles.code]\ntokens = 0".to_owned(), "[budget.roles.code]: `tokens` is 0"),
         ("[budget]\ntokens = 5".to_owned(), "unknown field `tokens`"),
@@ -135,7 +135,7 @@ fn what_the_command_line_and_plans_refuse_is_refused_in_the_file_and_as_a_variab
     let gate = |name: &str| format!("[[gates]]\nname = \"{name}\"\ncommand = \"true\"\n");
     let range = |count: u32| format!("`{count}` is out of range: it has to be between 1 and 1024");
     let cases = [
-        (gate("a") + &gate("b") + &gate("a"), "[[gates]]: there are two gates called `a`".to_owned()),
+        (gate("a") + &gate("b") + &gate("a"), "line 8: [[gates]]: there are two gates called `a`".to_owned()),
         (
             "[[gates]]\nname = \"a\"\ncommand = \" \"".to_owned(),
             "[[gates]]: the `command` of `a` is empty, and would always be green".to_owned(),
@@ -145,7 +145,7 @@ fn what_the_command_line_and_plans_refuse_is_refused_in_the_file_and_as_a_variab
             "[[gates]]: the `command` of `a` is empty, and would always be green".to_owned(),
         ),
         ("retries = 1001".to_owned(), "`retries`: `1001` is out of range: it has to be between 0 and 1000".to_owned()),
-        ("max_agents = 0".to_owned(), format!("`max_agents`: {}", range(0))),
+        ("\nmax_agents = 0".to_owned(), format!("line 2: `max_agents`: {}", range(0))),
         ("max_agents = 5000".to_owned(), format!("`max_agents`: {}", range(5_000))),
         ("prompt = \"rel.jinja\"".to_owned(), "line 1: `prompt`: `rel.jinja` is not absolute".to_owned()),
         ("prompt = \"/no/such.jinja\"".to_owned(), "`prompt`: /no/such.jinja cannot be read: No such file".to_owned()),

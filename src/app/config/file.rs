@@ -78,7 +78,8 @@ pub(super) fn read(text: &str) -> Result<Config, String> {
 fn config(file: ConfigFile) -> Result<Config, Wrong> {
     let settings = settings(&file)?;
     let agent = executor(file.agent, &file.roles)?;
-    let gates: Result<Vec<_>, _> = file.gates.into_iter().map(|entry| gate(entry, &settings)).collect();
+    let gates: Result<Vec<_>, _> =
+        file.gates.into_iter().enumerate().map(|(number, entry)| gate(number, entry, &settings)).collect();
     Ok(Config {
         gates: gates?,
         settings,
@@ -152,9 +153,11 @@ fn settings(file: &ConfigFile) -> Result<Settings, Wrong> {
     Ok(settings)
 }
 
-fn gate(entry: GateEntry, settings: &Settings) -> Result<GateSpec, String> {
+fn gate(number: usize, entry: GateEntry, settings: &Settings) -> Result<GateSpec, Wrong> {
     let timeout = entry.timeout.as_deref().map(|text| millis(text, 1)).transpose();
-    let timeout = timeout.map_err(|problem| format!("gate `{}`: {problem}", entry.name))?;
+    let timeout = timeout.map_err(|problem| {
+        Wrong::at(["gates", &number.to_string(), "timeout"], format!("gate `{}`: {problem}", entry.name))
+    })?;
     Ok(GateSpec {
         name: entry.name,
         command: entry.command,

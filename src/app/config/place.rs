@@ -2,12 +2,12 @@
 //!
 //! The parser's own errors say so by themselves; this finds the line of what it could read and we cannot use.
 
-use toml::de::DeTable;
+use toml::de::{DeArray, DeTable};
 
 /// What is wrong with the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// The keys that lead there, from the outermost; empty where the problem itself says where.
+    /// The keys that lead there, from the outermost, and numbers in lists; empty where the problem itself says where.
     at: Vec<String>,
     problem: String,
 }
@@ -36,13 +36,17 @@ impl From<String> for Wrong {
 /// The line of the innermost of the keys that is in the file.
 fn line(text: &str, at: &[String]) -> Option<usize> {
     let parsed = DeTable::parse(text).ok()?;
-    let (mut table, mut place) = (Some(parsed.get_ref()), None);
+    let (mut table, mut list, mut place) = (Some(parsed.get_ref()), None::<&DeArray<'_>>, None);
     for name in at {
-        let Some((key, value)) = table.into_iter().flatten().find(|(key, _)| key.get_ref() == name.as_str()) else {
+        let entry = table.into_iter().flatten().find(|(key, _)| key.get_ref() == name.as_str());
+        let numbered = list.zip(name.parse().ok()).and_then(|(list, number): (_, usize)| list.get(number));
+        let Some((span, value)) =
+            entry.map(|(key, value)| (key.span(), value)).or(numbered.map(|value| (value.span(), value)))
+        else {
             break;
         };
-        place = Some(key.span().start);
-        table = value.get_ref().as_table();
+        place = Some(span.start);
+        (table, list) = (value.get_ref().as_table(), value.get_ref().as_array());
     }
     let before = text.get(..place?)?;
     Some(before.matches('\n').count() + 1)

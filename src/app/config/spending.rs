@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::millis;
+use super::place::Wrong;
 use crate::domain::budget::{Limits, Price, Spender, usd_micros};
 use crate::domain::ids::Timestamp;
 
@@ -58,10 +59,11 @@ impl Amount {
 }
 
 /// What each role may spend.
-pub(super) fn role_limits(budget: BudgetEntry) -> Result<BTreeMap<Spender, Limits>, String> {
+pub(super) fn role_limits(budget: BudgetEntry) -> Result<BTreeMap<Spender, Limits>, Wrong> {
     let role = |(name, entry): (String, LimitsEntry)| {
-        let limits = limits(&entry).map_err(|problem| format!("[budget.roles.{name}]: {problem}"))?;
-        let role = Spender::parse(&name).map_err(|problem| format!("[budget.roles]: {problem}"))?;
+        let wrong = |problem| Wrong::at(["budget", "roles", &name], problem);
+        let limits = limits(&entry).map_err(|problem| wrong(format!("[budget.roles.{name}]: {problem}")))?;
+        let role = Spender::parse(&name).map_err(|problem| wrong(format!("[budget.roles]: {problem}")))?;
         Ok((role, limits))
     };
     budget.roles.into_iter().map(role).collect()
@@ -80,9 +82,11 @@ fn limits(entry: &LimitsEntry) -> Result<Limits, String> {
 }
 
 /// What models cost. Without a price for cached tokens they cost what others do.
-pub(super) fn prices(entries: BTreeMap<String, PriceEntry>) -> Result<Vec<Price>, String> {
+pub(super) fn prices(entries: BTreeMap<String, PriceEntry>) -> Result<Vec<Price>, Wrong> {
     let price = |(model, entry): (String, PriceEntry)| {
-        let wrong = |field: &str, problem: String| format!("[prices.\"{model}\"], `{field}`: {problem}");
+        let wrong = |field: &str, problem: String| {
+            Wrong::at(["prices", &model, field], format!("[prices.\"{model}\"], `{field}`: {problem}"))
+        };
         let input_micros = entry.input.micros().map_err(|problem| wrong("input", problem))?;
         let cached = entry.cached.as_ref().map(Amount::micros).transpose();
         let cached_micros = cached.map_err(|problem| wrong("cached", problem))?.unwrap_or(input_micros);

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use super::place::Wrong;
 use super::{Config, MOST_AGENTS};
 use crate::domain::task::GateCommand;
 
@@ -15,22 +16,29 @@ const AGENTS: RangeInclusive<u32> = 1..=MOST_AGENTS;
 /// How many further attempts a slice may get, as in a plan.
 const RETRIES: RangeInclusive<u32> = 0..=1000;
 
-/// Judges a configuration as a file gives it; `Err` names the key and what is wrong.
-pub(super) fn check(config: &Config) -> Result<(), String> {
+/// Judges a configuration as a file gives it.
+pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     if let Some(count) = config.max_agents {
-        agents(count).map_err(|problem| format!("`max_agents`: {problem}"))?;
+        agents(count).map_err(|problem| Wrong::at(["max_agents"], format!("`max_agents`: {problem}")))?;
     }
     let mut names = BTreeSet::new();
-    if let Some(gate) = config.gates.iter().find(|gate| !names.insert(&gate.name)) {
-        return Err(format!("[[gates]]: there are two gates called `{}`", gate.name));
+    for (number, gate) in config.gates.iter().enumerate() {
+        let wrong =
+            |key, problem: String| Wrong::at(["gates", &number.to_string(), key], format!("[[gates]]: {problem}"));
+        if !names.insert(&gate.name) {
+            return Err(wrong("name", format!("there are two gates called `{}`", gate.name)));
+        }
+        if runs_nothing(&gate.command) {
+            return Err(wrong(
+                "command",
+                format!("the `command` of `{}` is empty, and would always be green", gate.name),
+            ));
+        }
     }
-    if let Some(gate) = config.gates.iter().find(|gate| runs_nothing(&gate.command)) {
-        return Err(format!("[[gates]]: the `command` of `{}` is empty, and would always be green", gate.name));
-    }
-    retries(config.settings.retries).map_err(|problem| format!("`retries`: {problem}"))?;
+    retries(config.settings.retries).map_err(|problem| Wrong::at(["retries"], format!("`retries`: {problem}")))?;
     let templates = [("prompt", &config.agents.templates.prompt), ("resumed_prompt", &config.agents.templates.resumed)];
     for (key, file) in templates.into_iter().filter_map(|(key, file)| Some((key, file.as_deref()?))) {
-        template(file).map_err(|problem| format!("`{key}`: {} {problem}", file.display()))?;
+        template(file).map_err(|problem| Wrong::at([key], format!("`{key}`: {} {problem}", file.display())))?;
     }
     Ok(())
 }
