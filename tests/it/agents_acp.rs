@@ -137,6 +137,15 @@ async fn an_agent_whose_turn_goes_on_after_a_refusal_is_told_the_reason_once() {
 }
 
 #[tokio::test]
+async fn an_agent_with_nothing_left_to_say_to_a_reason_has_finished_what_it_did_before() {
+    let ask = json!({"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "git push"}}});
+    let played = Stage::fake(&json!({"turns": [[ask, {"say": "done"}], []]}), json!({})).play().await;
+    assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
+    let ends_turn = Stage::fake(&json!({"turns": [[ask], []]}), json!({"reject_ends_turn": true})).play().await;
+    assert!(matches!(ends_turn.report.end, AgentEnd::Failed { .. }), "{}", ends_turn.log);
+}
+
+#[tokio::test]
 async fn what_only_a_person_may_allow_ends_the_attempt_with_the_question() {
     let steps =
         json!([{"ask": {"toolCallId": "1", "kind": "execute", "rawInput": {"command": "docker run x"}}}, "hang"]);

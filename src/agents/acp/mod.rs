@@ -113,8 +113,16 @@ impl Play<'_> {
         let files = Arc::new(Files::new(Arc::clone(&scene), errand.worktree.clone()));
         let mut dialect = AcpDialect::new(Arc::clone(&scene), Arc::clone(&terminals), Arc::clone(&files));
         let (hints, records) = (&mut self.hints, &self.records);
-        let session =
-            Session { peer: peer.clone(), scene: &scene, terminals: &terminals, errand, hints, start, records };
+        let session = Session {
+            peer: peer.clone(),
+            scene: &scene,
+            terminals: &terminals,
+            errand,
+            hints,
+            start,
+            records,
+            done: false,
+        };
         let line = Line { peer: peer.clone(), inbox, outgoing };
         let mut aside = |aside: Aside<'_>| scene.aside(aside);
         let script = script(session, stop, self.deadline);

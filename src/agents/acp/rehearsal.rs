@@ -74,6 +74,7 @@ impl Stage {
             hints,
             start,
             records: &records,
+            done: false,
         };
         let mut serving = pin!(serve(&peer, inbox, &mut dialect));
         let mut ours = pin!(ours(&mut session));

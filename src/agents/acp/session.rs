@@ -37,6 +37,8 @@ pub(super) struct Session<'a> {
     pub(super) start: Start,
     /// The agent's own records of what it uses.
     pub(super) records: &'a Records,
+    /// A turn that went on after a refusal has ended well: behind it there may be nothing left to say or do.
+    pub(super) done: bool,
 }
 
 impl Session<'_> {
@@ -109,10 +111,12 @@ impl Session<'_> {
         let result = answers.last().unwrap_or(&Value::Null);
         let stopped = matches!(result.get("stopReason").and_then(Value::as_str), Some("end_turn" | "cancelled"));
         let unheard = !refused.is_empty() && (profile.quirks.reject_ends_turn || nudges == 0);
+        let end = of_turn(result, paid || self.done, state.worked || self.done, state.trouble.as_deref(), profile);
         if unheard && stopped && !state.leaving {
+            self.done |= end == AgentEnd::Finished && !profile.quirks.reject_ends_turn;
             return Ok(refused);
         }
-        match of_turn(result, paid, state.worked, state.trouble.as_deref(), profile) {
+        match end {
             AgentEnd::Finished => Ok(Vec::new()),
             end => Err(Ending::Over(end)),
         }
