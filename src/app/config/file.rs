@@ -92,22 +92,9 @@ fn config(file: ConfigFile) -> Result<Config, Wrong> {
         agents: AgentSettings {
             profiles: profiles(file.agents)?,
             rules: file.commands.beside_built_in(),
-            templates: Templates {
-                prompt: template("prompt", file.prompt)?,
-                resumed: template("resumed_prompt", file.resumed_prompt)?,
-            },
+            templates: Templates { prompt: file.prompt, resumed: file.resumed_prompt },
         },
     })
-}
-
-/// A template's path: it means the same wherever `omk` is started.
-fn template(key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>, Wrong> {
-    match path {
-        Some(path) if !path.is_absolute() => {
-            Err(Wrong::at([key], format!("`{key}`: `{}` is not absolute", path.display())))
-        }
-        path => Ok(path),
-    }
 }
 
 /// The built-in profiles and the user's. One may be like another that stands later in the file.

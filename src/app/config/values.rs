@@ -38,7 +38,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     retries(config.settings.retries).map_err(|problem| Wrong::at(["retries"], format!("`retries`: {problem}")))?;
     let templates = [("prompt", &config.agents.templates.prompt), ("resumed_prompt", &config.agents.templates.resumed)];
     for (key, file) in templates.into_iter().filter_map(|(key, file)| Some((key, file.as_deref()?))) {
-        template(file).map_err(|problem| Wrong::at([key], format!("`{key}`: {} {problem}", file.display())))?;
+        template(file).map_err(|problem| Wrong::at([key], format!("`{key}`: {problem}")))?;
     }
     Ok(())
 }
@@ -71,11 +71,11 @@ fn runs_nothing(command: &GateCommand) -> bool {
 /// A template has to be found from wherever `omk` is started, also in the background.
 fn template(file: &Path) -> Result<(), String> {
     if !file.is_absolute() {
-        return Err("is no absolute path".to_owned());
+        return Err(format!("`{}` is not absolute", file.display()));
     }
     match File::open(file).and_then(|opened| opened.metadata()) {
         Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err("is no file".to_owned()),
-        Err(error) => Err(format!("cannot be read: {error}")),
+        Ok(_) => Err(format!("{} is no file", file.display())),
+        Err(error) => Err(format!("{} cannot be read: {error}", file.display())),
     }
 }
