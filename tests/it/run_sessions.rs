@@ -49,6 +49,14 @@ fn begun(scene: &Scene) {
     scene.see_record("session_opened");
 }
 
+/// `omk` is killed while the agent waits.
+fn omk_dies_at_work(scene: &Scene) {
+    let mut session = begins(scene, &scene.wait_for("on", "never"));
+    begun(scene);
+    session.signal(Signal::KILL);
+    session.end();
+}
+
 fn assert_went_on(scene: &Scene, found: &str) {
     assert_eq!((task(scene, 1).0, task(scene, 2)), (Value::Null, cut_off()));
     assert_eq!(read(scene, "place.1"), read(scene, "place.2"));
@@ -71,11 +79,7 @@ fn an_agent_that_is_killed_goes_on_in_its_session_and_worktree() {
 #[test]
 fn after_the_death_of_omk_an_agent_goes_on_in_its_session_and_worktree() {
     let scene = Scene::new();
-    let wait = scene.wait_for("on", "never");
-    let mut session = begins(&scene, &wait);
-    begun(&scene);
-    session.signal(Signal::KILL);
-    session.end();
+    omk_dies_at_work(&scene);
     let resumed = scene.omk(&["goal", "resume"]);
     assert_eq!(resumed.code(), Some(0), "{}", resumed.stderr());
     assert!(!resumed.stderr().contains("worktrees/one.1"), "{}", resumed.stderr());
@@ -99,11 +103,7 @@ fn after_a_pause_an_agent_goes_on_in_its_session_and_worktree() {
 #[test]
 fn a_worktree_that_is_gone_is_made_again_in_its_place() {
     let scene = Scene::new();
-    let wait = scene.wait_for("on", "never");
-    let mut session = begins(&scene, &wait);
-    begun(&scene);
-    session.signal(Signal::KILL);
-    session.end();
+    omk_dies_at_work(&scene);
     std::fs::remove_dir_all(scene.goal().join("worktrees")).unwrap();
     let resumed = scene.omk(&["goal", "resume"]);
     assert_eq!(resumed.code(), Some(0), "{}", resumed.stderr());
@@ -146,11 +146,7 @@ fn half_done_work_of_a_slice_that_was_given_up_outlives_a_run_that_leaves_it_so(
 #[test]
 fn a_retry_after_the_death_of_omk_goes_on_in_the_session_and_worktree() {
     let scene = Scene::new();
-    let wait = scene.wait_for("on", "never");
-    let mut session = begins(&scene, &wait);
-    begun(&scene);
-    session.signal(Signal::KILL);
-    session.end();
+    omk_dies_at_work(&scene);
     let retried = scene.omk(&["goal", "retry", "--slice", "one"]);
     assert_eq!(retried.code(), Some(0), "{}", retried.stderr());
     assert_went_on(&scene, "half\n");
