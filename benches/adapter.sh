@@ -10,15 +10,9 @@
 set -euo pipefail
 
 readonly omk=$(realpath "$1") slices=${2:-30} seconds=${3:-30}
-ROOM=$(mktemp -d)
-trap 'rm -rf "$ROOM"' EXIT
-export OMK_STATE_DIR=$ROOM/state HOME=$ROOM
-
-git init --quiet --initial-branch main "$ROOM/repository"
-cd "$ROOM/repository"
-echo 'exit 0' >gate.sh
-git add --all
-git -c user.name=bench -c user.email=bench@localhost commit --quiet --message base
+# shellcheck source=benches/scene.sh
+. "$(dirname "$(realpath "$0")")/scene.sh"
+enter_room
 
 # It answers, in order: initialize, session/new, session/prompt. With EACH it says a word every so many microseconds of a
 # turn of LASTS microseconds, and makes up for delays.

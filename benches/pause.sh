@@ -6,15 +6,9 @@
 set -euo pipefail
 
 readonly omk=$(realpath "$1") runs=$2
-ROOM=$(mktemp -d)
-trap 'rm -rf "$ROOM"' EXIT
-export OMK_STATE_DIR=$ROOM/state HOME=$ROOM
-
-git init --quiet --initial-branch main "$ROOM/repository"
-cd "$ROOM/repository"
-echo 'exit 0' >gate.sh
-git add --all
-git -c user.name=bench -c user.email=bench@localhost commit --quiet --message base
+# shellcheck source=benches/scene.sh
+. "$(dirname "$(realpath "$0")")/scene.sh"
+enter_room
 
 cat >"$ROOM/agent" <<AGENT
 #!/usr/bin/env bash

@@ -1,5 +1,18 @@
-# What the by-hand scripts about crashes share: a repository, a plan, and what has to hold at the end. To be sourced.
+# What the by-hand scripts share: a repository, a plan, and what has to hold at the end. To be sourced.
 # shellcheck shell=bash
+
+# Makes a directory of its own, ROOM, that goes with the script, and in it a home, a state directory and a repository with a
+# green gate; the script goes on in the repository.
+enter_room() {
+    ROOM=$(mktemp -d)
+    trap 'rm -rf "$ROOM"' EXIT
+    export OMK_STATE_DIR=$ROOM/state HOME=$ROOM
+    git init --quiet --initial-branch main "$ROOM/repository"
+    cd "$ROOM/repository"
+    echo 'exit 0' >gate.sh
+    git add --all
+    git -c user.name=bench -c user.email=bench@localhost commit --quiet --message base
+}
 
 # A repository with a gate and a plan of four slices below $1. An agent says when it began in the file `began`, and
 # works for $2 seconds.
