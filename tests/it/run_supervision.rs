@@ -140,6 +140,29 @@ fn at_its_providers_limit_an_agent_parks_uses_up_no_attempt_and_goes_on_by_itsel
 }
 
 #[test]
+fn the_others_go_on_as_soon_as_the_model_of_the_one_that_probes_has_answered() {
+    let bench = Bench(Scene::new());
+    let agent = bench.agent(
+        "limited.sh",
+        "if [ ! -e $M/refused.$OMK_SLICE_ID ]; then touch $M/refused.$OMK_SLICE_ID\n\
+         echo '{\"type\":\"limited\",\"provider\":\"kimi\",\"detail\":\"429\"}'; exit 75; fi\n\
+         echo '{\"type\":\"usage\",\"output_tokens\":1}'\n\
+         if mkdir $M/probe; then while [ ! -e $M/other ]; do sleep 0.01; done; else touch $M/other; fi\n\
+         echo 1 > $OMK_SLICE_ID.txt\n",
+    );
+    let variables = [
+        ("OMK_RETRIES", "0"),
+        ("OMK_MAX_AGENTS", "2"),
+        ("OMK_LEASE", "1s"),
+        ("OMK_BACKOFF", "1s"),
+        ("OMK_ATTEMPT_TIMEOUT", "20s"),
+    ];
+    assert_ready(&bench.run(&["one", "two"], &agent, &variables));
+    assert_eq!(bench.0.records_of("breaker_closed").last(), Some(&json!({"provider": "kimi"})));
+    assert!(bench.0.mark("other").exists(), "nobody worked beside the one that probes");
+}
+
+#[test]
 fn a_run_that_is_not_to_wait_for_a_provider_ends_naming_it_and_can_be_resumed() {
     let bench = Bench(Scene::new());
     let agent = bench.agent(
