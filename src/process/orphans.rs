@@ -10,7 +10,7 @@ use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{WaitOptions, getpid, getsid, set_child_subreaper, waitpid};
+use rustix::process::{WaitOptions, getpid, set_child_subreaper, waitpid};
 
 use super::tree::{Process, process, processes};
 
@@ -50,8 +50,14 @@ pub(super) fn is_adopted(process: &Process, since: u64) -> bool {
     ADOPTS.load(Ordering::Relaxed)
         && process.parent == getpid().as_raw_pid()
         && process.started >= since
-        && getsid(None).is_ok_and(|own| own.as_raw_pid() != process.session)
+        && own_session().is_some_and(|own| own != process.session)
         && !keepers().contains(&process.pid.as_raw_pid())
+}
+
+/// The session of this process: 0 where its leader is outside of our pid namespace, which is no process id, so that no
+/// call which returns one may be asked.
+fn own_session() -> Option<i32> {
+    process(getpid().as_raw_pid()).map(|own| own.session)
 }
 
 /// Takes the status of those that have ended.

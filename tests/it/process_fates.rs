@@ -18,18 +18,19 @@ use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, tell
 
 /// Runs a test again in a process of its own. Says whether this is that process.
 pub(crate) fn alone(test: &str) -> bool {
-    if std::env::var_os("OMK_TEST_ALONE").is_some() {
-        return true;
+    let inside = std::env::var_os("OMK_TEST_ALONE").is_some();
+    if !inside {
+        again(Command::new(std::env::current_exe().expect("this program")), test);
     }
-    let output = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", test, "--nocapture"])
-        .env("OMK_TEST_ALONE", "1")
-        .output()
-        .expect("a start");
+    inside
+}
+
+/// Runs one test by a command that runs this program.
+fn again(mut program: Command, test: &str) {
+    let output = program.args(["--exact", test, "--nocapture"]).env("OMK_TEST_ALONE", "1").output().expect("a start");
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{said}{errors}");
     errors.lines().filter(|line| line.starts_with("SKIPPED")).for_each(|line| eprintln!("{line}"));
-    false
 }
 
 /// A daemon that has left its session, its variables and, where it may, its control group behind.
@@ -74,6 +75,20 @@ async fn nothing_that_a_killed_keeper_held_survives_wherever_it_hides() {
     let others = [beside.pid(), beside.keeper_pid(), own.id()].map(alive);
     own.kill().and_then(|()| own.wait()).expect("an end");
     assert_eq!(others, [true; 3], "others are left alone");
+}
+
+#[test]
+fn a_session_whose_leader_is_outside_of_the_pid_namespace_changes_nothing() {
+    // As where a sandbox starts us: the kernel says 0 then, which is no process id.
+    let ways = [vec!["-pf", "--mount-proc"], vec!["-rpf", "--mount-proc"]];
+    let can =
+        |way: &&Vec<&str>| Command::new("unshare").args(*way).arg("true").output().is_ok_and(|o| o.status.success());
+    let Some(way) = ways.iter().find(can) else {
+        return eprintln!("SKIPPED: a pid namespace of its own: `unshare` is missing, or this user may not");
+    };
+    let mut inside = Command::new("unshare");
+    inside.args(way).arg(std::env::current_exe().expect("this program"));
+    again(inside, "process_fates::nothing_that_a_killed_keeper_held_survives_wherever_it_hides");
 }
 
 #[tokio::test]
