@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use actix::fut::ready;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
 use crate::actors::worker::hints::Hints;
-use crate::domain::agent::AgentTask;
+use crate::domain::agent::{AgentSign, AgentTask};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
 use crate::domain::evidence::GateScope;
@@ -23,6 +24,7 @@ use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder};
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
+use crate::domain::vitals::Vitals;
 use crate::messages::budget::{Purse, Reserve, Settle};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Sighted;
@@ -60,6 +62,10 @@ pub struct WorkerActor {
     heartbeat: Heartbeat,
     /// The watch over the agent, while it works.
     vigil: Option<Vigil>,
+    /// What the agent shows of itself, while it works.
+    signs: Option<UnboundedReceiver<AgentSign>>,
+    /// What a gate's keeper says of it, while it runs.
+    pulse: Option<UnboundedReceiver<Vitals>>,
     /// The agent's model has answered.
     answered: bool,
     /// What the operator says to the agent.
@@ -88,6 +94,8 @@ impl WorkerActor {
             worktree: None,
             heartbeat: Heartbeat::default(),
             vigil: None,
+            signs: None,
+            pulse: None,
             answered: false,
             hints: Hints::open(),
             guard: Some(guard),

@@ -45,7 +45,8 @@ impl WorkerActor {
         let (agent, stall_ms) = (worker.assignment().agent.clone(), self.around.charter.settings.stall_ms);
         self.vigil = Some(Vigil::new(self.attempt.clone(), agent, stall_ms, self.around.effects.clock.moment()));
         self.heartbeat.program_begins();
-        ctx.spawn(Hearing { received: signs, take: Self::heard });
+        self.signs = Some(signs);
+        ctx.spawn(Hearing { of: |actor| &mut actor.signs, take: Self::heard });
         let before = self.around.effects.workspace.fingerprint(worktree.clone());
         ctx.spawn(before.into_actor(self).map(|before, actor, _| {
             if let (Some(vigil), Ok(before)) = (&mut actor.vigil, before) {
@@ -55,16 +56,20 @@ impl WorkerActor {
         self.look_later(ctx);
     }
 
-    /// The agent, or a gate, has ended.
+    /// The agent, or a gate, has ended; what it showed of itself until then is heard first.
     pub(super) fn unwatch(&mut self) {
-        self.vigil = None;
+        while let Some(sign) = self.signs.as_mut().and_then(|signs| signs.try_recv().ok()) {
+            self.heard(sign);
+        }
+        (self.signs, self.pulse, self.vigil) = (None, None, None);
         self.heartbeat.program_ended();
     }
 
     /// Begins to listen to the keeper of a gate that is being started.
     pub(super) fn listen(&mut self, pulse: UnboundedReceiver<Vitals>, ctx: &mut Context<Self>) {
         self.heartbeat.program_begins();
-        ctx.spawn(Hearing { received: pulse, take: |actor, vitals| actor.heartbeat.heard(&vitals) });
+        self.pulse = Some(pulse);
+        ctx.spawn(Hearing { of: |actor| &mut actor.pulse, take: |actor, vitals| actor.heartbeat.heard(&vitals) });
     }
 
     fn heard(&mut self, sign: AgentSign) {
@@ -172,9 +177,10 @@ impl WorkerActor {
     }
 }
 
-/// Gives the actor each sign as it comes, in order and before the end of what it is a sign of.
+/// Gives the actor each sign as it comes, in order, as long as it listens. What comes in the same moment as the end is
+/// heard by `unwatch`.
 struct Hearing<T> {
-    received: UnboundedReceiver<T>,
+    of: fn(&mut WorkerActor) -> &mut Option<UnboundedReceiver<T>>,
     take: fn(&mut WorkerActor, T),
 }
 
@@ -187,9 +193,11 @@ impl<T> ActorFuture<WorkerActor> for Hearing<T> {
         _ctx: &mut Context<WorkerActor>,
         task: &mut Task<'_>,
     ) -> Poll<()> {
-        let this = self.get_mut();
-        while let Some(sign) = ready!(this.received.poll_recv(task)) {
-            (this.take)(actor, sign);
+        while let Some(received) = (self.of)(actor) {
+            match ready!(received.poll_recv(task)) {
+                Some(sign) => (self.take)(actor, sign),
+                None => *(self.of)(actor) = None,
+            }
         }
         Poll::Ready(())
     }

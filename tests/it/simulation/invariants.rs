@@ -24,6 +24,10 @@ pub(crate) struct Checker {
     open: BTreeMap<SliceId, AttemptRef>,
     ended: BTreeSet<Epoch>,
     newest: Epoch,
+    /// The newest of the runs before this one.
+    before: Epoch,
+    /// What comes is copied from the journal of an earlier version, which may have known less.
+    pub(crate) copies: bool,
     integrated: BTreeSet<SliceId>,
     /// Whether the newest run has said how it ended.
     settled: bool,
@@ -79,10 +83,17 @@ impl Checker {
             Fact::SliceIntegrated { slice, .. } => self.lands(scenario, slice),
             Fact::GoalSettled { status, .. } => self.settles(scenario, event.actor, *status),
             Fact::RunStarted { .. } => {
-                self.settled = false;
+                (self.settled, self.before) = (false, self.newest);
                 Ok(())
             }
-            Fact::UsageRecorded { usage, .. } => self.spends(scenario, usage.tokens()),
+            Fact::UsageRecorded { usage, model, .. } => {
+                // Of an attempt that `omk` did not outlive, only the report may have come this far.
+                let earlier = event.attempt.as_ref().is_some_and(|attempt| attempt.epoch <= self.before);
+                must(model.is_some() || earlier || self.copies, || {
+                    format!("{} tokens are of no model", usage.tokens())
+                })?;
+                self.spends(scenario, usage.tokens())
+            }
             Fact::BreakerOpened(breaker) => {
                 self.breakers.insert(breaker.provider.clone(), breaker.clone());
                 Ok(())
