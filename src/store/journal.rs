@@ -23,7 +23,7 @@ use crate::ports::{Effect, Journal};
 use crate::store::codec::genesis;
 use crate::store::error::StoreError;
 use crate::store::layout::{FILE_MODE, sync_directory};
-use crate::store::lock::GoalLock;
+use crate::store::lock::{GoalLock, take};
 use crate::store::reader::{read_events, refuse};
 use crate::store::replay::replay;
 use crate::store::tail::{TornTail, cut, keep_damaged};
@@ -63,6 +63,7 @@ impl FileJournal {
     pub fn create(lock: GoalLock) -> Result<Self, StoreError> {
         let path = lock.dir().events();
         let file = append_options().create_new(true).open(&path).map_err(StoreError::io("create", &path))?;
+        hold(&lock, &file)?;
         let synced = file.sync_all().and_then(|()| sync_directory(lock.dir().path()));
         synced.map_err(StoreError::io("create", &path))?;
         Self::start(lock, file, 0, genesis())
@@ -76,6 +77,7 @@ impl FileJournal {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::NoJournal { path }),
             file => file.map_err(StoreError::io("open", &path))?,
         };
+        hold(&lock, &file)?;
         let contents = read_events(&path).inspect_err(|error| {
             if let StoreError::Corrupt { .. } = error {
                 keep_damaged(lock.dir());
@@ -163,6 +165,14 @@ impl Drop for FileJournal {
         }
         // Only a run needs it: a thousand goals at rest keep no space.
         drop(fs::remove_file(self.lock.dir().ballast()));
+    }
+}
+
+/// Keeps everybody else from appending, also where the lock file is deleted meanwhile.
+fn hold(lock: &GoalLock, file: &File) -> Result<(), StoreError> {
+    match take(file).map_err(StoreError::io("lock", &lock.dir().events()))? {
+        true => Ok(()),
+        false => Err(StoreError::Locked { goal: lock.dir().path().to_owned(), holder: None }),
     }
 }
 

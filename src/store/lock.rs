@@ -2,10 +2,13 @@
 //!
 //! Owns the lock: `flock` on the goal's `lock` file, held as long as the value lives and closed on exec. The kernel
 //! releases it however the process ends. That the file exists means nothing; its content only says who holds it.
+//!
+//! The file may be deleted by hand. So whoever has the journal open for appends holds a lock on that, too, and nobody
+//! becomes the writer while it is held. Invariant: two processes never append to one journal.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -29,19 +32,20 @@ pub struct GoalLock {
 
 impl GoalLock {
     /// Takes the lock for `holder`. Refuses `Locked`, with the process that holds it.
-    #[expect(clippy::disallowed_methods, reason = "a command waits for the lock before there is any runtime")]
     pub fn acquire(dir: GoalDir, holder: &Holder) -> Result<Self, StoreError> {
         let path = dir.lock();
-        let mut file = open(&path).map_err(|error| unwritable(&dir, error))?;
-        for tries_left in (0..TRIES).rev() {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
-                Err(TryLockError::WouldBlock) if tries_left > 0 => thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(StoreError::Locked { goal: dir.path().to_owned(), holder: read_holder(&mut file) });
-                }
+        let mut file = loop {
+            let mut file = open(&path).map_err(|error| unwritable(&dir, error))?;
+            if !take(&file).map_err(StoreError::io("lock", &path))? {
+                return Err(StoreError::Locked { goal: dir.path().to_owned(), holder: read_holder(&mut file) });
             }
+            // Deleted between the two steps: what is locked then is nobody's lock.
+            if is_at(&file, &path) {
+                break file;
+            }
+        };
+        if of_journal(&dir)? != Occupation::Free {
+            return Err(StoreError::Locked { goal: dir.path().to_owned(), holder: None });
         }
         write_holder(&mut file, holder).map_err(|error| unwritable(&dir, error))?;
         Ok(Self { dir, _file: file })
@@ -66,14 +70,48 @@ pub enum Occupation {
 pub fn occupation(dir: &GoalDir) -> Result<Occupation, StoreError> {
     let path = dir.lock();
     let mut file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return of_journal(dir),
+        file => file.map_err(StoreError::io("open", &path))?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => of_journal(dir),
+        Err(TryLockError::WouldBlock) => Ok(Occupation::Held(read_holder(&mut file))),
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
+    }
+}
+
+/// Who has the journal open for appends, where the lock file says nobody.
+fn of_journal(dir: &GoalDir) -> Result<Occupation, StoreError> {
+    let path = dir.events();
+    let file = match File::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Occupation::Free),
         file => file.map_err(StoreError::io("open", &path))?,
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(Occupation::Free),
-        Err(TryLockError::WouldBlock) => Ok(Occupation::Held(read_holder(&mut file))),
+        Err(TryLockError::WouldBlock) => Ok(Occupation::Held(None)),
         Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
     }
+}
+
+/// Takes the lock on an open file, for as long as that is open; whether it could be had.
+#[expect(clippy::disallowed_methods, reason = "a command waits for the lock before there is any runtime")]
+pub(super) fn take(file: &File) -> io::Result<bool> {
+    for tries_left in (0..TRIES).rev() {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(source)) => return Err(source),
+            Err(TryLockError::WouldBlock) if tries_left > 0 => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a path still names the file that is open.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (open, named) = (file.metadata(), std::fs::metadata(path));
+    matches!((open, named), (Ok(open), Ok(named)) if (open.dev(), open.ino()) == (named.dev(), named.ino()))
 }
 
 /// This process as the holder of a lock.
@@ -96,9 +134,10 @@ fn open(path: &Path) -> io::Result<File> {
 /// Says of a refusal by the file system what it means for the goal.
 fn unwritable(dir: &GoalDir, error: io::Error) -> StoreError {
     match error.kind() {
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied | ErrorKind::StorageFull => {
-            StoreError::Unwritable { goal: dir.path().to_owned(), source: error }
-        }
+        ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::PermissionDenied
+        | ErrorKind::StorageFull
+        | ErrorKind::QuotaExceeded => StoreError::Unwritable { goal: dir.path().to_owned(), source: error },
         _ => StoreError::io("write", &dir.lock())(error),
     }
 }

@@ -124,7 +124,7 @@ impl<M: Medium> Writer<M> {
         }
         let durable = self.durable.load(Ordering::Acquire);
         match self.medium.append(bytes) {
-            Err(error) if error.kind() == ErrorKind::StorageFull && self.medium.free_ballast() => {
+            Err(error) if is_full(&error) && self.medium.free_ballast() => {
                 self.medium.cut_back(durable)?;
                 self.medium.append(bytes)?;
             }
@@ -138,6 +138,11 @@ impl<M: Medium> Writer<M> {
     fn failure(&self, cause: &dyn std::fmt::Display) -> JournalFailure {
         JournalFailure { path: self.path.display().to_string(), detail: cause.to_string() }
     }
+}
+
+/// Whether there is no room: on the disk, or in what its owner may use of it.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// The appends that wait, and where they come together also those that follow at once: without that short wait, the

@@ -101,16 +101,22 @@ async fn after_a_failed_sync_nothing_is_written_again() {
 }
 
 #[tokio::test]
-async fn a_full_disk_gets_one_more_try_without_the_ballast() {
+async fn a_full_disk_or_quota_gets_one_more_try_without_the_ballast() {
+    for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+        one_more_try(kind).await;
+    }
+}
+
+async fn one_more_try(kind: ErrorKind) {
     let place = Place::new();
     let goal = place.recorded_goal(1);
-    let full = Some(ErrorKind::StorageFull);
+    let full = Some(kind);
     let disk = Script::new([None, None, full, None, None, full], true);
     let journal = journal_on(&goal, &disk);
     for n in 1..=2 {
         assert!(journal.append(AT, vec![note(n)]).await.is_ok());
     }
-    let failed = failure(&goal, ErrorKind::StorageFull);
+    let failed = failure(&goal, kind);
     assert_eq!(journal.append(AT, vec![note(3)]).await, Err(failed));
     let length = encoded([note(1)]).0.len();
     let (append, free) = (format!("append {length}"), "free the ballast".to_owned());
@@ -207,4 +213,20 @@ fn what_a_killed_process_called_durable_is_there_and_its_lock_is_free() {
     let events = FileJournal::open(lock(&goal)).expect("the journal").events;
     assert!(events.len() >= durable, "{} records, {durable} called durable", events.len());
     assert_eq!(events, encoded((1..=events.len() as u64).map(note)).1);
+}
+
+#[tokio::test]
+async fn a_lock_file_that_is_deleted_lets_nobody_else_write() {
+    let place = Place::new();
+    let goal = place.goal(1);
+    let journal = FileJournal::create(lock(&goal)).expect("a new journal");
+    fs::remove_file(goal.lock()).expect("its user deletes it");
+    let error = GoalLock::acquire(goal.clone(), &holder(42)).expect_err("somebody writes");
+    assert!(matches!(&error, StoreError::Locked { holder: None, .. }), "{error}");
+    assert_eq!(occupation(&goal).expect("an answer"), Occupation::Held(None));
+    assert!(journal.append(AT, vec![note(1)]).await.is_ok());
+    drop(journal);
+    assert_eq!(occupation(&goal).expect("an answer"), Occupation::Free);
+    let opened = FileJournal::open(GoalLock::acquire(goal, &holder(42)).expect("a free lock")).expect("whole");
+    assert_eq!(opened.events.len(), 1);
 }
