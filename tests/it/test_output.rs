@@ -193,3 +193,11 @@ fn names_are_kept_within_bounds_and_it_is_said() {
     assert!(report.names_overflowed && report.names.len() < 2200);
     assert_eq!(report.count, count(2200, 0, 0));
 }
+
+#[test]
+fn numbers_beyond_all_tests_do_not_wrap() {
+    let most = "18446744073709551615";
+    assert_eq!(read(&format!("=== {most} passed, {most} passed in 1.0s ===\n")).count, count(u64::MAX, 0, 0));
+    let unittest = format!("Ran 3 tests in 0.1s\n\nFAILED (failures={most}, errors={most}, skipped=1)\n");
+    assert_eq!(read(&unittest).count, count(0, u64::MAX, 1));
+}

@@ -234,8 +234,8 @@ pub fn unittest(line: &str) -> Option<Reading> {
         let (what, number) = part.split_once('=')?;
         let number: u64 = number.parse().ok()?;
         match what {
-            "failures" | "errors" | "unexpected successes" => count.failed += number,
-            "skipped" | "expected failures" => count.ignored += number,
+            "failures" | "errors" | "unexpected successes" => count.failed = count.failed.saturating_add(number),
+            "skipped" | "expected failures" => count.ignored = count.ignored.saturating_add(number),
             _ => return None,
         }
     }
@@ -257,7 +257,7 @@ fn count_of<'a>(parts: impl Iterator<Item = &'a str>, also_failed: &[&str]) -> O
             other if also_failed.contains(&other) => &mut count.failed,
             _ => continue,
         };
-        *field += number;
+        *field = field.saturating_add(number);
         found = true;
     }
     found.then_some(count)

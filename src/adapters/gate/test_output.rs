@@ -128,7 +128,7 @@ impl State {
         if runner == UNITTEST {
             // Its verdict counts what did not pass; a line like it without "Ran N tests" before is somebody else's.
             let Some(ran) = tally.ran.take() else { return };
-            count.passed = ran.saturating_sub(count.failed + count.ignored);
+            count.passed = ran.saturating_sub(count.failed.saturating_add(count.ignored));
         }
         tally.summary = Some(sum(tally.summary.unwrap_or_default(), count));
     }
