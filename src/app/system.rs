@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::actors::supervisor::{Run, Supervisor};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::{Export, GateRunner, GateSetup};
-use crate::adapters::git::program::SystemGit;
+use crate::adapters::git::program::{GitProgram, SystemGit};
 use crate::adapters::git::workspace::GitWorkspace;
 use crate::agents::environment::AgentEnvironment;
 use crate::agents::host::{AgentHost, AgentSetup};
@@ -107,7 +107,8 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     taking.record(torn.map(|torn| Fact::TailCut { bytes: torn.bytes }), ActorName::Journal).await?;
     let charter = taking.state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
     let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
-    let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, agents, journal, first_gate };
+    let git = Arc::new(SystemGit::default());
+    let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, agents, journal, first_gate, git };
     let effects = match taking.recover(&parts, before).await? {
         Ok(workspace) => parts.effects(workspace).map_err(|problem| Halt::passing(&charter, &format!("{problem:#}"))),
         Err(halt) => Err(halt),
@@ -125,6 +126,8 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let serving = tokio::task::spawn_local(server.serve(asks));
     let outcome = wait(&supervisor, ended, asked, &mut signals).await;
     serving.abort();
+    // The end of the event loop waits for whoever waits for it.
+    parts.git.end();
     outcome
 }
 
@@ -207,11 +210,12 @@ struct Parts {
     agents: AgentSettings,
     journal: Arc<dyn Journal>,
     first_gate: u64,
+    git: Arc<SystemGit>,
 }
 
 impl Parts {
     fn workspace(&self) -> Result<GitWorkspace, Fault> {
-        let git = Arc::new(SystemGit::default());
+        let git: Arc<dyn GitProgram> = Arc::clone(&self.git) as _;
         GitWorkspace::open(self.dir.path(), &self.charter.id, &self.charter.repository, git)
     }
 

@@ -23,7 +23,7 @@ pub fn replace_with(program: &Program) -> io::Error {
     command(program).exec()
 }
 
-fn command(program: &Program) -> Command {
+pub(super) fn command(program: &Program) -> Command {
     let mut command = Command::new(&program.program);
     command.args(&program.args).current_dir(&program.cwd).env_clear();
     command.envs(program.env.iter().map(|(name, value)| (name, value)));

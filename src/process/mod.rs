@@ -2,7 +2,8 @@
 //!
 //! Every program that may leave children behind runs under a keeper (`keeper`), a small process of the same binary
 //! that is the subreaper of its tree. `spawn` starts keepers from one immortal thread, `running` is the handle on one,
-//! `drive` takes a program to its end under a timeout and a stop token. Trusted short tools go through `direct`.
+//! `drive` takes a program to its end under a timeout and a stop token. Trusted short tools go through `direct`, those that may
+//! take a while through `leash`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,6 +20,7 @@ pub mod error;
 pub mod holder;
 pub mod keeper;
 mod keeper_channel;
+pub mod leash;
 pub mod orphans;
 pub mod output;
 pub mod program;

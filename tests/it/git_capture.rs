@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use omk::adapters::git::private::PrivateRepository;
 use omk::domain::ids::{CommitId, TreeId};
 use omk::domain::order::Captured;
 use omk::domain::task::Capture;
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::git_goal::Goal;
-use crate::support::git_repo::{GitRepo, git, link, write, write_executable};
+use crate::support::git_repo::{GitRepo, git, link, try_git, write, write_executable};
 
 const NOTHING: Captured = Captured { capture: None, refused: Vec::new() };
 
@@ -203,4 +204,34 @@ fn a_capture_is_the_tree_that_git_would_write() {
         Ok(())
     });
     judged.unwrap();
+}
+
+#[test]
+fn whoever_prunes_nothing_that_was_captured_is_lost() {
+    let goal = Goal::with_files(&[("a", "1\n")]);
+    let repository = goal.repository();
+    // As an earlier version made it, or an agent: it becomes what it has to be when the goal is taken up.
+    fs::write(repository.join("config"), "[core]\n\tbare = true\n\trepositoryformatversion = 0\n").unwrap();
+    let goal = goal.restarted();
+    let one = goal.slice("one", |tree| write(tree, "a", "2\n"));
+    let worktree = goal.worktree("two");
+    for words in [&["prune", "--expire=now"][..], &["gc", "--prune=now"], &["repack", "-a", "-d"]] {
+        try_git(&worktree, words);
+        try_git(&repository, words);
+    }
+    assert_eq!(goal.file(one.capture.commit.as_str(), "a"), "2");
+    write(&worktree, "a", "3\n");
+    assert_eq!(git(&worktree, &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "more"]), "");
+}
+
+#[test]
+fn a_base_ref_that_a_loss_of_power_emptied_is_made_again() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let file = repo.root.join(".git/refs/omk/goal-1/base");
+    for damage in ["", "\0\0\0", "12ab"] {
+        fs::write(&file, damage).unwrap();
+        let _taken_up = PrivateRepository::create(&goal.directory(), &Goal::id(), &goal.facts).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap().trim(), goal.facts.base.as_str());
+    }
 }

@@ -8,7 +8,8 @@ use omk::adapters::git::refusal::Refusal;
 use omk::domain::goal::RepositoryFacts;
 use omk::domain::ids::{CommitId, TreeId};
 
-use crate::support::git_repo::{GitRepo, git, try_git};
+use crate::support::git_goal::Goal;
+use crate::support::git_repo::{GitRepo, git, try_git, write};
 
 fn notes(repo: &GitRepo) -> Vec<String> {
     inspect(&repo.root).unwrap().notes
@@ -187,4 +188,24 @@ fn a_submodules_checkout_is_a_repository_of_its_own() {
     let facts = inspect(&repo.root.join("sub")).unwrap();
     assert_eq!(facts.git_dir, repo.root.join(".git/modules/sub"));
     assert_eq!(facts.base.as_str(), git(&other.root, &["rev-parse", "HEAD"]));
+}
+
+#[test]
+fn an_index_of_a_kind_that_is_not_read_here_costs_only_the_count() {
+    for kind in [&["update-index", "--split-index"][..], &["sparse-checkout", "init", "--cone", "--sparse-index"]] {
+        let repo = GitRepo::with_files(&[("a", "a\n"), ("d/b", "b\n")]);
+        repo.git(kind);
+        let said = notes(&repo);
+        assert!(said.is_empty() || said[0].contains("left out, and cannot be counted"), "{kind:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_repository_that_says_that_its_refs_are_files_is_taken_and_worked_on() {
+    let repo = GitRepo::with_files(&[("a", "a\n")]);
+    repo.git(&["config", "core.repositoryformatversion", "1"]);
+    repo.git(&["config", "extensions.refStorage", "files"]);
+    let goal = Goal::on(&repo);
+    let one = goal.slice("one", |tree| write(tree, "a", "b\n"));
+    assert_eq!(goal.file(one.capture.commit.as_str(), "a"), "b");
 }

@@ -8,6 +8,7 @@ use std::ptr::{null, null_mut};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::git_repo::write_executable;
 use crate::support::scene::{GATE, Killed, Scene, Session, heeding_signals, processes_at, slice, until};
 
 /// What is said where the reader of a run went away.
@@ -198,3 +199,43 @@ fn ended(mut session: Session) {
 
 /// A shell loop that reports use, a record of the journal each time, until nobody listens.
 const TALK: &str = "while echo '{\"type\":\"usage\",\"output_tokens\":1}'; do sleep 0.002; done";
+
+/// Two slices that change one file, and a git that hangs when it is to merge them; whether it was reached is a mark.
+fn merging_for_ever() -> (Scene, Session) {
+    let scene = Scene::new();
+    let tools = scene.place.path("tools");
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap()).find(|dir| dir.join("git").exists()).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *merge-tree*) : > {}; exec sleep 1000;; esac\nexec {}/git \"$@\"\n",
+        scene.mark("merging").display(),
+        real.display()
+    );
+    write_executable(&tools, "git", &script);
+    let run = |me: &str, other: &str, line: &str| {
+        let work = format!("{}; sed -i '{line}' a.txt", scene.wait_for(&format!("{me}-on"), &format!("{other}-on")));
+        slice(me, "merges = [\"a.txt\"]", &work)
+    };
+    let plan = scene.plan(&(run("one", "two", "1i one") + &run("two", "one", "$a two") + GATE));
+    let mut command = scene.command(&["goal", "run", "x", "--until-ready", "--plan", &plan, "--max-agents", "2"]);
+    let path =
+        std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+    command.env("PATH", path.unwrap());
+    let session = Session::start(command, scene.place.path("session"));
+    scene.see("merging");
+    (scene, session)
+}
+
+#[test]
+fn a_git_that_hangs_ends_with_the_run_however_that_ends() {
+    let (scene, mut session) = merging_for_ever();
+    session.signal(Signal::INT);
+    assert_eq!(session.code(), Some(130), "{}", session.stderr());
+    until("git is gone", || processes_at(&scene.goal()).is_empty());
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_eq!(resumed.code(), Some(0), "{}{}", resumed.stdout(), resumed.stderr());
+
+    let (scene, mut session) = merging_for_ever();
+    session.signal(Signal::KILL);
+    session.end();
+    until("git is gone", || processes_at(&scene.goal()).is_empty());
+}

@@ -3,15 +3,14 @@
 //! The objects are there, synced, before the first branch is. Nothing else of the repository changes: not HEAD, the
 //! index, the worktree, the configuration or the hooks; no hook is run.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use git2::{ErrorCode, Oid, Repository};
 
 use super::objects::{commit_oid, failed, fault};
-use super::pack;
 use super::private::PrivateRepository;
 use super::shared::Shared;
+use super::{pack, refs};
 use crate::domain::event::Branch;
 use crate::domain::order::Fault;
 
@@ -71,7 +70,7 @@ impl Shared {
         refuse_blocked(&user, &creations)?;
         self.supply(repo, &user, &creations)?;
         self.create(&user, &creations)?;
-        sync(&user, &creations);
+        refs::sync(&user, creations.iter().map(Creation::reference));
         Ok(())
     }
 
@@ -146,23 +145,5 @@ fn take_back(user: &Repository, creations: &[Creation]) {
         if let Some(mut made) = made.filter(|made| made.target() == Some(creation.commit)) {
             let _stays = made.delete();
         }
-    }
-}
-
-/// Syncs the new refs and their directories, as far as they are files: a ref that a loss of power empties would trouble
-/// every command in the repository. A failure here undoes nothing, and the journal holds every commit.
-fn sync(user: &Repository, creations: &[Creation]) {
-    let heads = user.commondir().join("refs/heads");
-    let mut directories: Vec<PathBuf> = Vec::new();
-    for creation in creations {
-        let file = heads.join(&creation.name);
-        let _best_effort = File::open(&file).and_then(|file| file.sync_all());
-        directories
-            .extend(file.ancestors().skip(1).take_while(|above| above.starts_with(&heads)).map(Path::to_path_buf));
-    }
-    directories.sort();
-    directories.dedup();
-    for directory in directories {
-        let _best_effort = File::open(directory).and_then(|directory| directory.sync_all());
     }
 }

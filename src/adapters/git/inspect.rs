@@ -5,12 +5,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{Config, ErrorCode, Repository, RepositoryOpenFlags};
+use git2::{Config, ErrorCode, Repository};
 
 use super::listing::Listing;
-use super::notes;
 use super::objects::{commit_id, tree_id};
 use super::refusal::Refusal;
+use super::{notes, open};
 use crate::domain::goal::RepositoryFacts;
 
 /// Finds the repository that holds `path` and reads what a goal needs to know of it.
@@ -18,7 +18,7 @@ pub fn inspect(path: &Path) -> Result<RepositoryFacts, Refusal> {
     let git_dir = discover(path)?;
     let common = common_directory(&git_dir);
     refuse_format(&common)?;
-    let repo = open(&git_dir)?;
+    let repo = opened(&git_dir)?;
     let Some(root) = repo.workdir().map(Path::to_path_buf) else { return Err(Refusal::Bare { path: common }) };
     let unreadable =
         |error: git2::Error| Refusal::Unreadable { path: root.clone(), detail: error.message().to_owned() };
@@ -92,9 +92,8 @@ fn promisor(config: &Config) -> Option<String> {
     None
 }
 
-fn open(git_dir: &Path) -> Result<Repository, Refusal> {
-    let opened = Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, std::iter::empty::<&Path>());
-    opened.map_err(|error| match error.code() {
+fn opened(git_dir: &Path) -> Result<Repository, Refusal> {
+    open::open(git_dir).map_err(|error| match error.code() {
         ErrorCode::Owner => Refusal::ForeignOwner { path: checkout_of(git_dir) },
         _ => Refusal::Unreadable { path: git_dir.to_path_buf(), detail: error.message().to_owned() },
     })

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use git2::{DiffFormat, DiffOptions, ObjectType, Repository, RepositoryOpenFlags};
+use git2::{DiffFormat, DiffOptions, ObjectType, Repository};
 
 use super::change;
 use super::history;
 use super::objects::{commit_oid, failed, tree_id, tree_of_commit, tree_oid};
+use super::open;
 use crate::domain::change::Change;
 use crate::domain::ids::{CommitId, TreeId};
 use crate::domain::order::Fault;
@@ -29,9 +30,7 @@ pub struct Root {
 impl Look {
     /// Opens a git directory.
     pub fn at(git_dir: &Path) -> Result<Self, Fault> {
-        let nothing_above = std::iter::empty::<&Path>();
-        let repo = Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, nothing_above)
-            .map_err(failed(format!("open the repository {}", git_dir.display())))?;
+        let repo = open::open(git_dir).map_err(failed(format!("open the repository {}", git_dir.display())))?;
         Ok(Self { repo })
     }
 

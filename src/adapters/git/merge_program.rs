@@ -67,7 +67,7 @@ pub(super) fn merge(
         env: environment(repo),
         args: arguments(&[ours.to_string(), theirs.to_string()]),
     };
-    let output = program.run(&call).map_err(failed("start the git program, which merges overlapping changes"))?;
+    let output = program.run(&call).map_err(failed("run the git program, which merges overlapping changes"))?;
     read(repo, &output)
 }
 

@@ -15,7 +15,10 @@ pub(super) fn on(repo: &Repository, base: &Listing, commit: &CommitId, detached:
     if detached {
         notes.push(format!("HEAD is detached: the base is the commit {}", commit.short()));
     }
-    notes.extend(left_out(repo, commit)?);
+    notes.extend(left_out(repo, commit).unwrap_or_else(|error| {
+        // Split and sparse indexes, say: nothing but this note depends on the index.
+        Some(format!("uncommitted work is left out, and cannot be counted: {}", error.message()))
+    }));
     if repo.is_worktree() {
         notes.push(format!("the checkout is a linked worktree of {}", repo.commondir().display()));
     }

@@ -9,20 +9,21 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, Oid, Repository};
 
 use super::merge_program::ROOM_PREFIX;
 use super::objects::{commit_oid, failed, fault};
 use super::worktree::{entry_name, remove_tree};
-use super::{alternates, power};
+use super::{alternates, open, power, refs};
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
 use crate::domain::order::Fault;
 
-/// Ours alone: nothing runs by itself, nothing is pruned, contents are taken as they are.
+/// Ours alone: nothing runs by itself, contents are taken as they are, and nothing is pruned, whoever asks: what was
+/// captured and merged hangs on the journal, which git does not know.
 pub(super) const CONFIG: &str = "[core]
-\trepositoryformatversion = 0
+\trepositoryformatversion = 1
 \tbare = true
 \tfilemode = true
 \tautocrlf = false
@@ -31,6 +32,8 @@ pub(super) const CONFIG: &str = "[core]
 \tfsmonitor = false
 \tattributesFile = /dev/null
 \texcludesFile = /dev/null
+[extensions]
+\tpreciousObjects = true
 [gc]
 \tauto = 0
 \tpruneExpire = never
@@ -66,6 +69,7 @@ impl PrivateRepository {
         if !place.repository().exists() {
             place.make().map_err(failed(what()))?;
         }
+        place.configure().map_err(failed(what()))?;
         place.borrow()?;
         place.sweep().map_err(failed(what()))?;
         power::mend(&place.repository(), false)?;
@@ -146,6 +150,18 @@ impl PrivateRepository {
         File::open(&self.directory)?.sync_all()
     }
 
+    /// Gives a repository of an earlier version, or one that an agent configured, the configuration that it has to have.
+    fn configure(&self) -> io::Result<()> {
+        let file = self.repository().join("config");
+        if fs::read(&file).is_ok_and(|old| old == CONFIG.as_bytes()) {
+            return Ok(());
+        }
+        let fresh = file.with_extension("new");
+        fs::write(&fresh, CONFIG)?;
+        File::open(&fresh)?.sync_all()?;
+        fs::rename(&fresh, &file)
+    }
+
     /// Names the user's object stores as alternates, all of them, absolutely.
     fn borrow(&self) -> Result<(), Fault> {
         let stores = alternates::stores(&self.user_objects())?;
@@ -186,17 +202,26 @@ impl PrivateRepository {
         match user.find_reference(&name) {
             Ok(found) if found.target() == Some(base) => Ok(()),
             Ok(_) => Err(fault(what(), "it names another commit")),
-            Err(error) if error.code() == ErrorCode::NotFound => {
-                user.reference(&name, base, false, "omk: base of a goal").map(drop).map_err(failed(what()))
-            }
-            Err(error) => Err(failed(what())(error)),
+            Err(error) if error.code() == ErrorCode::NotFound => make_base(&user, &name, base).map_err(failed(what())),
+            Err(error) => match refs::damaged(&user, &name) {
+                Some(file) => {
+                    fs::remove_file(file).map_err(failed(what()))?;
+                    make_base(&user, &name, base).map_err(failed(what()))
+                }
+                None => Err(failed(what())(error)),
+            },
         }
     }
 }
 
+fn make_base(user: &Repository, name: &str, base: Oid) -> Result<(), git2::Error> {
+    user.reference(name, base, false, "omk: base of a goal")?;
+    refs::sync(user, [name.to_owned()]);
+    Ok(())
+}
+
 fn open_user(git_dir: &Path) -> Result<Repository, Fault> {
-    Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, std::iter::empty::<&Path>())
-        .map_err(failed(format!("open the repository {}", git_dir.display())))
+    open::open(git_dir).map_err(failed(format!("open the repository {}", git_dir.display())))
 }
 
 /// What [`release`] is to remove.

@@ -5,8 +5,9 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::process::direct::run_captured;
+use crate::process::leash::Leash;
 use crate::process::program::Program;
 
 /// One run of the git program.
@@ -33,20 +34,29 @@ pub struct GitOutput {
 
 /// Runs the git program to its end. Called on blocking threads.
 pub trait GitProgram: Send + Sync {
-    /// Runs it; an error means that it could not be started.
+    /// Runs it; an error means that it could not be started, or was ended.
     fn run(&self, call: &GitCall) -> io::Result<GitOutput>;
 }
 
+/// How long a merge may take. The largest take seconds; beyond this something hangs.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// The git program, by name or path.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SystemGit {
     program: OsString,
+    leash: Leash,
 }
 
 impl SystemGit {
     /// A program other than the `git` of the search path.
     pub fn at(program: impl Into<OsString>) -> Self {
-        Self { program: program.into() }
+        Self { program: program.into(), leash: Leash::default() }
+    }
+
+    /// Kills what runs, because the run is over; nothing is started any more.
+    pub fn end(&self) {
+        self.leash.end();
     }
 }
 
@@ -67,7 +77,7 @@ impl GitProgram for SystemGit {
             env: env.map(|(name, value)| (name.into(), value)).collect(),
             cwd: call.git_dir.clone(),
         };
-        let output = run_captured(&program, &[])?;
+        let output = self.leash.run(&program, PATIENCE)?;
         Ok(GitOutput { exit: output.status.code(), stdout: output.stdout, stderr: output.stderr })
     }
 }
