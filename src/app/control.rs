@@ -69,6 +69,10 @@ impl Omk {
 
     /// Stops a goal on its journal, and ends what still runs of it. `ended` says of which process it was taken, where it was.
     fn stop_resting(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
+        let before = self.settled(id)?;
+        if stop == Stop::Cancel && before.status == GoalStatus::Cancelled {
+            return Ok(before);
+        }
         let mut held = self.hold(id, verb_of(stop))?;
         let status = held.state.goal.status.unwrap_or(GoalStatus::Planned);
         let settled = match stop {

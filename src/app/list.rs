@@ -11,12 +11,13 @@ use crate::domain::goal::GoalStatus;
 use crate::domain::ids::GoalId;
 use crate::domain::listing::{LeftOut, Listing};
 use crate::domain::view::GoalSummary;
+use crate::process::holder::{Condition, condition};
 use crate::store::error::StoreError;
 use crate::store::layout::GoalDir;
-use crate::store::lock::{Occupation, occupation};
+use crate::store::lock::{Occupation, occupation, this_process};
 use crate::store::reader::read_events;
 use crate::workflow::state::GoalState;
-use crate::workflow::view::goal_view;
+use crate::workflow::view::{goal_view, taken_up_by};
 
 /// Below this many goals a second thread costs more than it brings.
 const WORTH_A_THREAD: usize = 64;
@@ -58,8 +59,19 @@ fn summary(dir: &GoalDir) -> Result<Option<GoalSummary>, LeftOut> {
         None => folded(dir)?,
     };
     Ok(summary.map(|summary| {
-        let orphaned = summary.status == GoalStatus::Running && is_free(dir);
-        GoalSummary { orphaned, ..summary }
+        if summary.status != GoalStatus::Running {
+            return summary;
+        }
+        match occupation(dir) {
+            Ok(Occupation::Free) => {
+                let needs = if summary.needs.is_empty() { taken_up_by(&summary.id) } else { summary.needs };
+                GoalSummary { orphaned: true, needs, ..summary }
+            }
+            Ok(Occupation::Held(Some(holder))) if condition(&holder, &this_process()) == Condition::Stopped => {
+                GoalSummary { needs: format!("kill -CONT {}", holder.pid), ..summary }
+            }
+            Ok(Occupation::Held(_)) | Err(_) => summary,
+        }
     }))
 }
 

@@ -57,15 +57,14 @@ pub fn kind(fact: &Fact) -> String {
     split(fact).0
 }
 
-/// The slices that a record is about.
+/// The slices that a record is about. What a worker records without naming a slice is about its own; any other record
+/// has the attempt that it was caused by, which it is not about.
 pub fn slices(event: &Event) -> Vec<&SliceId> {
-    let mut slices = of_fact(&event.fact);
-    if let Some(attempt) = &event.attempt
-        && !slices.contains(&&attempt.slice)
-    {
-        slices.push(&attempt.slice);
+    let named = of_fact(&event.fact);
+    match (&event.attempt, event.actor) {
+        (Some(attempt), ActorName::Worker) if named.is_empty() => vec![&attempt.slice],
+        (Some(_) | None, _) => named,
     }
-    slices
 }
 
 fn of_fact(fact: &Fact) -> Vec<&SliceId> {

@@ -305,3 +305,6 @@ pub fn usd_micros(text: &str) -> Option<u64> {
     }
     format!("{whole}{fraction:0<6}").parse().ok()
 }
+
+/// How the reason begins for which a slice is given up whose own budget is used up.
+pub const SLICE_USED_UP: &str = "its budget of ";

@@ -186,9 +186,12 @@ pub(super) fn waits(record: &SliceRecord, kind: &str, reference: &str, next: Str
 fn start(charter: &Charter, record: &SliceRecord, table: &SliceTable, course: Course) -> WaitingFor {
     let waits = |kind, reference, next| waits(record, kind, reference, next);
     if let Some(breaker) = breaker_before(charter, table, record) {
-        let next = match charter.settings.wait_for_quota {
-            true => format!("goes on by itself at {}", breaker.until),
-            false => format!("omk goal resume {}, from {} on", charter.id, breaker.until),
+        let next = match (charter.settings.wait_for_quota, course) {
+            (true, Course::Runs) => format!("goes on by itself at {}", breaker.until),
+            (true, Course::Rests(_) | Course::Cancelled) => {
+                format!("starts when the goal goes on, from {} on", breaker.until)
+            }
+            (false, _) => format!("omk goal resume {}, from {} on", charter.id, breaker.until),
         };
         return waits("quota", &breaker.provider, next);
     }
@@ -238,6 +241,21 @@ pub fn summary(view: &GoalView, orphaned: bool) -> GoalSummary {
         usd_complete: view.budget.usd_complete,
         needs: needs(view),
     }
+}
+
+/// What a goal says whose process died.
+pub const ORPHANED: &str = "its process died; what was journalled is safe and can be taken up";
+
+/// A goal that says `running` and has no process: why it rests, and what goes on with it.
+pub fn orphaned(view: GoalView) -> GoalView {
+    let answer = |question: &QuestionView| answer_command(view.id.as_str(), &question.id, &question.text);
+    let next = view.questions.iter().map(answer).chain([taken_up_by(&view.id)]).collect();
+    GoalView { reason: ORPHANED.to_owned(), next, ..view }
+}
+
+/// What goes on with an orphan.
+pub fn taken_up_by(id: &GoalId) -> String {
+    format!("omk goal resume {id}")
 }
 
 fn needs(view: &GoalView) -> String {

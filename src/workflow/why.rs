@@ -3,6 +3,7 @@
 //! Pure: the folded state, the journal's records, and what was seen of the run go in. Invents no reason: whatever it
 //! says follows from a fact or a sighting.
 
+use crate::domain::budget::SLICE_USED_UP;
 use crate::domain::control::Holder;
 use crate::domain::event::{Event, Fact};
 use crate::domain::goal::{GoalStatus, Settings};
@@ -14,7 +15,7 @@ use crate::domain::vitals::Sighting;
 use crate::domain::why::{WhySlice, WhyView};
 use crate::workflow::slices::SliceRecord;
 use crate::workflow::state::GoalState;
-use crate::workflow::view::goal_view;
+use crate::workflow::view::{ORPHANED, goal_view, taken_up_by};
 
 /// The schema of [`WhyView`].
 const SCHEMA: &str = "omk.why/v1";
@@ -142,8 +143,7 @@ impl Asker<'_> {
             }
             Course::Runs => ("the run goes on with what needs no answer".to_owned(), self.answers()),
             Course::Rests if goal.status == GoalStatus::Running => {
-                let next = "nothing: its process died; what was journalled is safe and can be taken up";
-                (next.to_owned(), vec![format!("omk goal resume {id}")])
+                (format!("nothing: {ORPHANED}"), vec![taken_up_by(id)])
             }
             Course::Rests if goal.status.is_final() => (format!("nothing: {} is final", goal.status), Vec::new()),
             Course::Rests => {
@@ -218,17 +218,27 @@ impl Asker<'_> {
         }
     }
 
+    /// What begins a slice again that was given up; another attempt is of no use where it may spend no more.
+    fn again(&self, of: &SliceView, hint: &str) -> String {
+        let (id, slice) = (self.id(), &of.spec.id);
+        match of.reason.as_deref().is_some_and(|reason| reason.starts_with(SLICE_USED_UP)) {
+            true => format!("omk goal budget-add {id} --slice {slice} …"),
+            false => format!("omk goal retry {id} --slice {slice}{hint}"),
+        }
+    }
+
     fn commands(&self, of: &SliceView, suspicious: bool) -> Vec<String> {
         let (id, slice) = (self.id(), &of.spec.id);
         let logs = format!("omk goal logs {id} --slice {slice}");
         let asked = self.goal.questions.iter().find(|question| question.slice == *slice);
         let mut commands = match of.state {
             SliceState::Asking => asked.map(|question| self.answer(question)).into_iter().collect(),
-            SliceState::GivenUp => vec![format!("omk goal retry {id} --slice {slice} --hint \"…\""), logs],
+            SliceState::GivenUp => vec![self.again(of, " --hint \"…\""), logs],
             SliceState::Waiting => {
                 let blocked = of.waiting_for.iter().filter(|what| what.kind == "given_up");
-                let retries = blocked.map(|what| format!("omk goal retry {id} --slice {}", what.reference));
-                retries.chain([logs]).collect()
+                let named = |name: &str| self.goal.slices.iter().find(|other| other.spec.id.as_str() == name);
+                let again = blocked.filter_map(|what| Some(self.again(named(&what.reference)?, "")));
+                again.chain([logs]).collect()
             }
             SliceState::Running if suspicious => vec![logs, format!("omk goal pause {id}")],
             SliceState::Running

@@ -123,6 +123,9 @@ fn cancel_ends_an_agent_that_ignores_it_and_what_it_set_free() {
     assert_eq!(processes_at(&scene.goal()), Vec::<u32>::new());
     assert_eq!(session.code(), Some(9), "{}", session.stderr());
     assert_eq!(failure(&scene)["status"], "cancelled");
+    let records = scene.records().len();
+    settled(&scene.omk(&["goal", "cancel", "--json"]), "cancelled");
+    assert_eq!(scene.records().len(), records, "it stands as it was asked for");
 }
 
 /// A goal whose cancel is durable and whose agent does not end before the mark `go`; nobody waits for the cancel.

@@ -22,6 +22,11 @@ fn an_agent_dies_with_its_omk_and_its_worktree_is_cleared_away() {
     let scene = orphaned();
     let status = scene.omk(&["goal", "status"]);
     assert!(status.stdout().contains("running (orphaned)"), "{}", status.stdout());
+    let (resume, said) = (format!("omk goal resume {}", scene.id()), scene.json("status"));
+    assert_eq!(said["next"], json!([resume]));
+    assert!(said["reason"].as_str().unwrap().starts_with("its process died"), "{said}");
+    let listed = scene.omk(&["goal", "list", "--json"]).json();
+    assert_eq!(listed["goals"][0]["needs"], json!(resume), "{listed}");
     let resumed = assert_resumes(&scene);
     assert_eq!(leftovers(&scene), json!({"worktrees": ["worktrees/slow.1"]}));
     assert!(resumed.stderr().contains("worktrees/slow.1"), "{}", resumed.stderr());
@@ -342,6 +347,8 @@ fn every_orphan_is_taken_up_also_behind_one_that_cannot_go_on() {
     scene.make("go");
     let goals = scene.place.state().join("goals");
     let second = names(&goals).into_iter().find(|name| *name != first).unwrap();
+    let nothing = Scene::new().omk(&["goal", "resume", "--auto", "--json"]);
+    assert_eq!((nothing.code(), &nothing.json()["adopted"]), (Some(0), &json!([])));
     let adopted = scene.omk(&["goal", "resume", "--auto"]);
     assert_eq!(adopted.code(), Some(70), "{}{}", adopted.stdout(), adopted.stderr());
     let said = adopted.stdout();

@@ -100,7 +100,7 @@ fn what_cannot_be_taken_up_again_is_looked_at_by_its_own_id() {
     assert_eq!(scene.omk(&["goal", "cancel"]).code(), Some(0));
     let (id, state) = (scene.id(), scene.place.state());
     let state = state.to_str().unwrap();
-    for verb in ["resume", "cancel"] {
+    for verb in ["resume", "execute"] {
         let said = scene.omk(&["goal", verb, &id]).stderr();
         assert!(said.contains(&format!("look at it with: omk goal show {id}\n")), "{verb}: {said}");
         let said = scene.omk(&["goal", verb, &id, "--state-dir", state]).stderr();

@@ -35,6 +35,9 @@ fn adopt(context: &Context) -> Result<u8, Failure> {
     let orphans = context.omk.orphans()?;
     if orphans.is_empty() {
         context.output.note("no goal has lost its process\n");
+        if context.output.json {
+            context.output.document(&serde_json::json!({ "schema": "omk.resume.auto/v1", "adopted": [] }))?;
+        }
     }
     let mut exit = 0;
     for id in orphans {

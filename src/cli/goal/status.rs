@@ -94,8 +94,8 @@ impl<'a> SliceDocument<'a> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let view = typed(context, context.omk.view(&id, None)?);
-    let process = context.omk.liveness_asked(&id)?;
+    let (view, process) = context.omk.seen(&id)?;
+    let view = typed(context, view);
     if context.output.json {
         context.output.document(&StatusDocument::of(&view, &process))?;
     } else {

@@ -80,11 +80,13 @@ impl Screen<'_> {
         lines.extend(Some(line("reason", &safe::line(&why.reason))).filter(|_| !why.reason.is_empty()));
         lines.extend(why.breakers.iter().map(|breaker| {
             let until = if breaker.stated { "until" } else { "tried again at" };
-            let text = format!("quota of {} {until} {}: {}", breaker.provider, breaker.until, breaker.detail);
+            let detail = if breaker.detail.is_empty() { String::new() } else { format!(": {}", breaker.detail) };
+            let text = format!("quota of {} {until} {}{detail}", breaker.provider, breaker.until);
             line("quota", &safe::line(&text))
         }));
         lines.extend(why.quarantined.iter().map(|quarantine| {
-            line("agent", &safe::line(&format!("{} is not used any more: {}", quarantine.agent, quarantine.reason)))
+            let text = format!("{} is in quarantine, which `resume` lifts: {}", quarantine.agent, quarantine.reason);
+            line("agent", &safe::line(&text))
         }));
         lines.push(line("next", &safe::line(&why.next)));
         lines.extend(self.commands("", &why.commands));

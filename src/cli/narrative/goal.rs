@@ -151,7 +151,8 @@ pub(super) fn leftovers(leftovers: &Leftovers) -> Line {
 pub(super) fn breaker_opened(breaker: &Breaker) -> Line {
     let how = if breaker.stated { "as it says" } else { "then one try" };
     let Breaker { provider, until, detail, .. } = breaker;
-    Line::main(WARNED, format!("{provider} takes no requests until {until} ({how}): {detail}"))
+    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    Line::main(WARNED, format!("{provider} takes no requests until {until} ({how}){detail}"))
 }
 
 pub(super) fn breaker_closed(provider: &str) -> Line {

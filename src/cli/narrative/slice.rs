@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
 use crate::cli::output::{style, units};
 use crate::domain::agent::{AgentEnd, AgentReport};
+use crate::domain::budget::SLICE_USED_UP;
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId};
 use crate::domain::question::answer_command;
 use crate::domain::supervision::Quarantine;
@@ -106,11 +107,15 @@ pub(super) fn returned(slice: &SliceId, attempt: Attempt, feedback: &Feedback) -
 }
 
 pub(super) fn given_up(slice: &SliceId, reason: &str) -> Line {
-    Line::main(GIVEN_UP, reason).of(slice).hint("another attempt", format!("omk goal retry {{id}} --slice {slice}"))
+    let line = Line::main(GIVEN_UP, reason).of(slice);
+    match reason.starts_with(SLICE_USED_UP) {
+        true => line.hint("more", format!("omk goal budget-add {{id}} --slice {slice} …")),
+        false => line.hint("another attempt", format!("omk goal retry {{id}} --slice {slice}")),
+    }
 }
 
 pub(super) fn reopened(slice: &SliceId, fresh: bool, hint: Option<&str>) -> Line {
-    let way = if fresh { "from the base" } else { "on top of its work" };
+    let way = if fresh { "from the base" } else { "with what there is of its work" };
     let hint = hint.map(|hint| format!(", told: {hint}")).unwrap_or_default();
     Line::main(REOPENED, format!("{way}{hint}")).of(slice)
 }

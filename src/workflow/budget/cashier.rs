@@ -11,7 +11,7 @@ use super::clock_watch::ClockWatch;
 use super::meter::Meter;
 use super::{Ledger, Short, Work};
 use crate::domain::agent::AgentReport;
-use crate::domain::budget::{Account, BudgetKind, Checkpoint, Limits, Spender, Usage};
+use crate::domain::budget::{Account, BudgetKind, Checkpoint, Limits, SLICE_USED_UP, Spender, Usage};
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::ids::{AttemptRef, Moment};
@@ -255,7 +255,7 @@ pub fn reason(budget: BudgetKind, limit: u64, account: &Account) -> String {
     };
     match account {
         Account::Goal => format!("the goal's budget of {amount} is used up"),
-        Account::Slice(_) => format!("its budget of {amount} is used up"),
+        Account::Slice(_) => format!("{SLICE_USED_UP}{amount} is used up"),
         Account::Role(role) => format!("the budget of {amount} of role {} is used up", role.as_str()),
     }
 }

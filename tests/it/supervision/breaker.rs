@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use omk::domain::event::ActorName::{Controller, Scheduler};
-use omk::domain::event::Fact;
-use omk::domain::goal::Charter;
+use omk::domain::event::{Event, Fact};
+use omk::domain::goal::{Charter, GoalStatus};
 use omk::domain::settlement::Obstruction;
 use omk::domain::supervision::Breaker;
 use omk::domain::task::{AttemptOutcome, FeedbackKind};
@@ -144,8 +144,13 @@ fn a_slice_that_is_parked_says_what_it_waits_for() {
     let created = event(1, 0, Controller, Fact::GoalCreated(Box::new(bench.charter.clone())));
     let rest = bench.facts.iter().zip(2..).map(|(fact, seq)| event(seq, 0, Scheduler, fact.clone()));
     let events: Vec<_> = std::iter::once(created).chain(rest).collect();
-    let view = goal_view(&GoalState::replay(&events)).unwrap();
-    let waits = view.slices[0].waiting_for[0].clone();
-    let said = (waits.kind.as_str(), waits.reference.as_str(), waits.next.as_str());
+    let waits = |events: &[Event]| goal_view(&GoalState::replay(events)).unwrap().slices[0].waiting_for[0].clone();
+    let wait = waits(&events);
+    let said = (wait.kind.as_str(), wait.reference.as_str(), wait.next.as_str());
     assert_eq!(said, ("quota", "kimi", "goes on by itself at 2026-11-21T09:05:00.000Z"));
+
+    let (status, reason) = (GoalStatus::Paused, "paused".to_owned());
+    let paused = event(99, 0, Controller, Fact::GoalSettled { status, reason, next: Vec::new() });
+    let events: Vec<_> = events.into_iter().chain([paused]).collect();
+    assert_eq!(waits(&events).next, "starts when the goal goes on, from 2026-11-21T09:05:00.000Z on");
 }
