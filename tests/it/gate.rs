@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;
 use crate::process::{alive, kill_keeper_of, launcher, until};
+use crate::support::ordinary::was_run_as_an_ordinary_user;
 
 /// Every tree has one file, whose content is the tree's name; the tree of zeros cannot be had.
 struct OneFile;
@@ -130,6 +131,9 @@ async fn a_green_gate_ran_on_exactly_the_tree_and_leaves_nothing_but_its_warm_ta
 
 #[tokio::test]
 async fn a_cold_run_starts_without_what_others_have_built_and_leaves_nothing() {
+    if was_run_as_an_ordinary_user("gate::a_cold_run_starts_without_what_others_have_built_and_leaves_nothing") {
+        return;
+    }
     let bench = Bench::new();
     bench.shell("touch $CARGO_TARGET_DIR/kept").await;
     let scope = GateScope::Attempt { slice: SliceId::parse("one").expect("an id"), attempt: Attempt(3) };
