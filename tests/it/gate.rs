@@ -145,6 +145,18 @@ async fn a_cold_run_starts_without_what_others_have_built_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_gate_puts_in_the_place_of_its_directories_spoils_no_later_run() {
+    let bench = Bench::new();
+    let elsewhere = bench.dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    let link = format!("ln -s {} $CARGO_TARGET_DIR", elsewhere.display());
+    bench.shell(&format!("rmdir $TMPDIR $CARGO_TARGET_DIR; touch $TMPDIR; {link}")).await;
+    let result = bench.shell("touch $TMPDIR/t $CARGO_TARGET_DIR/made").await;
+    assert_eq!(result.outcome, GateOutcome::Green, "{}", bench.kept.text(&result.log));
+    assert_eq!(std::fs::read_dir(&elsewhere).expect("it stays").count(), 0);
+}
+
+#[tokio::test]
 async fn the_environment_is_cleared_and_its_hash_is_comparable() {
     let bench = Bench::new();
     let result = bench.shell("env | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo $CI $TERM $LANG $NO_COLOR").await;
