@@ -7,4 +7,5 @@ pub mod clock;
 pub mod gate;
 pub mod git;
 pub mod machine;
+pub mod removal;
 pub mod sandbox;

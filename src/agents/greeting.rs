@@ -1,6 +1,7 @@
 //! Meets an agent: finds its program, says hello, opens a session and leaves again. Spends nothing.
 //!
-//! Owns what is said of an agent that cannot be worked with: its own words apart from the commands that mend it.
+//! Owns what is said of an agent that cannot be worked with: its own words apart from the commands that mend it. One that
+//! opens a session without a login is asked for that as well, which makes no difference to whether it can be worked with.
 //! Invariant: when a meeting is over no process of the agent is left.
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears};
 use super::host::{AgentHost, AgentSetup, end_of};
 use super::name::{AgentName, parse_agent_among};
+use super::profile::login::Login;
 use super::profile::{AgentProfile, Profiles};
 use crate::domain::agent::AgentEnd;
 use crate::ports::Effect;
@@ -49,6 +51,9 @@ pub struct Meeting {
     pub took: Duration,
     /// What came of it.
     pub answer: Answer,
+    /// Whether somebody is logged in; `None` where nobody asked, because it opens no session without or has no words
+    /// for that.
+    pub login: Option<Login>,
     /// The commands that mend it, the likeliest first.
     pub mend: Vec<String>,
 }
@@ -72,6 +77,22 @@ impl Meeting {
         match &self.answer {
             Answer::Session | Answer::Silent => None,
             Answer::Missing(problem) | Answer::Refused(problem) => Some(problem),
+        }
+    }
+
+    /// What it says of a login that is missing.
+    pub fn without_login(&self) -> Option<&str> {
+        match &self.login {
+            Some(Login::Missing(words)) => Some(words),
+            Some(Login::There | Login::NotKnown) | None => None,
+        }
+    }
+
+    fn with_login(self, login: Option<Login>, profile: &AgentProfile) -> Self {
+        let met = Self { login, ..self };
+        match met.without_login() {
+            Some(_) => Self { mend: profile.login.iter().cloned().collect(), ..met },
+            None => met,
         }
     }
 }
@@ -126,7 +147,7 @@ impl AgentSetup {
         let (profile, known) = (profile_of(self, agent), known(self, agent));
         let met = |program, version, answer: Answer| {
             let mend = known.as_ref().map(|profile| mends(profile, &answer)).unwrap_or_default();
-            Meeting { program, version, took: since.elapsed(), answer, mend }
+            Meeting { program, version, took: since.elapsed(), answer, login: None, mend }
         };
         let program = match located(agent, &self.cwd, &self.environment, &self.settings.profiles) {
             Ok(program) => program,
@@ -137,11 +158,18 @@ impl AgentSetup {
         };
         let (answer, version) = self.converse_briefly(profile, place.clone(), patience, stop).await;
         let met = met(program.clone(), version, answer);
-        match program {
+        let met = match program {
             Some(program) if met.version.is_none() && says_its_version(&program) => {
-                Meeting { version: self.version(&program, profile, place, stop).await, ..met }
+                Meeting { version: self.version(&program, profile, place.clone(), stop).await, ..met }
             }
             Some(_) | None => met,
+        };
+        match met.answer {
+            Answer::Session => {
+                let login = self.login(profile, met.version.as_deref(), place, stop).await;
+                met.with_login(login, profile)
+            }
+            Answer::Silent | Answer::Missing(_) | Answer::Refused(_) => met,
         }
     }
 

@@ -40,13 +40,21 @@ pub(super) struct Staff {
 pub(super) struct Chosen {
     pub(super) agent: String,
     pub(super) meeting: Meeting,
+    /// Those before it that answered too, and say that nobody is logged in.
+    pub(super) passed_over: Vec<&'static str>,
 }
 
 impl Chosen {
     /// What the user is told of it.
     pub(super) fn note(&self) -> String {
         let took = self.meeting.took.as_millis();
-        format!("agent {}: nobody named one, and it is the first that answers (in {took}ms)", self.agent)
+        let login = match (self.meeting.without_login(), self.meeting.mend.first()) {
+            (Some(words), Some(mend)) => format!("; nobody is logged in: {words}; log in with `{mend}`"),
+            (Some(words), None) => format!("; nobody is logged in: {words}"),
+            (None, _) if self.passed_over.is_empty() => String::new(),
+            (None, _) => format!("; nobody is logged in with {}", self.passed_over.join(", ")),
+        };
+        format!("agent {}: nobody named one, and it is the first that answers (in {took}ms){login}", self.agent)
     }
 }
 
@@ -121,7 +129,7 @@ impl Omk {
     }
 
     /// The first agent of [`ORDER`] that is installed and opens a session, tried one after the other until `stop` is
-    /// cancelled. Blocks.
+    /// cancelled. One that says that nobody is logged in is taken where there is no other. Blocks.
     pub(super) fn choose(&self, stop: &CancellationToken) -> Result<Chosen, AppError> {
         let HostFor { host, place, runtime } = greeter(self, "choice")?;
         let found = runtime.block_on(self.first_that_answers(&host, place.path(), stop));
@@ -135,6 +143,7 @@ impl Omk {
         stop: &CancellationToken,
     ) -> Result<Chosen, Vec<String>> {
         let (mut missing, mut refused) = (Vec::new(), Vec::new());
+        let mut without_login: Vec<(&'static str, Meeting)> = Vec::new();
         for name in ORDER.into_iter().filter(|name| self.config.agents.profiles.find(name).is_some()) {
             if stop.is_cancelled() {
                 break;
@@ -142,10 +151,19 @@ impl Omk {
             let meeting = host.meet(name, place.to_owned(), PATIENCE, stop.clone()).await;
             let mend = meeting.mend.first().map(|command| format!("; mend it with `{command}`")).unwrap_or_default();
             match &meeting.answer {
-                Answer::Session | Answer::Silent => return Ok(Chosen { agent: name.to_owned(), meeting }),
+                Answer::Session | Answer::Silent if meeting.without_login().is_some() => {
+                    without_login.push((name, meeting));
+                }
+                Answer::Session | Answer::Silent => {
+                    let passed_over = without_login.into_iter().map(|(name, _)| name).collect();
+                    return Ok(Chosen { agent: name.to_owned(), meeting, passed_over });
+                }
                 Answer::Missing(_) => missing.push(name),
                 Answer::Refused(problem) => refused.push(format!("{name}: {problem}{mend}")),
             }
+        }
+        if let Some((name, meeting)) = without_login.into_iter().next() {
+            return Ok(Chosen { agent: name.to_owned(), meeting, passed_over: Vec::new() });
         }
         if !missing.is_empty() {
             refused.push(format!("not installed: {}", missing.join(", ")));

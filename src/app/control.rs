@@ -7,6 +7,7 @@ use crate::app::create::{block_on, infra, usage};
 use crate::app::error::AppError;
 use crate::app::live::Asked;
 use crate::app::request::{RetryRequest, TakenBy};
+use crate::app::surplus;
 use crate::app::system::record;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
@@ -75,23 +76,20 @@ impl Omk {
         }
         let mut held = self.hold(id, verb_of(stop))?;
         let status = held.state.goal.status.unwrap_or(GoalStatus::Planned);
-        let settled = match stop {
+        let (status, by, next) = match stop {
             Stop::Pause if status == GoalStatus::Paused => return self.settled(id),
-            Stop::Pause => Fact::GoalSettled {
-                status: GoalStatus::Paused,
-                reason: with_ending("paused by the operator", ended),
-                next: vec![format!("omk goal resume {id}")],
-            },
-            Stop::Cancel => Fact::GoalSettled {
-                status: GoalStatus::Cancelled,
-                reason: with_ending("cancelled by the operator", ended),
-                next: vec![format!("omk goal show {id}")],
-            },
+            Stop::Pause => (GoalStatus::Paused, "paused by the operator", "resume"),
+            Stop::Cancel => (GoalStatus::Cancelled, "cancelled by the operator", "show"),
         };
-        let left = Leftovers { processes: kill_leftovers(&self.state.goal(id).owner()), ..Leftovers::default() };
+        let (reason, next) = (with_ending(by, ended), vec![format!("omk goal {next} {id}")]);
+        let settled = Fact::GoalSettled { status, reason, next };
+        let dir = self.state.goal(id);
+        let left = Leftovers { processes: kill_leftovers(&dir.owner()), ..Leftovers::default() };
         let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
+        surplus::set_aside(&dir, status);
         drop(held);
+        surplus::remove(&dir);
         self.refresh(id);
         self.settled(id)
     }

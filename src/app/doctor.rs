@@ -50,9 +50,10 @@ impl Omk {
 
     /// Who works on a goal that names nobody.
     fn default_agent(&self, agents: &[AgentCheck]) -> Option<String> {
-        let usable = |name: &&str| agents.iter().any(|it| it.name == **name && it.state == AgentState::Usable);
-        let first = || crate::app::choice::ORDER.into_iter().find(usable).map(str::to_owned);
-        self.config.agent.clone().or_else(first)
+        let usable = |name: &str| agents.iter().find(|it| it.name == name && it.state == AgentState::Usable);
+        let all: Vec<_> = crate::app::choice::ORDER.into_iter().filter_map(usable).collect();
+        let first = all.iter().find(|agent| !agent.lacks_login()).or(all.first());
+        self.config.agent.clone().or_else(|| first.map(|agent| agent.name.clone()))
     }
 }
 

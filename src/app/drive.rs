@@ -8,6 +8,7 @@ use crate::app::control::reopened;
 use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
 use crate::app::projection::Projector;
+use crate::app::surplus;
 use crate::app::system::{Order, run};
 use crate::domain::event::Event;
 use crate::domain::goal::{Drive, GoalStatus, Verb};
@@ -114,6 +115,7 @@ impl TakenUp<'_> {
         // The last sender is gone with the run: the thread ends when it has shown everything.
         watching.join().map_err(|_| infra("the thread that shows progress panicked"))?;
         let outcome = outcome?;
+        surplus::remove(&omk.state.goal(&id));
         let over = outcome.over;
         let (status, reason, next) = (over.status, over.reason, over.next);
         Ok(Settled { id, status, reason, next, signal: outcome.signal })

@@ -1,10 +1,13 @@
-//! Removing what no goal needs: worktrees, private repositories, build directories, the ref that kept a base.
+//! Removing what no goal needs: worktrees, private repositories, build directories, the ref that kept a base; of goals
+//! that may go on only what their next run makes anew by itself.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::adapters::gate::warm::{self, Wanted};
 use crate::adapters::git::private::{Release, release};
+use crate::adapters::removal::remove_tree;
 use crate::app::Omk;
 use crate::app::clock::now;
 use crate::app::create::infra;
@@ -21,13 +24,13 @@ const BLOCK: u64 = 512;
 const WORKING: [&str; 5] = ["worktrees", "repo.git", "repo.git.making", "gates", "tasks"];
 
 impl Omk {
-    /// Removes what no goal needs: of `ready` and `cancelled` goals at rest for at least `older_than_ms`.
+    /// Removes what no goal needs, of goals at rest for at least `older_than_ms`. One whose process died is not at rest.
     pub fn collect_garbage(&self, older_than_ms: u64, dry_run: bool) -> Result<GarbageReport, AppError> {
         let now = now();
         let mut report = GarbageReport { goals: Vec::new(), dry_run };
         for goal in self.list()?.goals {
             let old_enough = now.since(goal.updated) >= older_than_ms;
-            if goal.status.is_final()
+            if goal.status != GoalStatus::Running
                 && old_enough
                 && let Some(garbage) = self.collect(&goal, dry_run)?
             {
@@ -44,22 +47,28 @@ impl Omk {
             Err(StoreError::Locked { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let there: Vec<_> = WORKING.into_iter().filter(|name| dir.path().join(name).exists()).collect();
+        let there = match goal.status.is_final() {
+            true => WORKING.map(|name| dir.path().join(name)).into_iter().filter(|path| path.exists()).collect(),
+            false => warm::unwanted(&dir.gates(), Wanted::Nothing),
+        };
         if there.is_empty() {
             return Ok(None);
         }
         let mut seen = BTreeSet::new();
-        let bytes = there.iter().map(|name| size_of(&dir.path().join(name), &mut seen)).sum();
+        let bytes = there.iter().map(|path| size_of(path, &mut seen)).sum();
+        if !dry_run && goal.status.is_final() {
+            self.release(&goal.id, goal.status)?;
+        }
         if !dry_run {
-            self.remove(&goal.id, goal.status)?;
+            there.iter().try_for_each(|path| removed(path))?;
         }
         drop(lock);
-        let removed = there.into_iter().map(str::to_owned).collect();
-        Ok(Some(GarbageOfGoal { id: goal.id.clone(), removed, bytes }))
+        let name = |path: PathBuf| path.strip_prefix(dir.path()).unwrap_or(&path).display().to_string();
+        Ok(Some(GarbageOfGoal { id: goal.id.clone(), removed: there.into_iter().map(name).collect(), bytes }))
     }
 
     /// Delivered branches of a `ready` goal are the user's and stay.
-    fn remove(&self, id: &GoalId, status: GoalStatus) -> Result<(), AppError> {
+    fn release(&self, id: &GoalId, status: GoalStatus) -> Result<(), AppError> {
         let state = self.state_of(id, None)?;
         let Some(charter) = &state.goal.charter else { return Ok(()) };
         let directory = self.state.goal(id).path().to_owned();
@@ -67,23 +76,13 @@ impl Omk {
             GoalStatus::Cancelled => state.goal.branches.clone(),
             _ => Vec::new(),
         };
-        let order = Release {
-            goal: id.clone(),
-            directory: directory.clone(),
-            git_dir: charter.repository.git_dir.clone(),
-            branches,
-        };
-        release(&order).map_err(|fault| infra(fault.to_string()))?;
-        for name in ["gates", "tasks"] {
-            match std::fs::remove_dir_all(directory.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(infra(format!("{} was not removed: {error}", directory.join(name).display())));
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
+        let order = Release { goal: id.clone(), directory, git_dir: charter.repository.git_dir.clone(), branches };
+        release(&order).map(drop).map_err(|fault| infra(fault.to_string()))
     }
+}
+
+fn removed(path: &Path) -> Result<(), AppError> {
+    remove_tree(path).map_err(|error| infra(format!("{} was not removed: {error}", path.display())))
 }
 
 /// The bytes of the disk that a path and all below it take, directories included, as `du` counts them: whole blocks,

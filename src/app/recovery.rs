@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::adapters::gate::remove_place;
+use crate::adapters::gate::warm;
 use crate::adapters::git::leftovers::{self, Before};
 use crate::adapters::git::workspace::GitWorkspace;
+use crate::adapters::removal::remove_tree;
 use crate::domain::event::Fact;
 use crate::domain::goal::{Charter, GoalStatus};
 use crate::domain::ids::{CommitId, SliceId};
@@ -80,12 +81,15 @@ fn before(state: &GoalState) -> Before {
     }
 }
 
-/// Removes the places of gate runs that did not end; warm places are kept. Returns how many there were.
+/// Removes the places of gate runs that did not end; warm places are kept, but for those that were set aside. Returns how
+/// many runs did not end.
 fn clear_gates(dir: &GoalDir) -> usize {
-    let places = std::fs::read_dir(dir.path().join("gates")).into_iter().flatten().flatten();
+    let gates = dir.gates();
+    // What stays of either is in nobody's way: every run takes a new number.
+    drop(warm::remove_aside(&gates));
+    let places = std::fs::read_dir(gates).into_iter().flatten().flatten();
     let cold = places.filter(|place| place.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
-    // A place that stays is in nobody's way: every run takes a new number.
-    cold.filter(|place| remove_place(&place.path()).is_ok()).count()
+    cold.filter(|place| remove_tree(&place.path()).is_ok()).count()
 }
 
 /// A run that died on another host may have left processes there.

@@ -21,6 +21,7 @@ use crate::app::config::location;
 use crate::app::recovery::{self, Halt};
 use crate::app::serve::{Reply, serve};
 use crate::app::shutdown::{Signals, Stopped, stopped_by};
+use crate::app::surplus;
 use crate::app::watchdog::Watchdog;
 use crate::domain::control::{ControlReply, Stop};
 use crate::domain::event::{ActorName, Draft, Event, Fact};
@@ -106,6 +107,7 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let mut taking = Taking { state: GoalState::replay(&events), journal: Arc::clone(&journal), observer };
     taking.record(torn.map(|torn| Fact::TailCut { bytes: torn.bytes }), ActorName::Journal).await?;
     let charter = taking.state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
+    let resting = dir.clone();
     let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
     let git = Arc::new(SystemGit::default());
     let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, agents, journal, first_gate, git };
@@ -128,6 +130,9 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     serving.abort();
     // The end of the event loop waits for whoever waits for it.
     parts.git.end();
+    if let Ok(outcome) = &outcome {
+        surplus::set_aside(&resting, outcome.over.status);
+    }
     outcome
 }
 
@@ -227,7 +232,7 @@ impl Parts {
             launcher: launcher.clone(),
             export: Arc::new(Checkout(workspace.clone())),
             artifacts: Arc::clone(&artifacts),
-            dir: self.dir.path().join("gates"),
+            dir: self.dir.gates(),
             host: self.variables.clone(),
             first_run: self.first_gate,
             sandbox: self.charter.sandbox_level,

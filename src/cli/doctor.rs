@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::app::doctor::report::{Abilities, AgentCheck, AgentState, Check, Control, Diagnosis, Verdict};
+use crate::app::doctor::report::{Abilities, AgentCheck, AgentState, Check, Control, Diagnosis, LoginCheck, Verdict};
 use crate::cli::args::DoctorArgs;
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -118,6 +118,9 @@ impl Page {
         if let (AgentState::Usable, Some(can)) = (agent.state, &agent.can) {
             self.more(&abilities(can));
         }
+        if let Some(login) = &agent.login {
+            self.more(&format!("login: {}", login_in_words(login)));
+        }
         if !agent.mend.is_empty() {
             self.more(&format!("mend: {}", agent.mend.join("   or: ")));
         }
@@ -128,6 +131,14 @@ impl Page {
         if let Some(help) = &check.help {
             self.more(&format!("help: {help}"));
         }
+    }
+}
+
+fn login_in_words(login: &LoginCheck) -> String {
+    match login {
+        LoginCheck::There => "there".to_owned(),
+        LoginCheck::Missing { words } => format!("nobody: {words}"),
+        LoginCheck::NotKnown => "not known".to_owned(),
     }
 }
 

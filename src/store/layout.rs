@@ -152,6 +152,8 @@ paths! {
     repository = "repo.git";
     /// The linked worktrees of attempts.
     worktrees = "worktrees";
+    /// Where gates run.
+    gates = "gates";
     /// The socket of the running process.
     control_socket = "control.sock";
     /// The file whose lock makes a process the only writer.

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use omk::app::doctor::report::{Abilities, AgentCheck, AgentState, Check, Control, Diagnosis, SCHEMA, Topic, Verdict};
+use omk::app::doctor::report::{
+    Abilities, AgentCheck, AgentState, Check, Control, Diagnosis, LoginCheck, SCHEMA, Topic, Verdict,
+};
 use omk::cli::doctor::text;
 use omk::cli::output::stripped;
 use omk::cli::output::style::Glyphs;
@@ -49,9 +51,14 @@ impl Clinic {
 
     /// Installs an agent that plays a part.
     fn install_fake(&self, name: &str, part: &Value) {
+        self.install_asked(name, ":", part);
+    }
+
+    /// Installs an agent that plays a part unless `answers`, a line of shell, ends it.
+    fn install_asked(&self, name: &str, answers: &str, part: &Value) {
         let exe = std::env::current_exe().unwrap();
         let speaker = "--exact support::acp_agent::speaks --ignored --nocapture --test-threads=1";
-        self.install(name, &format!("FAKE_AGENT='{part}' exec {} {speaker}\n", exe.display()));
+        self.install(name, &format!("{answers}\nFAKE_AGENT='{part}' exec {} {speaker}\n", exe.display()));
     }
 
     fn configure(&self, text: &str) {
@@ -156,7 +163,7 @@ fn each_agent_is_tried_and_says_in_its_own_words_what_is_wrong() {
     let can = json!({"resume": true, "steer": false, "writes": "through_us", "commands": "through_us"});
     let well = json!({
         "name": "well", "state": "usable", "wanted": true, "program": program("well"), "version": null,
-        "protocol": "acp", "answered_ms": "some", "can": can, "problem": null, "mend": [],
+        "protocol": "acp", "answered_ms": "some", "can": can, "login": null, "problem": null, "mend": [],
     });
     assert_eq!(steady(&document, "well"), well);
     let refused = |name: &str, problem: &str| {
@@ -173,6 +180,86 @@ fn each_agent_is_tried_and_says_in_its_own_words_what_is_wrong() {
     refused("old", "9.8.7");
     assert!(!clinic.started("old"));
     assert_eq!(processes_at(&clinic.scene.place.path("bin")), [0_u32; 0]);
+}
+
+/// What answers a question for a login with `answer`, and ends so.
+fn answers(answer: &str, exit: u8) -> String {
+    format!("[ \"$*\" = 'auth status' ] && {{ {answer}; exit {exit}; }}")
+}
+
+#[test]
+fn of_an_agent_that_opens_a_session_without_a_login_its_program_is_asked_and_it_stays_usable() {
+    let clinic = Clinic::new();
+    let asked = "[ -n \"$OUR_KEY\" ] && echo 'a key' || { echo 'Note: mail a@example.org'; echo 'Not logged in. Do!' >&2; false; }";
+    for (name, answer) in [
+        ("out", answers("echo 'Note: one'; echo 'Not logged in. Do!' >&2", 1)),
+        ("key", answers(&format!("{asked} || exit 1"), 0)),
+        ("free", answers("echo all/free; echo all/little", 0)),
+        ("paid", answers("echo all/free; echo all/much", 0)),
+        ("odd", answers("echo 'unknown command auth'", 1)),
+        ("mute", answers(":", 0)),
+        ("gemini", answers(&format!("echo x >> {}; echo yes", clinic.scene.mark("asked").display()), 0)),
+    ] {
+        clinic.install_asked(name, &answer, &json!({}));
+    }
+    let entry = |name: &str, program: &str, ask: &str| {
+        let ask = format!("ask = [\"auth\", \"status\"], {ask}");
+        let more = format!("login = \"{name} login\"\nallow = [\"OUR_KEY\"]\nquirks = {{ login_ask = {{ {ask} }} }}\n");
+        format!("[agents.{name}]\ncommand = [\"{program}\", \"acp\"]\n{more}")
+    };
+    let words = |name: &str| entry(name, name, "missing = [\"Not logged in\"]");
+    let lines = |name: &str| entry(name, name, "only = [\"all/free\", \"all/l*\"]");
+    let from = |name: &str, from: &str| entry(name, "gemini", &format!("from = \"{from}\""));
+    let all = [["out", "key", "odd", "mute"].map(words).concat(), ["free", "paid"].map(lines).concat()];
+    clinic.configure(&(all.concat() + &from("new", "9.8") + &from("old", "9.9")));
+    let mut doctor = clinic.scene.command(&["doctor", "--json"]);
+    let ran = Ran(doctor.env("PATH", clinic.bin()).env("OUR_KEY", "k").output().unwrap());
+    let document = ran.json();
+    assert_eq!(ran.code(), Some(0), "{document}");
+    let found = |name: &str| {
+        let agent = agent(&document, name);
+        assert_eq!((&agent["state"], &agent["problem"]), (&json!("usable"), &Value::Null), "{agent}");
+        (agent["login"].clone(), agent["mend"].clone())
+    };
+    let (none, there, unknown) = (json!([]), json!({"state": "there"}), json!({"state": "not_known"}));
+    let missing = |words: &str| json!({"state": "missing", "words": words});
+    assert_eq!(found("out"), (missing("Not logged in. Do!"), json!(["out login"])));
+    let free = missing("only what needs no login is offered: all/free, all/l*");
+    assert_eq!(found("free"), (free, json!(["free login"])));
+    assert_eq!(["key", "paid", "new"].map(found), [(); 3].map(|()| (there.clone(), none.clone())));
+    assert_eq!(["odd", "mute", "old"].map(found), [(); 3].map(|()| (unknown.clone(), none.clone())));
+    assert_eq!(fs::read_to_string(clinic.scene.mark("asked")).unwrap(), "x\n");
+    let ran = clinic.omk(&["doctor", "--json", "--agent", "key"]);
+    assert_eq!(agent(&ran.json(), "key")["login"], missing("Not logged in. Do!"), "{}", ran.stdout());
+}
+
+/// An agent as the built-in profile `opencode` knows it, with which nobody is logged in.
+fn install_logged_out(clinic: &Clinic) {
+    let answer = "[ \"$*\" = models ] && { echo opencode/big-pickle; echo opencode/a-free; exit 0; }";
+    clinic.install_asked("opencode", answer, &json!({}));
+}
+
+#[test]
+fn an_agent_with_which_nobody_is_logged_in_is_chosen_only_where_there_is_no_other() {
+    let clinic = Clinic::new();
+    clinic.configure("[[gates]]\nname = \"check\"\ncommand = \"sh gate.sh\"\n");
+    install_logged_out(&clinic);
+    let chosen = || {
+        let ran = clinic.omk(&["goal", "plan", "Do it"]);
+        assert_eq!(ran.code(), Some(0), "{}", ran.stderr());
+        let doctor = clinic.omk(&["doctor", "--json"]).json();
+        (ran.stderr(), doctor["default"].as_str().unwrap().to_owned())
+    };
+    let (said, default) = chosen();
+    assert!(said.contains("agent opencode: nobody named one"), "{said}");
+    assert!(said.contains("; nobody is logged in: only what needs no login is offered: "), "{said}");
+    assert!(said.contains("; log in with `opencode auth login`"), "{said}");
+    assert_eq!(default, "opencode");
+    clinic.install_fake("gemini", &json!({}));
+    let (said, default) = chosen();
+    assert!(said.contains("agent gemini: nobody named one"), "{said}");
+    assert!(said.contains("nobody is logged in with opencode"), "{said}");
+    assert_eq!(default, "gemini");
 }
 
 #[test]
@@ -236,6 +323,7 @@ fn diagnosis() -> Diagnosis {
         protocol: Some("acp".into()),
         answered_ms: Some(1_840),
         can: Some(Abilities { resume: true, steer: false, writes: Control::ThroughUs, commands: Control::ThroughUs }),
+        login: None,
         problem: None,
         mend: Vec::new(),
     };
@@ -258,6 +346,12 @@ fn diagnosis() -> Diagnosis {
         mend: vec!["claude /login".into()],
         ..well.clone()
     };
+    let stranger = AgentCheck {
+        name: "opencode".into(),
+        login: Some(LoginCheck::Missing { words: "Not \u{1b}[1mlogged in".into() }),
+        mend: vec!["opencode auth login".into()],
+        ..well.clone()
+    };
     let check = |topic, name, verdict, found: &str, help: Option<&str>| Check {
         topic,
         name,
@@ -267,7 +361,7 @@ fn diagnosis() -> Diagnosis {
     };
     Diagnosis {
         schema: SCHEMA,
-        agents: vec![refused, well, missing],
+        agents: vec![refused, well, missing, stranger],
         default: Some("kimi".into()),
         checks: vec![
             check(Topic::Git, "version", Verdict::Ok, "2.47.3", None),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;
 use crate::process::{alive, kill_keeper_of, launcher, until};
+use crate::support::ordinary::was_run_as_an_ordinary_user;
 
 /// Every tree has one file, whose content is the tree's name; the tree of zeros cannot be had.
 struct OneFile;
@@ -130,6 +131,9 @@ async fn a_green_gate_ran_on_exactly_the_tree_and_leaves_nothing_but_its_warm_ta
 
 #[tokio::test]
 async fn a_cold_run_starts_without_what_others_have_built_and_leaves_nothing() {
+    if was_run_as_an_ordinary_user("gate::a_cold_run_starts_without_what_others_have_built_and_leaves_nothing") {
+        return;
+    }
     let bench = Bench::new();
     bench.shell("touch $CARGO_TARGET_DIR/kept").await;
     let scope = GateScope::Attempt { slice: SliceId::parse("one").expect("an id"), attempt: Attempt(3) };
@@ -138,6 +142,18 @@ async fn a_cold_run_starts_without_what_others_have_built_and_leaves_nothing() {
     assert_eq!((bench.kept.text(&result.log).as_str(), result.cold), ("0\n", true));
     assert_eq!(result.log.path, "gates/one.3.test.8.log");
     assert_eq!(bench.left(), ["warm-test-0/target", "warm-test-0/tree"]);
+}
+
+#[tokio::test]
+async fn what_a_gate_puts_in_the_place_of_its_directories_spoils_no_later_run() {
+    let bench = Bench::new();
+    let elsewhere = bench.dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    let link = format!("ln -s {} $CARGO_TARGET_DIR", elsewhere.display());
+    bench.shell(&format!("rmdir $TMPDIR $CARGO_TARGET_DIR; touch $TMPDIR; {link}")).await;
+    let result = bench.shell("touch $TMPDIR/t $CARGO_TARGET_DIR/made").await;
+    assert_eq!(result.outcome, GateOutcome::Green, "{}", bench.kept.text(&result.log));
+    assert_eq!(std::fs::read_dir(&elsewhere).expect("it stays").count(), 0);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use omk::ports::Workspace;
 
 use crate::support::git_goal::{Goal, attempt, done};
 use crate::support::git_repo::{GitRepo, contents, git, link, write, write_executable};
+use crate::support::ordinary::was_run_as_an_ordinary_user;
 
 fn assorted() -> GitRepo {
     let other = GitRepo::with_files(&[("x", "x\n")]);
@@ -115,6 +116,9 @@ fn of_a_slice_there_is_one_worktree_and_of_others_nothing_is_touched() {
 
 #[test]
 fn what_an_earlier_try_left_is_replaced() {
+    if was_run_as_an_ordinary_user("git_worktree::what_an_earlier_try_left_is_replaced") {
+        return;
+    }
     let repo = GitRepo::with_files(&[("a", "1\n")]);
     let goal = Goal::on(&repo);
     let worktree = goal.worktree("a");
@@ -183,6 +187,9 @@ fn ravage(tree: &Path) {
 
 #[test]
 fn a_refreshed_directory_is_the_tree_whatever_was_done_to_it() {
+    if was_run_as_an_ordinary_user("git_worktree::a_refreshed_directory_is_the_tree_whatever_was_done_to_it") {
+        return;
+    }
     let repo = assorted();
     let goal = Goal::on(&repo);
     let changed = goal.slice("s", |tree| {

@@ -23,6 +23,7 @@ mod config;
 mod demo;
 mod doctor;
 mod gate;
+mod gate_places;
 mod git_capture;
 mod git_capture_policy;
 mod git_deliver;

@@ -10,6 +10,7 @@ mod place;
 pub mod probe;
 pub mod runners;
 pub mod test_output;
+pub mod warm;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,7 +23,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use hash::gate_hash;
-pub use place::remove_all as remove_place;
 
 use self::environment::{gate_environment, hash_environment};
 use self::listing::{lost_tests, render};

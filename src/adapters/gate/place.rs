@@ -6,12 +6,14 @@
 //! a place.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{DirBuilder, Permissions};
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::warm;
+use crate::adapters::removal::remove_tree;
 use crate::domain::ids::GateName;
 use crate::domain::order::Fault;
 
@@ -39,7 +41,7 @@ impl Places {
         let free = (0..).find(|slot| !slots.contains(slot)).unwrap_or(slots.len());
         slots.insert(free);
         let slot = Slot { busy: Arc::clone(&self.busy), gate: gate.clone(), number: free };
-        Place { root: self.dir.join(format!("warm-{gate}-{free}")), slot: Some(slot) }
+        Place { root: self.dir.join(warm::name(gate, free)), slot: Some(slot) }
     }
 }
 
@@ -95,8 +97,8 @@ impl Place {
     pub(super) async fn prepare(&self) -> Result<(), Fault> {
         let (passing, kept) = (self.passing(), [self.tree(), self.tmp(), self.target()]);
         let prepare = move || -> io::Result<()> {
-            passing.iter().try_for_each(|dir| remove_all(dir))?;
-            kept.iter().try_for_each(|dir| DirBuilder::new().recursive(true).mode(0o700).create(dir))
+            passing.iter().try_for_each(|dir| remove_tree(dir))?;
+            kept.iter().try_for_each(|dir| make(dir))
         };
         blocking(prepare).await.map_err(|error| Fault {
             what: format!("make the gate's directory {}", self.root.display()),
@@ -107,7 +109,7 @@ impl Place {
     /// Removes what the run has left, but for what a warm slot keeps.
     pub(super) async fn clear(&self) {
         let passing = self.passing();
-        if let Err(error) = blocking(move || passing.iter().try_for_each(|dir| remove_all(dir))).await {
+        if let Err(error) = blocking(move || passing.iter().try_for_each(|dir| remove_tree(dir))).await {
             tracing::warn!(place = %self.root.display(), %error, "a gate's directory could not be removed");
         }
     }
@@ -120,32 +122,16 @@ impl Place {
     }
 }
 
+/// A directory of ours; whatever else an earlier run has put in its place goes.
+fn make(dir: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
+        remove_tree(dir)?;
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
-}
-
-/// Removes a directory with all that is in it, also where directories are not writable. Never follows a link; one that
-/// is not there is no error.
-pub fn remove_all(dir: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(dir) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(_) => {
-            open_up(dir)?;
-            std::fs::remove_dir_all(dir)
-        }
-    }
-}
-
-fn open_up(dir: &Path) -> io::Result<()> {
-    std::fs::set_permissions(dir, Permissions::from_mode(0o700))?;
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::objects::{commit_id, commit_oid, failed, fault};
 use super::power;
 use super::private::{CONFIG, DIRECTORIES, HEAD, PrivateRepository};
-use super::worktree::remove_tree;
+use crate::adapters::removal::remove_tree;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
 use crate::domain::order::Fault;

@@ -13,8 +13,9 @@ use git2::{ErrorCode, Oid, Repository};
 
 use super::merge_program::ROOM_PREFIX;
 use super::objects::{commit_oid, failed, fault};
-use super::worktree::{entry_name, remove_tree};
+use super::worktree::entry_name;
 use super::{alternates, open, power, refs};
+use crate::adapters::removal::remove_tree;
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};

@@ -17,7 +17,7 @@ use super::listing::Listing;
 use super::objects::{failed, tree_oid};
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot};
-use super::worktree::remove_tree;
+use crate::adapters::removal::remove_tree;
 use crate::domain::change::EntryKind;
 use crate::domain::ids::TreeId;
 use crate::domain::order::Fault;

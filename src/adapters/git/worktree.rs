@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +21,7 @@ use super::objects::{commit_oid, failed, fault, tree_of_commit, tree_oid};
 use super::private::PrivateRepository;
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot, backdated};
+use crate::adapters::removal::remove_tree;
 use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, Prepared, WorktreeOrder};
 
@@ -176,32 +176,6 @@ fn index_entry(entry: &Entry, stat: &FileStat, root: &Stat) -> IndexEntry {
         flags_extended: 0,
         path: entry.path.to_vec(),
     }
-}
-
-/// Removes a directory with all below it, never following links, also where an agent took the permissions away.
-pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            unlock(directory)?;
-            fs::remove_dir_all(directory)
-        }
-        done => done,
-    }
-}
-
-fn unlock(directory: &Path) -> io::Result<()> {
-    if !fs::symlink_metadata(directory)?.is_dir() {
-        return Ok(());
-    }
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            unlock(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// The name that a worktree has in the private repository.

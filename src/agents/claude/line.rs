@@ -48,8 +48,6 @@ pub(super) enum Line {
     Answered {
         id: String,
         error: Option<String>,
-        /// It says that nobody is logged in.
-        logged_out: bool,
     },
     /// What became of a prompt that we gave an id.
     Prompt {
@@ -146,8 +144,7 @@ impl Line {
             ("control_response", _) => {
                 let response = &value["response"];
                 let error = (response["subtype"] == "error").then(|| text(&response["error"]));
-                let logged_out = logged_out(&response["response"]["account"]);
-                Self::Answered { id: text(&response["request_id"]), error, logged_out }
+                Self::Answered { id: text(&response["request_id"]), error }
             }
             ("command_lifecycle", _) => Self::Prompt {
                 id: text(&value["command_uuid"]),
@@ -226,11 +223,6 @@ fn control(request: &Value) -> Control {
         }
         other => Control::Unknown { subtype: other.unwrap_or_default().to_owned() },
     }
-}
-
-/// Neither a token nor a key, where its maker's own service needs one of them.
-fn logged_out(account: &Value) -> bool {
-    account["tokenSource"] == "none" && account["apiKeySource"].is_null() && account["apiProvider"] == "firstParty"
 }
 
 fn text(value: &Value) -> String {

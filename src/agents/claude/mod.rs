@@ -55,7 +55,6 @@ pub struct Claude {
     limited_until: Option<Timestamp>,
     requests: u64,
     greeted: bool,
-    logged_out: bool,
     /// Nobody answers questions.
     alone: bool,
     /// What was said into a turn and is not taken up, by its id.
@@ -82,11 +81,6 @@ impl Claude {
     /// Whether it has answered the first line.
     pub fn has_greeted(&self) -> bool {
         self.greeted
-    }
-
-    /// Whether it said that nobody is logged in.
-    pub fn is_logged_out(&self) -> bool {
-        self.logged_out
     }
 
     /// A prompt; during a turn it goes into that one.
@@ -145,15 +139,15 @@ impl Claude {
                 self.waiting.remove(&id);
                 Vec::new()
             }
-            Line::Answered { id, error, logged_out } if id == HELLO => self.welcomed(error, logged_out),
+            Line::Answered { id, error } if id == HELLO => self.welcomed(error),
             Line::Prompt { id, queued, begun } => self.prompted(&id, queued, begun).into_iter().collect(),
             Line::Answered { .. } | Line::Other => Vec::new(),
             Line::Result(outcome) => self.over(&outcome),
         }
     }
 
-    fn welcomed(&mut self, error: Option<String>, logged_out: bool) -> Vec<Heard> {
-        (self.greeted, self.logged_out) = (error.is_none(), logged_out);
+    fn welcomed(&mut self, error: Option<String>) -> Vec<Heard> {
+        self.greeted = error.is_none();
         let refused = |error: String| Heard::Ended(AgentEnd::Unavailable { detail: sanitise(error.as_bytes()) });
         error.map(refused).into_iter().collect()
     }

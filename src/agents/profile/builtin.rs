@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::generation::{Generation, Later};
+use super::login::LoginAsk;
 use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageScope, UsageSource};
 use super::{AgentProfile, Home, Protocol};
 
@@ -58,6 +59,12 @@ fn kimi() -> AgentProfile {
     }
 }
 
+/// Claude Code knows of keys, of its settings and of other providers; not of a key in `ANTHROPIC_CUSTOM_HEADERS`.
+fn claude_login(ask: &[&str], from: &str) -> Option<LoginAsk> {
+    let missing = words(&["Not logged in"]);
+    Some(LoginAsk { ask: words(ask), from: from.to_owned(), missing, only: Vec::new() })
+}
+
 /// Claude Code through its adapter: asks before every write and command, and never uses our files or terminals.
 fn claude() -> AgentProfile {
     AgentProfile {
@@ -87,6 +94,7 @@ fn claude() -> AgentProfile {
                 ("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "false"),
             ]),
             retry_env: table(&[("CLAUDE_CODE_MAX_RETRIES", "4")]),
+            login_ask: claude_login(&["--cli", "auth", "status", "--text"], ""),
             ..Quirks::default()
         },
         ..AgentProfile::default()
@@ -110,6 +118,7 @@ fn claude_code() -> AgentProfile {
             resume: Resume::Flag("--resume".to_owned()),
             // Only between turns.
             stdin_eof_stops: false,
+            login_ask: claude_login(&["auth", "status", "--text"], "2.1.41"),
             ..adapted.quirks
         },
         ..adapted
@@ -209,6 +218,12 @@ fn opencode() -> AgentProfile {
             usage_scope: UsageScope::LastCall,
             usage_ask: words(&["db", "--format", "json", OPENCODE_USED]),
             resume: Resume::Resume,
+            // Its list of logins knows nothing of its own configuration; the list of models has what any of them gives.
+            login_ask: Some(LoginAsk {
+                ask: words(&["models"]),
+                only: words(&["opencode/big-pickle", "opencode/*-free"]),
+                ..LoginAsk::default()
+            }),
             quiet_env: table(&[
                 ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
                 ("OPENCODE_DISABLE_AUTOUPDATE", "1"),

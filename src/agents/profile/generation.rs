@@ -59,6 +59,12 @@ fn version(word: &str) -> Option<Vec<u64>> {
     numbers(word)
 }
 
+/// Whether the version that `words` name is `limit` or a later one.
+pub(super) fn reaches(words: &str, limit: &str) -> bool {
+    let stated = words.split(|c: char| c.is_whitespace() || c == ',').find_map(version);
+    stated.zip(numbers(limit)).is_some_and(|(stated, limit)| stated >= limit)
+}
+
 fn numbers(text: &str) -> Option<Vec<u64>> {
     text.split('.').map(|part| part.parse().ok()).collect()
 }

@@ -7,10 +7,12 @@ mod builtin;
 mod check;
 mod entry;
 pub mod generation;
+pub mod login;
 pub mod quirks;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -172,13 +174,23 @@ impl Profiles {
             None => self.find(name),
         };
         let base = base.cloned().unwrap_or_default();
+        let asks_itself = entry.get("quirks").is_some_and(|quirks| quirks.get("login_ask").is_some());
         let mut profile = entry::read(&base, entry).map_err(bad)?;
+        // Another program may take the question for its task.
+        if !asks_itself && program_of(&profile) != program_of(&base) {
+            profile.quirks.login_ask = None;
+        }
         name.clone_into(&mut profile.name);
         check::check(&profile).map_err(bad)?;
         self.all.retain(|other| other.name != name);
         self.all.push(profile);
         Ok(())
     }
+}
+
+/// The name of an agent's program, wherever it is.
+fn program_of(profile: &AgentProfile) -> Option<&OsStr> {
+    profile.command.first().and_then(|program| Path::new(program).file_name())
 }
 
 #[cfg(test)]
@@ -197,6 +209,20 @@ mod tests {
         expected.env.insert("A".into(), "b".into());
         expected.quirks.handshake_ms = 5;
         assert_eq!(profiles.find("mine"), Some(&expected));
+    }
+
+    #[test]
+    fn another_program_is_not_asked_for_the_login_of_the_one_that_it_is_like() {
+        let asks = |entry: Value| {
+            let mut profiles = Profiles::default();
+            profiles.configure("mine", entry).expect("a profile");
+            profiles.find("mine").is_some_and(|mine| mine.quirks.login_ask.is_some())
+        };
+        assert!(asks(json!({"like": "claude-code", "model": "m"})));
+        assert!(asks(json!({"like": "claude-code", "command": ["/opt/claude/bin/claude"]})));
+        assert!(!asks(json!({"like": "claude-code", "command": ["in-a-box", "claude"]})));
+        let own = json!({"login_ask": {"ask": ["claude", "auth", "status"]}});
+        assert!(asks(json!({"like": "claude-code", "command": ["in-a-box", "claude"], "quirks": own})));
     }
 
     #[test]

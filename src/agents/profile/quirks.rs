@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::generation::Generation;
+use super::login::LoginAsk;
 
 /// What happens to a second prompt during a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +137,9 @@ pub struct Quirks {
     /// Which versions are meant, where another program goes by the same name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
+    /// How its program is asked whether somebody is logged in, where a session opens without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_ask: Option<LoginAsk>,
     /// How long it may take to say hello, and to open a session.
     pub handshake_ms: u64,
     /// How long it may say nothing, while no tool of its works.
@@ -178,6 +182,7 @@ impl Default for Quirks {
             quiet_env: BTreeMap::new(),
             retry_env: BTreeMap::new(),
             generation: None,
+            login_ask: None,
             handshake_ms: 30_000,
             idle_ms: 360_000,
             cancel_ms: 700,

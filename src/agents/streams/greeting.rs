@@ -2,35 +2,29 @@
 //!
 //! No model is asked. A login is not missing where the user's settings name a provider of their own.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::ending::unavailable;
 use crate::agents::errand::{Done, Errand};
+use crate::agents::inquiry::{Said, ask};
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
-use crate::process::drive::{EndedBy, Heard, drive};
 use crate::process::error::ProcessError;
-use crate::process::output::Bounded;
-use crate::process::program::{Exit, Program};
-use crate::process::sanitise::sanitise;
-use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
+use crate::process::spawn::Launcher;
 
-/// How much of what it prints is read, at either end, in bytes.
-const READ: usize = 4_096;
 /// A key by which it works without a login.
 const KEY: &str = "CODEX_API_KEY";
 
 /// Asks for its version, and for a login where it needs one.
 pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, ProcessError> {
-    let (said, words) = ask(errand, launcher, &["--version"]).await?;
+    let (said, words) = asked(errand, launcher, &["--version"]).await?;
     let mut log = words.clone();
     let end = match said {
         Said::Yes if has_own_way(errand) => AgentEnd::Finished,
         Said::Yes => {
-            let (said, words) = ask(errand, launcher, &["login", "status"]).await?;
+            let (said, words) = asked(errand, launcher, &["login", "status"]).await?;
             log += &words;
             match said {
                 Said::No if words.contains("Not logged in") => unavailable(&errand.profile, "nobody is logged in", ""),
@@ -44,31 +38,9 @@ pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, 
     Ok(Done { end, usage: Usage::default(), log: log.into_bytes(), frames: Vec::new(), survivors: Vec::new() })
 }
 
-enum Said {
-    Yes,
-    No,
-    Nothing,
-}
-
-async fn ask(errand: &Errand, launcher: &Launcher, words: &[&str]) -> Result<(Said, String), ProcessError> {
-    let command = errand.profile.command.iter().map(String::as_str);
-    let mut argv = command.chain(words.iter().copied()).map(OsString::from);
-    let program = argv.next().unwrap_or_default();
-    let program = Program { program, args: argv.collect(), env: errand.env.clone(), cwd: errand.worktree.clone() };
-    let spec = Spec { program, input: Input::Null, output: OutputPlan::Merged, lease: errand.lease };
-    let running = launcher.launch(spec).await?;
-    let mut kept = Bounded::new(READ, READ);
-    let mut sink = |heard: Heard<'_>| match heard {
-        Heard::Bytes(_, bytes) => kept.push(bytes),
-        Heard::Vitals(_) => {}
-    };
-    let driven = drive(running, errand.limits, &CancellationToken::new(), &mut sink).await;
-    let said = match (driven.by, driven.ended.exit) {
-        (EndedBy::Itself, Exit::Code(0)) => Said::Yes,
-        (EndedBy::Itself, _) => Said::No,
-        (EndedBy::Timeout | EndedBy::Stop | EndedBy::Lease | EndedBy::KeeperLost, _) => Said::Nothing,
-    };
-    Ok((said, sanitise(&kept.finish())))
+async fn asked(errand: &Errand, launcher: &Launcher, words: &[&str]) -> Result<(Said, String), ProcessError> {
+    let argv = errand.profile.command.iter().map(String::as_str).chain(words.iter().copied());
+    ask(errand, launcher, argv, &CancellationToken::new()).await
 }
 
 /// Whether it is set up to work without a login of its maker's.

@@ -151,11 +151,6 @@ impl Stream {
         self.lock().end.is_some()
     }
 
-    /// Whether it said that nobody is logged in.
-    pub(super) fn is_logged_out(&self) -> bool {
-        self.lock().tongue.is_logged_out()
-    }
-
     /// The raw lines, redacted and bounded.
     pub(super) fn into_record(self) -> Record {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).record

@@ -85,14 +85,6 @@ impl Tongue {
         }
     }
 
-    /// Whether it said that nobody is logged in.
-    pub(super) fn is_logged_out(&self) -> bool {
-        match self {
-            Self::Claude(claude) => claude.is_logged_out(),
-            Self::Codex(_) => false,
-        }
-    }
-
     /// The lines of a prompt.
     pub(super) fn prompt(&mut self, text: &str) -> String {
         match self {

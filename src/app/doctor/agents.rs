@@ -11,10 +11,11 @@ use crate::adapters::machine::available_memory;
 use crate::agents::greeting::{Answer, Meeting};
 use crate::agents::host::AgentHost;
 use crate::agents::name::{AgentName, parse_agent_among};
+use crate::agents::profile::login::Login;
 use crate::agents::profile::quirks::Resume;
 use crate::agents::profile::{AgentProfile, Protocol};
 use crate::app::Omk;
-use crate::app::doctor::report::{Abilities, AgentCheck, AgentState, Control};
+use crate::app::doctor::report::{Abilities, AgentCheck, AgentState, Control, LoginCheck};
 
 /// The most agents that are met at once.
 const MOST: usize = 4;
@@ -78,6 +79,7 @@ impl Omk {
             protocol: profile.map(|profile| protocol(profile.protocol)),
             answered_ms: answered.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             can: profile.map(abilities),
+            login: meeting.login.map(login),
             problem,
             mend: meeting.mend,
             name,
@@ -89,6 +91,14 @@ impl Omk {
 fn protocol(protocol: Protocol) -> String {
     let name = serde_json::to_value(protocol).ok();
     name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn login(login: Login) -> LoginCheck {
+    match login {
+        Login::There => LoginCheck::There,
+        Login::Missing(words) => LoginCheck::Missing { words },
+        Login::NotKnown => LoginCheck::NotKnown,
+    }
 }
 
 fn abilities(profile: &AgentProfile) -> Abilities {

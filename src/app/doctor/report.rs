@@ -55,10 +55,27 @@ pub struct AgentCheck {
     pub answered_ms: Option<u64>,
     /// What it can, where it has a profile.
     pub can: Option<Abilities>,
+    /// Whether somebody is logged in, where it opens a session without and its program says so.
+    pub login: Option<LoginCheck>,
     /// What is wrong: the cause, and its own words on further lines.
     pub problem: Option<String>,
     /// The commands that mend it, the likeliest first.
     pub mend: Vec<String>,
+}
+
+/// What an agent's program says of a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum LoginCheck {
+    /// Somebody is logged in.
+    There,
+    /// Nobody is.
+    Missing {
+        /// Its own words.
+        words: String,
+    },
+    /// It gave no answer that is understood.
+    NotKnown,
 }
 
 /// What an agent can, by its profile.
@@ -155,9 +172,18 @@ impl Check {
 }
 
 impl AgentCheck {
-    /// How that counts: what nobody asked for is no failure.
+    /// Whether nobody is logged in, as far as its program knows.
+    pub fn lacks_login(&self) -> bool {
+        match self.login {
+            Some(LoginCheck::Missing { .. }) => true,
+            Some(LoginCheck::There | LoginCheck::NotKnown) | None => false,
+        }
+    }
+
+    /// How that counts: what nobody asked for is no failure, and neither is a login that may not be needed.
     pub fn verdict(&self) -> Verdict {
         match (self.state, self.wanted) {
+            (AgentState::Usable, _) if self.lacks_login() => Verdict::Warning,
             (AgentState::Usable | AgentState::Untried, _) => Verdict::Ok,
             (AgentState::NotInstalled | AgentState::Unusable, true) => Verdict::Failed,
             (AgentState::NotInstalled, false) => Verdict::Note,

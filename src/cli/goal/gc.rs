@@ -12,7 +12,7 @@ use crate::domain::view::GarbageReport;
 /// `omk goal gc`.
 #[derive(Debug, Args)]
 pub struct GcArgs {
-    /// Only of goals that ended at least this long ago: `12h`, `30d` [default: all that are `ready` or `cancelled`]
+    /// Only of goals that ended at least this long ago: `12h`, `30d` [default: all that are at rest]
     #[arg(long, value_name = "DUR", value_parser = crate::cli::goal::run::parse_duration)]
     pub older_than: Option<u64>,
     /// Say what would go, remove nothing

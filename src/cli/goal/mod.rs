@@ -77,7 +77,7 @@ pub enum Verb {
     Budget(budget::BudgetArgs),
     /// Add to what a goal may spend
     BudgetAdd(budget_add::BudgetAddArgs),
-    /// Remove worktrees, private repositories and build directories of goals that are `ready` or `cancelled`
+    /// Remove worktrees, private repositories and build directories that no goal needs
     Gc(gc::GcArgs),
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod git_repo;
 pub(crate) mod journals;
 pub(crate) mod model_server;
 pub(crate) mod omk;
+pub(crate) mod ordinary;
 pub(crate) mod orphan;
 pub(crate) mod places;
 mod replay;
