@@ -145,6 +145,7 @@ fn after(first: Done, second: Done) -> Done {
         log: [first.log, second.log].concat(),
         frames: [first.frames, second.frames].concat(),
         survivors: [first.survivors, second.survivors].concat(),
+        refused: first.refused.and(second.refused),
     }
 }
 

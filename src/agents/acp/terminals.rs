@@ -18,6 +18,7 @@ use super::Errand;
 use super::updates::quote;
 use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::Answering;
+use crate::agents::policy::Judgement;
 use crate::agents::scene::Scene;
 use crate::process::drive::{Heard, Limits, drive};
 use crate::process::program::{Exit, Program};
@@ -121,13 +122,16 @@ impl Terminals {
         let asked = worktree.join(asked.unwrap_or_default());
         let real = asked.canonicalize();
         let real = real.map_err(|error| RpcError::new(INVALID_PARAMS, format!("{}: {error}", asked.display())))?;
-        match real.starts_with(worktree) {
-            true => Ok(real),
-            false => Err(RpcError::new(
-                INVALID_PARAMS,
-                format!("{} is outside of the worktree {}", asked.display(), worktree.display()),
-            )),
-        }
+        let judgement = match real.starts_with(worktree) {
+            true => Judgement::Allow,
+            false => {
+                let reason = format!("{} is outside of the worktree {}", asked.display(), worktree.display());
+                Judgement::Refuse { reason }
+            }
+        };
+        let act = format!("a command in {}", asked.display());
+        self.scene.enforce(&act, judgement).map_err(|reason| RpcError::new(INVALID_PARAMS, reason))?;
+        Ok(real)
     }
 
     fn begin(&self, running: Running, limit: usize) -> Result<String, RpcError> {

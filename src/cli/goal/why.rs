@@ -13,12 +13,15 @@ use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units, words};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::Timestamp;
+use crate::domain::refusal::AttemptRefusals;
 use crate::domain::view::{Liveness, SliceState};
 use crate::domain::vitals::{ProcessSeen, Sighting};
 use crate::domain::why::{WhySlice, WhyView};
 
 /// How many of a slice's last records are told.
 const TOLD: usize = 3;
+/// How many refused acts of an attempt are shown.
+const REFUSALS: usize = 3;
 /// How many processes of an attempt are shown.
 const PROCESSES: usize = 8;
 
@@ -128,6 +131,7 @@ impl Screen<'_> {
             below("kept", &safe::line(&text))
         }));
         lines.extend(slice.feedback.iter().map(|feedback| below("told", &words::told(feedback))));
+        lines.extend(slice.refused.iter().flat_map(refused));
         lines.extend(self.told(slice));
         lines.push(below("next", &safe::line(&slice.next)));
         lines.extend(self.commands("  ", &slice.commands));
@@ -197,6 +201,18 @@ fn tries(slice: &WhySlice) -> String {
             format!("{}{agent}", words::Tries { state, attempt, failures, most }.text())
         }
     }
+}
+
+/// What an attempt was refused: how often, and the first acts.
+fn refused(refusals: &AttemptRefusals) -> Vec<String> {
+    let AttemptRefusals { attempt, refused } = refusals;
+    let acts = words::refusals(refused);
+    let more = acts.len().saturating_sub(REFUSALS);
+    let mut lines =
+        vec![below("refused", &format!("{} by the policy in attempt {attempt}", words::times(refused.count)))];
+    lines.extend(acts.iter().take(REFUSALS).map(|act| below("", act)));
+    lines.extend((more > 0).then(|| below("", &format!("and {more} more: omk goal show"))));
+    lines
 }
 
 /// `4411 cargo   running   cpu 31s`.
