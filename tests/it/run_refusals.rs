@@ -73,3 +73,19 @@ fn the_longer_list_is_evidence_that_the_proof_is_checked_against() {
     std::fs::write(list, "").unwrap();
     assert_eq!(scene.omk(&["goal", "proof", "--verify"]).code(), Some(5));
 }
+
+#[test]
+fn attempts_are_told_apart_also_those_that_failed_and_all_of_them_count() {
+    let bench = Bench::new(Scene::new(), &json!([shell("git push"), shell("sudo make")]));
+    let ran = bench.run(&slice("one", "retries = 1"), &[]);
+    assert_eq!(ran.code(), Some(5), "{}{}", ran.stdout(), ran.stderr());
+    assert!(ran.stdout().contains("refused  by the policy: one 4 times"), "{}", ran.stdout());
+    let document = bench.scene.json("show");
+    let refused = document["slices"][0]["refused"].as_array().unwrap();
+    let counts: Vec<_> = refused.iter().map(|of| (of["attempt"].clone(), of["count"].clone())).collect();
+    assert_eq!(counts, [(json!(1), json!(2)), (json!(2), json!(2))]);
+    assert_eq!(bench.scene.json("proof")["slices"][0]["refused"], json!(4));
+    let why = bench.scene.omk(&["goal", "why"]).stdout();
+    assert_eq!(lines_with(&why, "by the policy in"), ["refused 2 times by the policy in attempt 2"], "{why}");
+    assert_eq!(bench.scene.json("why")["slices"][0]["refused"]["first"][1]["act"], json!("`sh -c 'sudo make'`"));
+}

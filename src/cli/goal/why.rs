@@ -131,7 +131,7 @@ impl Screen<'_> {
             below("kept", &safe::line(&text))
         }));
         lines.extend(slice.feedback.iter().map(|feedback| below("told", &words::told(feedback))));
-        lines.extend(slice.refused.iter().flat_map(refused));
+        lines.extend(slice.refused.iter().flat_map(|refusals| self.refused(refusals)));
         lines.extend(self.told(slice));
         lines.push(below("next", &safe::line(&slice.next)));
         lines.extend(self.commands("  ", &slice.commands));
@@ -170,6 +170,17 @@ impl Screen<'_> {
         age.filter(|age| *age >= 1_000).map(|age| format!(", as of {} ago", units::duration(age))).unwrap_or_default()
     }
 
+    /// What an attempt was refused: how often, and the first acts.
+    fn refused(&self, AttemptRefusals { attempt, refused }: &AttemptRefusals) -> Vec<String> {
+        let times = words::times(refused.count);
+        let mut lines = vec![below("refused", &format!("{times} by the policy in attempt {attempt}"))];
+        let acts = words::refusals(refused);
+        lines.extend(acts.iter().take(REFUSALS).map(|act| below("", act)));
+        let all = || below("", &format!("all of it: {}", self.typist.command("omk goal show {id}")));
+        lines.extend((acts.len() > REFUSALS).then(all));
+        lines
+    }
+
     /// The last records about a slice.
     fn told(&self, slice: &WhySlice) -> Vec<String> {
         let about = self.events.iter().rev().filter(|event| event::slices(event).contains(&&slice.id));
@@ -201,18 +212,6 @@ fn tries(slice: &WhySlice) -> String {
             format!("{}{agent}", words::Tries { state, attempt, failures, most }.text())
         }
     }
-}
-
-/// What an attempt was refused: how often, and the first acts.
-fn refused(refusals: &AttemptRefusals) -> Vec<String> {
-    let AttemptRefusals { attempt, refused } = refusals;
-    let acts = words::refusals(refused);
-    let more = acts.len().saturating_sub(REFUSALS);
-    let mut lines =
-        vec![below("refused", &format!("{} by the policy in attempt {attempt}", words::times(refused.count)))];
-    lines.extend(acts.iter().take(REFUSALS).map(|act| below("", act)));
-    lines.extend((more > 0).then(|| below("", &format!("and {more} more: omk goal show"))));
-    lines
 }
 
 /// `4411 cargo   running   cpu 31s`.
