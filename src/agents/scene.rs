@@ -67,7 +67,7 @@ pub(super) struct State {
     /// Reasons that the agent has not been told.
     pub(super) refused: Vec<String>,
     /// All that was refused so far.
-    refusals: Refused,
+    pub(super) refusals: Refused,
     /// The turn's tool calls.
     pub(super) calls: OpenCalls,
     /// The first interruption.
