@@ -1,7 +1,8 @@
 //! The dialect of the Agent Client Protocol, version 1.
 //!
 //! `opening`, `model`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
-//! what agents do through us, commands at a `site`. They meet in the scene. What differs between agents is in their profiles' quirks.
+//! what agents do through us, commands at a `site`. They meet in the scene. What differs between agents is in their
+//! profiles' quirks.
 
 mod files;
 mod first_start;
