@@ -27,7 +27,6 @@ use super::version;
 use super::wire;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
-use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
 use crate::process::drive::Limits;
 use crate::process::error::ProcessError;
@@ -72,16 +71,17 @@ pub(super) async fn run(
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match done {
-        Ok(Done { end, usage, log, frames, survivors }) => {
+        Ok(Done { end, usage, log, frames, survivors, refused }) => {
             let attempt = task.attempt();
+            let (mut refused, list) = refused.into_parts();
+            if !refused.is_empty() {
+                refused.list = keep(setup, &format!("policy/{attempt}.jsonl"), list).await;
+            }
             let frames = keep(setup, &format!("agent-runs/{attempt}.frames.jsonl"), frames).await;
             let log = keep(setup, &format!("agent-runs/{attempt}.log"), log).await;
-            AgentReport { end, duration_ms, usage, log, frames, survivors }
+            AgentReport { end, duration_ms, usage, log, frames, survivors, refused: Box::new(refused) }
         }
-        Err(end) => {
-            let usage = Usage::default();
-            AgentReport { end, duration_ms, usage, log: None, frames: None, survivors: Vec::new() }
-        }
+        Err(end) => AgentReport::bare(end, duration_ms),
     }
 }
 

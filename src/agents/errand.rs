@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::policy::CommandRules;
 use super::profile::AgentProfile;
+use super::refusals::Refused;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
@@ -73,11 +74,14 @@ pub(super) struct Done {
     /// The raw lines.
     pub(super) frames: Vec<u8>,
     pub(super) survivors: Vec<String>,
+    /// What the policy refused to it.
+    pub(super) refused: Refused,
 }
 
 impl Done {
     /// The end of an errand whose agent was not spoken to.
     pub(super) fn unspoken(end: AgentEnd) -> Self {
-        Self { end, usage: Usage::default(), log: Vec::new(), frames: Vec::new(), survivors: Vec::new() }
+        let (log, frames, survivors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { end, usage: Usage::default(), log, frames, survivors, refused: Refused::default() }
     }
 }

@@ -75,8 +75,7 @@ impl AgentHost {
              agent's name, reads its profile anew at each start, and takes no other agent later)",
             self.file.as_ref()?.display()
         );
-        let (end, usage) = (AgentEnd::Unavailable { detail }, Usage::default());
-        Some(AgentReport { end, duration_ms: 0, usage, log: None, frames: None, survivors: Vec::new() })
+        Some(AgentReport::bare(AgentEnd::Unavailable { detail }, 0))
     }
 }
 
@@ -155,7 +154,8 @@ impl AgentSetup {
         let started = Instant::now();
         let heard = self.converse(task, events, stop).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let report = |end, usage, log, survivors| AgentReport { end, duration_ms, usage, log, frames: None, survivors };
+        let report =
+            |end, usage, log, survivors| AgentReport { usage, log, survivors, ..AgentReport::bare(end, duration_ms) };
         match heard {
             Err(end) => report(end, Usage::default(), None, Vec::new()),
             Ok(Heard { driven, conversation, missing }) => {

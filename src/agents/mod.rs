@@ -30,6 +30,7 @@ pub mod profile;
 pub mod prompt;
 mod provider;
 mod redact;
+mod refusals;
 #[cfg(test)]
 mod rehearsal;
 mod scene;

@@ -2,7 +2,7 @@
 //!
 //! Short locks only: nothing waits while it holds the state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use super::open_calls::OpenCalls;
 use super::policy::{Judgement, Policy, ToolCall};
 use super::profile::AgentProfile;
 use super::provider::says_limited;
+use super::refusals::Refused;
 use super::talk::Aside;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
@@ -65,6 +66,8 @@ pub(super) struct State {
     pub(super) astir: bool,
     /// Reasons that the agent has not been told.
     pub(super) refused: Vec<String>,
+    /// All that was refused so far.
+    pub(super) refusals: Refused,
     /// The turn's tool calls.
     pub(super) calls: OpenCalls,
     /// The first interruption.
@@ -94,6 +97,7 @@ impl Scene {
             worked: false,
             astir: false,
             refused: Vec::new(),
+            refusals: Refused::default(),
             calls: OpenCalls::default(),
             interruption: None,
             replaying: false,
@@ -147,11 +151,13 @@ impl Scene {
 
     /// What came of the conversation, once its program has ended.
     pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Vec<u8>) -> Done {
-        let narrative = &mut self.lock().narrative;
+        let mut state = self.lock();
+        let refused = std::mem::take(&mut state.refusals);
+        let narrative = &mut state.narrative;
         let words = narrative.last_words();
         let end = conclude(ending, &driven, &self.profile, &words);
         let (usage, log) = (narrative.usage(), narrative.finish());
-        Done { end, usage, log, frames, survivors: driven.ended.survivors }
+        Done { end, usage, log, frames, survivors: driven.ended.survivors, refused }
     }
 
     /// What the policy says to a tool call. Links within the worktree lead where they lead: the path behind them is
@@ -162,12 +168,19 @@ impl Scene {
         self.policy.tool(&ToolCall { paths, ..call.clone() })
     }
 
-    /// Acts on a judgement: `Err` has what the agent is told.
+    /// A path as people read it: relative to the worktree where it is within.
+    pub(super) fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.worktree).unwrap_or(path).display()
+    }
+
+    /// Acts on a judgement: `Err` has what the agent is told. All that is refused to an agent comes through here.
     pub(super) fn enforce(&self, act: &str, judgement: Judgement) -> Result<(), String> {
         match judgement {
             Judgement::Allow => Ok(()),
             Judgement::Refuse { reason } => {
-                self.lock().narrative.note(&format!("[omk refused {act}: {reason}]"));
+                let mut state = self.lock();
+                state.narrative.note(&format!("[omk refused {act}: {reason}]"));
+                state.refusals.note((self.now)(), act, &reason);
                 Err(reason)
             }
             Judgement::Ask { question } => {

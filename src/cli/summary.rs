@@ -36,6 +36,7 @@ impl End<'_> {
             lines.extend(proved(&proof.predicate));
             lines.push(field("proof", &format!("{}   unsigned", self.directory.join("proof.json").display())));
         }
+        lines.extend(self.refused());
         lines.extend(self.left_out());
         lines.extend(self.next.iter().enumerate().map(|(index, command)| next(index, command)));
         lines.join("\n") + "\n"
@@ -99,6 +100,16 @@ impl End<'_> {
         let all = if merged == view.slices.len() { String::new() } else { format!(" of {}", view.slices.len()) };
         let slices = units::counted(merged, "slice");
         Some(field("merged", &format!("{slices}{all} {place}   +{} -{}", integration.added, integration.removed)))
+    }
+
+    /// How often the policy refused something to the agents of each slice.
+    fn refused(&self) -> Option<String> {
+        let of = |slice: &SliceView| {
+            let count: u64 = slice.refused.iter().map(|of| of.refused.count).fold(0, u64::saturating_add);
+            (count > 0).then(|| format!("{} {}", slice.spec.id, words::times(count)))
+        };
+        let counts: Vec<_> = self.view.slices.iter().filter_map(of).collect();
+        (!counts.is_empty()).then(|| field("refused", &format!("by the policy: {}   see goal show", counts.join(", "))))
     }
 
     /// Said, and no failure: restarts, flakes, changed paths that the repository ignores.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
 use crate::domain::ids::{AttemptRef, GoalId, Timestamp};
+use crate::domain::refusal::Refusals;
 use crate::domain::task::Assignment;
 use crate::domain::vitals::Vitals;
 
@@ -185,4 +186,22 @@ pub struct AgentReport {
     /// Processes that outlived it and were killed, as `pid name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub survivors: Vec<String>,
+    /// What the policy refused to it.
+    #[serde(default, skip_serializing_if = "Refusals::is_empty")]
+    pub refused: Box<Refusals>,
+}
+
+impl AgentReport {
+    /// The report of an agent of which no more is known.
+    pub fn bare(end: AgentEnd, duration_ms: u64) -> Self {
+        Self {
+            end,
+            duration_ms,
+            usage: Usage::default(),
+            log: None,
+            frames: None,
+            survivors: Vec::new(),
+            refused: Box::default(),
+        }
+    }
 }

@@ -221,6 +221,9 @@ pub struct ProofSlice {
     pub state: String,
     /// Attempts that it took.
     pub attempts: u32,
+    /// Acts that the policy refused to its agents, in all attempts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// Its captured commit, where it was integrated.
     pub commit: Option<CommitId>,
     /// The merge that brought it in.
@@ -228,6 +231,11 @@ pub struct ProofSlice {
     /// Why it is not integrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A place in a journal, by number and content.

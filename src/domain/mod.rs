@@ -17,6 +17,7 @@ pub mod listing;
 pub mod metering;
 pub mod order;
 pub mod question;
+pub mod refusal;
 pub mod review;
 pub mod settlement;
 pub mod spending;

@@ -13,6 +13,7 @@ use crate::domain::event::Branch;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::goal::{Charter, GoalStatus, Phase};
 use crate::domain::ids::{Attempt, Batch, CommitId, ContentHash, Epoch, GoalId, Seq, SliceId, Timestamp, TreeId};
+use crate::domain::refusal::AttemptRefusals;
 use crate::domain::review::Review;
 use crate::domain::task::{Capture, Feedback, GateSpec, Serialised, SliceSpec, WaitingFor};
 
@@ -149,6 +150,9 @@ pub struct SliceView {
     pub gate_results: Vec<GateResult>,
     /// How it was, or will be, delivered.
     pub delivery: SliceDelivery,
+    /// What its agents were refused, each attempt with any for itself, the newest last.
+    #[serde(default)]
+    pub refused: Vec<AttemptRefusals>,
     /// What its agents used.
     pub usage: Usage,
     /// When its first attempt began.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::goal::{GoalStatus, Phase};
 use crate::domain::ids::{Attempt, GoalId, SliceId, Timestamp};
+use crate::domain::refusal::AttemptRefusals;
 use crate::domain::supervision::{Breaker, ProfileQuarantine, Quarantine};
 use crate::domain::task::{Feedback, WaitingFor};
 use crate::domain::view::{Liveness, SliceState};
@@ -80,6 +81,9 @@ pub struct WhySlice {
     pub quarantined: Vec<Quarantine>,
     /// What the newest attempt was told.
     pub feedback: Option<Feedback>,
+    /// What was refused to the newest attempt of those that were refused anything.
+    #[serde(default)]
+    pub refused: Option<AttemptRefusals>,
     /// What happens next, one sentence.
     pub next: String,
     /// The commands that help, the best first.

@@ -20,6 +20,8 @@ pub enum EvidenceKind {
     AgentLog,
     /// The raw lines of a conversation with an agent.
     AgentLines,
+    /// What the policy refused to an agent.
+    Refusals,
     /// One side of a conflict.
     Conflict,
 }
@@ -32,6 +34,7 @@ impl EvidenceKind {
             Self::TestNames => "test list(s)",
             Self::AgentLog => "agent log(s)",
             Self::AgentLines => "agent transcript(s)",
+            Self::Refusals => "refusal list(s)",
             Self::Conflict => "conflict side(s)",
         }
     }
@@ -71,7 +74,9 @@ fn files(fact: &Fact) -> Vec<(EvidenceKind, &ArtifactRef)> {
     }
     if let Fact::AgentReported { report } = fact {
         let log = report.log.iter().map(|file| (EvidenceKind::AgentLog, file));
-        return log.chain(report.frames.iter().map(|file| (EvidenceKind::AgentLines, file))).collect();
+        let frames = report.frames.iter().map(|file| (EvidenceKind::AgentLines, file));
+        let refused = report.refused.list.iter().map(|file| (EvidenceKind::Refusals, file));
+        return log.chain(frames).chain(refused).collect();
     }
     if let Fact::MergeConflicted { evidence, .. } = fact {
         return evidence.iter().map(|file| (EvidenceKind::Conflict, file)).collect();

@@ -82,6 +82,7 @@ fn proof_slice(record: &SliceRecord) -> ProofSlice {
         title: record.spec.title.clone(),
         state: name.to_owned(),
         attempts: record.attempt.0,
+        refused: record.refused.iter().fold(0, |sum, of| sum.saturating_add(of.refused.count)),
         commit,
         merge,
         reason,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::domain::budget::{BudgetKind, Usage};
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
+use crate::domain::refusal::AttemptRefusals;
 use crate::domain::review::{Review, Role};
 use crate::domain::task::{AcceptedPlan, AgentSession, Capture, Feedback, KeptLines, SliceSpec};
 use crate::workflow::breaker::Breakers;
@@ -132,6 +133,8 @@ pub struct SliceRecord {
     pub told: usize,
     /// How much of it the agent of that session was given with a task.
     pub session_told: usize,
+    /// What its agents were refused, each attempt with any for itself.
+    pub refused: Vec<AttemptRefusals>,
     /// What its agents used.
     pub usage: Usage,
     /// The limit of its own budget that is used up, until there is more or it is reopened.
@@ -169,6 +172,7 @@ impl SliceRecord {
             session: None,
             told: 0,
             session_told: 0,
+            refused: Vec::new(),
             usage: Usage::default(),
             over_budget: None,
             started: None,

@@ -128,6 +128,7 @@ fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable, cours
         reviews: record.reviews.clone(),
         gate_results: record.gate_results.clone(),
         delivery: delivery(&charter.id, record),
+        refused: record.refused.clone(),
         usage: record.usage,
         started: record.started,
         ended: record.ended,

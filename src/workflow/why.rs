@@ -184,6 +184,7 @@ impl Asker<'_> {
             suspicious,
             quarantined: kept.cloned().collect(),
             feedback: of.feedback.last().cloned(),
+            refused: of.refused.last().cloned(),
             next: self.next(of),
             commands: self.commands(of, suspicious),
         }

@@ -58,6 +58,23 @@ async fn an_agent_writes_and_runs_through_us_within_its_rights() {
     assert_eq!(std::fs::read_to_string(stage.path("src/new/a.txt")).expect("a file"), "hello\n");
     assert!(!stage.path("other.txt").exists() && !stage.outside("x.txt").exists());
     assert!(played.log.contains("omk refused writing"), "{}", played.log);
+    assert_eq!(
+        played.refused(),
+        [
+            "writing other.txt".to_owned(),
+            format!("writing {elsewhere}"),
+            "writing ../worktree/.git/config".to_owned(),
+            "reading /etc/passwd".to_owned(),
+            "`/bin/sh -c 'cd x; git push origin'`".to_owned(),
+            "`/bin/sh -c 'cd src && echo x > ../../log'`".to_owned(),
+        ]
+    );
+    let refused = &played.report.refused;
+    assert_eq!(refused.first[0].reason, expected[1].trim_start_matches("refused: "));
+    let list = stage.kept.text(refused.list.as_ref().expect("a list"));
+    let acts: Vec<_> =
+        list.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["act"].clone()).collect();
+    assert_eq!((refused.count, acts), (6, played.refused().into_iter().map(Value::from).collect()));
     assert!(played.frames.contains("fs/write_text_file"), "{}", played.frames);
 }
 
@@ -104,6 +121,7 @@ async fn permissions_are_chosen_by_kind_and_judged() {
     assert_eq!(played.said(), chosen);
     let granted = Stage::fake(&turn(&steps), json!({"decided_by_requests": true})).play().await;
     assert_eq!(granted.said(), ["chose yes"; 8]);
+    assert_eq!((played.report.refused.count, granted.report.refused.count), (5, 0));
 }
 
 #[tokio::test]

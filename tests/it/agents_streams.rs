@@ -87,6 +87,7 @@ async fn claude_works_within_its_rights_and_hears_why_something_is_refused() {
     assert!(said[2].starts_with("refused: ") && said[2].contains("outside of the worktree"), "{}", said[2]);
     assert!(!stage.path("other.txt").exists() && !stage.outside("x").exists());
     assert!(played.log.contains("omk refused Write of"), "{}", played.log);
+    assert_eq!(played.refused(), ["Write of other.txt", "Write of src/out/x", "`cd x; git push origin`"]);
     assert!(played.frames.contains(r#""permissionDecision":"deny""#), "{}", played.frames);
     let tools = played.events.iter().filter(|event| matches!(event, AgentEvent::Tool { done: true, .. })).count();
     assert_eq!((tools, sessions(&played)), (5, vec!["claude-1"]));

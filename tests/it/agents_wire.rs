@@ -125,6 +125,15 @@ async fn every_call_is_judged_by_its_hook_and_refused_with_the_reason() {
     ];
     assert!(said.len() == expected.len() && said.iter().zip(expected).all(|(said, it)| said.contains(it)), "{said:#?}");
     assert!(played.log.contains("omk refused `WriteFile: other.txt`"), "{}", played.log);
+    let elsewhere = format!("`StrReplaceFile: {}`", stage.outside("x").display());
+    let refused = [
+        "`WriteFile: other.txt`",
+        &elsewhere,
+        "`WriteFile: src`",
+        "`Shell: cd x; git push origin`",
+        "`mcp_save: .git/config`",
+    ];
+    assert_eq!(played.refused(), refused);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn tokens(count: u64) -> Usage {
 }
 
 fn report(usage: Usage, duration_ms: u64) -> AgentReport {
-    AgentReport { end: AgentEnd::Finished, duration_ms, usage, log: None, frames: None, survivors: Vec::new() }
+    AgentReport { usage, ..AgentReport::bare(AgentEnd::Finished, duration_ms) }
 }
 
 fn try_of(name: &str, attempt: u32) -> AttemptRef {

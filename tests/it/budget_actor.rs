@@ -186,6 +186,7 @@ fn an_agent_starts_only_when_what_is_set_aside_for_it_is_durable() {
             log: None,
             frames: None,
             survivors: Vec::new(),
+            refused: Default::default(),
         };
         scene.budget.try_send(Settle { attempt: attempt("a"), role: Spender::Executor, report }).unwrap();
         let settled = scene.append().await;

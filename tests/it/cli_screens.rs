@@ -31,7 +31,7 @@ use omk::domain::view::{
 
 use crate::support::views::{
     about, attempt, capture, charter, commit, event as record, finding, gate, gate_spec, goal, minutes,
-    proof as proof_of, ready_goal, running_goal, settled, slice, spec, tree,
+    proof as proof_of, ready_goal, refusals, running_goal, settled, slice, spec, tree,
 };
 
 fn plain(text: &str) -> String {
@@ -104,6 +104,7 @@ fn history() -> Vec<Event> {
                 log: None,
                 frames: None,
                 survivors: vec!["4411 cargo".to_owned()],
+                refused: Box::new(refusals()),
             },
         }),
         worker(Fact::SliceCaptured { capture: capture(212, 8) }),

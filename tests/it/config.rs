@@ -198,6 +198,28 @@ fn what_can_be_read_and_not_used_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_value_within_a_list_or_a_table_of_tables_is_named_with_the_line_that_it_stands_in() {
+    let price = "[prices.m]\nas_of = \"2026-11-01\"\n";
+    let gate = "[[gates]]\nname = \"a\"\ncommand = \"true\"\n[[gates]]\nname = \"b\"\n";
+    let cases = [
+        (format!("{price}input = 1\noutput = -1\n"), "line 4: [prices.\"m\"], `output`: "),
+        (format!("{price}input = 1\ncached = -1\noutput = 1\n"), "line 4: [prices.\"m\"], `cached`: "),
+        ("[prices]\n\nm = { input = 1, output = 1, as_of = \"x\" }\n".to_owned(), "line 3: [prices.\"m\"], `as_of`: "),
+        ("[budget.roles.code]\ntime = \"1h\"\ntokens = 0\n".to_owned(), "line 3: [budget.roles.code]: `tokens` is 0"),
+        ("[budget.roles.code]\ntokens = 1\nusd = 0\n".to_owned(), "line 3: [budget.roles.code]: `usd` is 0"),
+        ("[budget.roles]\n\ncode.usd = -1\n".to_owned(), "line 3: [budget.roles.code]: `usd`: `-1` is no amount"),
+        ("[budget.roles.code]\n\ntime = \"soon\"\n".to_owned(), "line 3: [budget.roles.code]: `time`: `soon` is no"),
+        (format!("{gate}command = \"\"\n"), "line 6: [[gates]]: the `command` of `b` is empty"),
+        (format!("{gate}command = \"x\"\ntimeout = \"0s\"\n"), "line 7: gate `b`: `0s` is out of range"),
+        ("gates = [\n{ name = \"a\", command = \"x\" },\n{ name = \"a\", command = \"y\" }]\n".to_owned(), "line 3: "),
+    ];
+    for (file, said) in cases {
+        let error = read(&file, &[]).unwrap_err();
+        assert!(error.contains(said) && error.contains("DIR/config.toml"), "{file}\n{error}");
+    }
+}
+
+#[test]
 fn each_prompt_has_a_template_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let [a, b] = ["a.jinja", "b.jinja"].map(|name| dir.path().join(name));

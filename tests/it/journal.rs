@@ -31,6 +31,7 @@ fn facts() -> impl Strategy<Value = Draft> {
         log: None,
         frames: None,
         survivors: Vec::new(),
+        refused: Default::default(),
     };
     let usage = (any::<u64>(), any::<u64>(), any::<Option<u64>>()).prop_map(|(input, output, usd_micros)| Usage {
         input_tokens: input,

@@ -57,6 +57,7 @@ mod run_meanwhile;
 mod run_questions;
 mod run_ready;
 mod run_red;
+mod run_refusals;
 mod run_rest;
 mod run_sessions;
 mod run_standstill;

@@ -85,7 +85,7 @@ impl Place {
         let resolved = resolve(&self.worktree, path).map_err(|error| fault(path, &error))?;
         let judgement = judge(&resolved);
         let refusal = |reason| RpcError::new(INVALID_PARAMS, reason);
-        self.scene.enforce(&format!("{act} {}", path.display()), judgement).map_err(refusal)?;
+        self.scene.enforce(&format!("{act} {}", self.scene.shown(path)), judgement).map_err(refusal)?;
         Ok(resolved)
     }
 }

@@ -1,7 +1,8 @@
 //! The dialect of the Agent Client Protocol, version 1.
 //!
 //! `opening`, `model`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
-//! what agents do through us. They meet in the scene. What differs between agents is in their profiles' quirks.
+//! what agents do through us, commands at a `site`. They meet in the scene. What differs between agents is in their
+//! profiles' quirks.
 
 mod files;
 mod first_start;
@@ -14,6 +15,7 @@ mod rehearsal;
 mod requests;
 mod session;
 mod session_file;
+mod site;
 mod steering;
 mod terminals;
 mod updates;
@@ -31,7 +33,8 @@ use self::first_start::Start;
 use self::requests::AcpDialect;
 use self::session::Session;
 use self::session_file::{Records, SessionFiles, catch_up, follow};
-use self::terminals::{Site, Terminals};
+use self::site::Site;
+use self::terminals::Terminals;
 use super::course::patience;
 use super::ending::{Ending, may_pass};
 use super::errand::{Done, Ears, Errand};
@@ -145,6 +148,7 @@ fn after(first: Done, second: Done) -> Done {
         log: [first.log, second.log].concat(),
         frames: [first.frames, second.frames].concat(),
         survivors: [first.survivors, second.survivors].concat(),
+        refused: first.refused.and(second.refused),
     }
 }
 

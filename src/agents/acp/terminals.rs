@@ -5,16 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Errand;
+use super::site::Site;
 use super::updates::quote;
 use crate::agents::jsonrpc::message::{Answer, INTERNAL, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::Answering;
@@ -30,26 +28,6 @@ const MOST_OUTPUT: usize = 4 << 20;
 const USUAL_OUTPUT: usize = 1 << 20;
 /// The most terminals that are open at once.
 const MOST_OPEN: usize = 64;
-/// The session has a deadline of its own.
-const NO_TIMEOUT: Duration = Duration::MAX;
-
-/// Where commands run, and with what.
-pub(super) struct Site {
-    env: Vec<(OsString, OsString)>,
-    /// The directory that they may not leave at their start. Absolute, no symbolic links.
-    worktree: PathBuf,
-    limits: Limits,
-    /// How long a command's processes may live when their keeper is not asked.
-    lease: Duration,
-}
-
-impl Site {
-    /// Where an errand's commands run. The session's deadline is theirs too.
-    pub(super) fn of(errand: &Errand) -> Self {
-        let limits = Limits { timeout: NO_TIMEOUT, ..errand.limits };
-        Self { env: errand.env.clone(), worktree: errand.worktree.clone(), limits, lease: errand.lease }
-    }
-}
 
 /// All of them.
 pub(super) struct Terminals {
@@ -102,7 +80,7 @@ impl Terminals {
         let line = line.join(" ");
         // A lone line is one for the shell, as agents without arguments mean it.
         let line = if args.is_empty() { command.clone() } else { line };
-        let cwd = self.directory(text(params, "cwd").as_deref())?;
+        let cwd = self.site.directory(&self.scene, text(params, "cwd").as_deref())?;
         let judgement = self.scene.policy.command(&line, Some(&cwd));
         let refusal = |reason| RpcError::new(INVALID_PARAMS, reason);
         self.scene.enforce(&format!("`{line}`"), judgement).map_err(refusal)?;
@@ -114,20 +92,6 @@ impl Terminals {
         };
         let args = args.into_iter().map(OsString::from).collect();
         Ok(Program { program: program.into(), args, env: env.into_iter().collect(), cwd })
-    }
-
-    fn directory(&self, asked: Option<&str>) -> Result<PathBuf, RpcError> {
-        let worktree = &self.site.worktree;
-        let asked = worktree.join(asked.unwrap_or_default());
-        let real = asked.canonicalize();
-        let real = real.map_err(|error| RpcError::new(INVALID_PARAMS, format!("{}: {error}", asked.display())))?;
-        match real.starts_with(worktree) {
-            true => Ok(real),
-            false => Err(RpcError::new(
-                INVALID_PARAMS,
-                format!("{} is outside of the worktree {}", asked.display(), worktree.display()),
-            )),
-        }
     }
 
     fn begin(&self, running: Running, limit: usize) -> Result<String, RpcError> {

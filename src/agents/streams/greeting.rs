@@ -10,7 +10,6 @@ use crate::agents::ending::unavailable;
 use crate::agents::errand::{Done, Errand};
 use crate::agents::inquiry::{Said, ask};
 use crate::domain::agent::AgentEnd;
-use crate::domain::budget::Usage;
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
 
@@ -35,7 +34,7 @@ pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, 
         Said::No => unavailable(&errand.profile, "it cannot say its version", &words),
         Said::Nothing => unavailable(&errand.profile, "it does not say its version", &words),
     };
-    Ok(Done { end, usage: Usage::default(), log: log.into_bytes(), frames: Vec::new(), survivors: Vec::new() })
+    Ok(Done { log: log.into_bytes(), ..Done::unspoken(end) })
 }
 
 async fn asked(errand: &Errand, launcher: &Launcher, words: &[&str]) -> Result<(Said, String), ProcessError> {

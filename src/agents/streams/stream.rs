@@ -240,7 +240,7 @@ impl Stream {
         let Asked { tool, kind, command, cwd, paths, .. } = asked;
         let act = match (command, paths.first()) {
             (Some(command), _) => format!("`{command}`"),
-            (None, Some(path)) => format!("{tool} of {}", path.display()),
+            (None, Some(path)) => format!("{tool} of {}", self.scene.shown(path)),
             (None, None) => tool.clone(),
         };
         let (command, cwd, paths) = (command.clone(), cwd.clone(), paths.clone());

@@ -61,24 +61,29 @@ impl Amount {
 /// What each role may spend.
 pub(super) fn role_limits(budget: BudgetEntry) -> Result<BTreeMap<Spender, Limits>, Wrong> {
     let role = |(name, entry): (String, LimitsEntry)| {
-        let wrong = |problem| Wrong::at(["budget", "roles", &name], problem);
-        let limits = limits(&entry).map_err(|problem| wrong(format!("[budget.roles.{name}]: {problem}")))?;
-        let role = Spender::parse(&name).map_err(|problem| wrong(format!("[budget.roles]: {problem}")))?;
+        let role = Spender::parse(&name)
+            .map_err(|problem| Wrong::at(["budget", "roles", &name], format!("[budget.roles]: {problem}")))?;
+        let limits = limits(&entry).map_err(|(field, problem)| {
+            Wrong::at(["budget", "roles", &name, field], format!("[budget.roles.{name}]: `{field}`{problem}"))
+        })?;
         Ok((role, limits))
     };
     budget.roles.into_iter().map(role).collect()
 }
 
-fn limits(entry: &LimitsEntry) -> Result<Limits, String> {
+/// The limits of an entry; else the field that cannot be, and what is said of it behind its name.
+fn limits(entry: &LimitsEntry) -> Result<Limits, (&'static str, String)> {
+    let nothing = |field| (field, " is 0".to_owned());
+    let wrong = |field| move |problem| (field, format!(": {problem}"));
     if entry.tokens == Some(0) {
-        return Err("`tokens` is 0".to_owned());
+        return Err(nothing("tokens"));
     }
-    let usd = entry.usd.as_ref().map(Amount::micros).transpose().map_err(|problem| format!("`usd`: {problem}"))?;
+    let usd = entry.usd.as_ref().map(Amount::micros).transpose().map_err(wrong("usd"))?;
     if usd == Some(0) {
-        return Err("`usd` is 0".to_owned());
+        return Err(nothing("usd"));
     }
-    let time = entry.time.as_deref().map(|text| millis(text, 1)).transpose();
-    Ok(Limits { time_ms: time.map_err(|problem| format!("`time`: {problem}"))?, tokens: entry.tokens, usd_micros: usd })
+    let time = entry.time.as_deref().map(|text| millis(text, 1)).transpose().map_err(wrong("time"))?;
+    Ok(Limits { time_ms: time, tokens: entry.tokens, usd_micros: usd })
 }
 
 /// What models cost. Without a price for cached tokens they cost what others do.

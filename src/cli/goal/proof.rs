@@ -145,10 +145,14 @@ fn gate_line(gate: &GateResult) -> String {
 
 fn slice_line(slice: &ProofSlice) -> String {
     let tries = units::counted(slice.attempts as usize, "attempt");
+    let refused = match slice.refused {
+        0 => String::new(),
+        count => format!("  refused {} by the policy", words::times(count)),
+    };
     let commit = slice.commit.as_ref().map(|commit| format!("  commit {}", commit.short())).unwrap_or_default();
     let merge = slice.merge.as_ref().map(|merge| format!("  merge {}", merge.short())).unwrap_or_default();
     let reason = slice.reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
-    format!("{}  {}  {tries}{commit}{merge}{reason}", slice.id, slice.state)
+    format!("{}  {}  {tries}{refused}{commit}{merge}{reason}", slice.id, slice.state)
 }
 
 fn field(name: &str, value: &str) -> String {
@@ -173,10 +177,16 @@ pub fn markdown(proof: &ProofPredicate) -> String {
         let (outcome, took) = (words::outcome(&gate.outcome), units::duration(gate.duration_ms));
         text.push_str(&format!("| {} | {} | {} | {tests} | {took} |\n", gate.gate, md(&outcome), gate.tree.short()));
     }
-    text.push_str("\n| slice | state | attempts | commit |\n|---|---|---|---|\n");
+    text.push_str("\n| slice | state | attempts | refused | commit |\n|---|---|---|---|---|\n");
     for slice in &proof.slices {
         let commit = slice.commit.as_ref().map(CommitId::short).unwrap_or_default();
-        text.push_str(&format!("| {} | {} | {} | {commit} |\n", slice.id, md(&slice.state), slice.attempts));
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {commit} |\n",
+            slice.id,
+            md(&slice.state),
+            slice.attempts,
+            slice.refused
+        ));
     }
     text.push_str("\n| review | verdict | findings | summary |\n|---|---|---|---|\n");
     for review in &proof.reviews {

@@ -8,6 +8,7 @@ use crate::cli::error::Failure;
 use crate::cli::output::style;
 use crate::cli::output::{safe, units, words};
 use crate::domain::evidence::GateScope;
+use crate::domain::refusal::AttemptRefusals;
 use crate::domain::review::Review;
 use crate::domain::view::{GoalView, ScopedGate, SliceView};
 
@@ -110,6 +111,10 @@ fn slice_block(page: &mut Page, slice: &SliceView) {
     }
     lines.extend(slice.delivery.merge.iter().map(|merge| format!("merged by {merge}")));
     lines.extend(slice.feedback.iter().map(|told| format!("was told: {}", words::told(told))));
+    for AttemptRefusals { attempt, refused } in &slice.refused {
+        lines.push(format!("attempt {attempt} was refused {} by the policy", words::times(refused.count)));
+        lines.extend(words::refusals(refused).iter().map(|line| format!("  {line}")));
+    }
     page.list(&format!("slice {}  {}", spec.id, safe::line(&spec.title)), lines.into_iter());
 }
 
@@ -134,6 +139,14 @@ fn scoped_gate(gate: &ScopedGate) -> String {
 fn review_lines(review: &Review) -> Vec<String> {
     let head = format!("{}  {}  {}", review.role, words::verdict(review.verdict), review.summary);
     std::iter::once(head).chain(review.findings.iter().map(|found| format!("  {}", words::finding(found)))).collect()
+}
+
+fn refusal_lines(slice: &SliceView) -> Vec<String> {
+    let of = |AttemptRefusals { attempt, refused }: &AttemptRefusals| {
+        let name = format!("{}.{attempt}", slice.spec.id);
+        words::refusals(refused).into_iter().map(move |line| format!("{name}  {line}")).collect::<Vec<_>>()
+    };
+    slice.refused.iter().flat_map(of).collect()
 }
 
 /// A text of fields and lists, every value made harmless.
@@ -180,6 +193,7 @@ pub fn markdown(view: &GoalView) -> String {
     for (name, lines) in [
         ("Gates", view.gate_results.iter().map(scoped_gate).collect::<Vec<_>>()),
         ("Reviews", view.reviews.iter().flat_map(review_lines).collect()),
+        ("Refused by the policy", view.slices.iter().flat_map(refusal_lines).collect()),
         ("Notes", view.notes.clone()),
     ] {
         if !lines.is_empty() {

@@ -13,12 +13,15 @@ use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units, words};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::Timestamp;
+use crate::domain::refusal::AttemptRefusals;
 use crate::domain::view::{Liveness, SliceState};
 use crate::domain::vitals::{ProcessSeen, Sighting};
 use crate::domain::why::{WhySlice, WhyView};
 
 /// How many of a slice's last records are told.
 const TOLD: usize = 3;
+/// How many refused acts of an attempt are shown.
+const REFUSALS: usize = 3;
 /// How many processes of an attempt are shown.
 const PROCESSES: usize = 8;
 
@@ -130,6 +133,7 @@ impl Screen<'_> {
             below("kept", &safe::line(&text))
         }));
         lines.extend(slice.feedback.iter().map(|feedback| below("told", &words::told(feedback))));
+        lines.extend(slice.refused.iter().flat_map(|refusals| self.refused(refusals)));
         lines.extend(self.told(slice));
         lines.push(below("next", &safe::line(&slice.next)));
         lines.extend(self.commands("  ", &slice.commands));
@@ -166,6 +170,17 @@ impl Screen<'_> {
         };
         let age = if slice.live { Some(seen.seen_ms_ago) } else { journalled() };
         age.filter(|age| *age >= 1_000).map(|age| format!(", as of {} ago", units::duration(age))).unwrap_or_default()
+    }
+
+    /// What an attempt was refused: how often, and the first acts.
+    fn refused(&self, AttemptRefusals { attempt, refused }: &AttemptRefusals) -> Vec<String> {
+        let times = words::times(refused.count);
+        let mut lines = vec![below("refused", &format!("{times} by the policy in attempt {attempt}"))];
+        let acts = words::refusals(refused);
+        lines.extend(acts.iter().take(REFUSALS).map(|act| below("", act)));
+        let all = || below("", &format!("all of it: {}", self.typist.command("omk goal show {id}")));
+        lines.extend((acts.len() > REFUSALS).then(all));
+        lines
     }
 
     /// The last records about a slice.

@@ -59,7 +59,8 @@ pub struct Line {
     pub slice: Option<SliceId>,
     /// What and why.
     pub text: String,
-    /// What a check printed, where that is worth reading: for logs, not for the progress of a run.
+    /// What a check printed or an agent was refused, where that is worth reading: for logs, not for the progress of a
+    /// run.
     pub output: Vec<String>,
     /// Further lines: where to look.
     pub more: Vec<String>,
@@ -106,6 +107,11 @@ impl Line {
             }
         };
         Self { output, ..self }
+    }
+
+    /// Each line bounded and marked as a part of a list.
+    fn listing(self, lines: &[String]) -> Self {
+        Self { output: lines.iter().map(|line| format!("| {}", safe::cut(line, LONGEST))).collect(), ..self }
     }
 
     fn see(mut self, more: impl AsRef<str>) -> Self {

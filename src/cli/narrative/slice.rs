@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::narrative::{Act, FAILED, Line, NOTED, STARTED, WARNED, act};
-use crate::cli::output::{style, units};
+use crate::cli::output::{style, units, words};
 use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::budget::SLICE_USED_UP;
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId};
@@ -68,12 +68,18 @@ pub(super) fn steered(slice: &SliceId, text: &str) -> Line {
 }
 
 pub(super) fn reported(report: &AgentReport) -> Line {
-    let took = units::duration(report.duration_ms);
+    let refused = match report.refused.count {
+        0 => String::new(),
+        count => format!(", refused {} by the policy", words::times(count)),
+    };
+    let took = format!("{}{refused}", units::duration(report.duration_ms));
     let line = match &report.end {
         AgentEnd::Finished => Line::detail(NOTED, format!("the agent finished after {took}")),
         AgentEnd::Asked { .. } => Line::detail(NOTED, format!("the agent asked something after {took}")),
         AgentEnd::Failed { detail } => Line::detail(FAILED, format!("the agent failed after {took}: {detail}")),
-        AgentEnd::Unavailable { detail } => Line::detail(FAILED, format!("the agent cannot be used: {detail}")),
+        AgentEnd::Unavailable { detail } => {
+            Line::detail(FAILED, format!("the agent cannot be used{refused}: {detail}"))
+        }
         AgentEnd::Limited { detail, .. } => {
             Line::detail(NOTED, format!("the agent met a limit after {took}: {detail}"))
         }
@@ -81,6 +87,7 @@ pub(super) fn reported(report: &AgentReport) -> Line {
         AgentEnd::Stopped => Line::detail(NOTED, format!("the agent was stopped after {took}")),
         AgentEnd::Lapsed => Line::detail(NOTED, format!("the agent was killed after {took}: omk stood still")),
     };
+    let line = line.listing(&words::refusals(&report.refused));
     if report.survivors.is_empty() {
         return line;
     }

@@ -7,6 +7,7 @@ use crate::cli::output::{safe, units};
 use crate::domain::evidence::GateOutcome;
 use crate::domain::goal::{GoalStatus, SandboxLevel};
 use crate::domain::ids::{Attempt, Timestamp};
+use crate::domain::refusal::Refusals;
 use crate::domain::review::{Finding, Review, Verdict};
 use crate::domain::task::{Feedback, FeedbackKind, WaitingFor};
 use crate::domain::view::{Health, SliceState, SliceView};
@@ -170,6 +171,20 @@ pub fn told(feedback: &Feedback) -> String {
         | FeedbackKind::Conflict
         | FeedbackKind::Agent => safe::line(&feedback.summary),
     }
+}
+
+/// How often something happened: `once`, `3 times`.
+pub fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// What the policy refused to an agent, a line for each act, and one for those that are not listed.
+pub fn refusals(refused: &Refusals) -> Vec<String> {
+    let repeated = |count: u64| if count == 1 { String::new() } else { format!(" ({})", times(count)) };
+    let each = refused.first.iter().map(|one| format!("{}{}: {}", one.act, repeated(one.times), one.reason));
+    let list = refused.list.as_ref().map(|list| format!(", see {}", list.path)).unwrap_or_default();
+    let unlisted = refused.unlisted();
+    each.chain((unlisted > 0).then(|| format!("and {unlisted} more{list}"))).map(|line| safe::line(&line)).collect()
 }
 
 /// What confines agents and gates, in a phrase.

@@ -10,6 +10,7 @@ use crate::domain::budget::Account;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
+use crate::domain::refusal::{AttemptRefusals, Refusals};
 use crate::domain::review::{Review, Subject};
 use crate::domain::supervision::{ProfileQuarantine, Quarantine};
 use crate::domain::task::{AgentSession, AttemptOutcome, Feedback, FeedbackKind};
@@ -34,7 +35,10 @@ impl SliceTable {
             Fact::SliceSteered { slice, text } => {
                 self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
             }
-            Fact::AgentReported { .. } => self.progressed(attempt, "capturing", |_| {}),
+            Fact::AgentReported { report } => {
+                self.refused(attempt, &report.refused);
+                self.progressed(attempt, "capturing", |_| {});
+            }
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
             }
@@ -158,6 +162,13 @@ impl SliceTable {
         if let Stage::Running { step, .. } = &mut record.stage {
             *step = now_doing;
         }
+    }
+
+    /// Also of an attempt that is over: it happened.
+    fn refused(&mut self, attempt: Option<&AttemptRef>, refused: &Refusals) {
+        let Some(attempt) = attempt.filter(|_| !refused.is_empty()) else { return };
+        let refused = AttemptRefusals { attempt: attempt.attempt, refused: refused.clone() };
+        self.with(&attempt.slice, |record| record.refused.push(refused));
     }
 
     fn session_opened(&mut self, attempt: Option<&AttemptRef>, id: &str) {

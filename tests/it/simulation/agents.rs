@@ -270,7 +270,7 @@ impl Agents for Port {
             let usage = Usage { input_tokens: agent.used / 2, output_tokens: agent.used / 2, ..Usage::default() };
             drop(living);
             world.returns(doom).await;
-            AgentReport { end, duration_ms: 1, usage, log: None, frames: None, survivors: Vec::new() }
+            AgentReport { usage, ..AgentReport::bare(end, 1) }
         })
     }
 }

@@ -216,6 +216,11 @@ async fn collect(heard: &mut UnboundedReceiver<AgentSign>, each: impl Fn(&AgentE
 }
 
 impl Played {
+    /// The acts that the policy refused.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.report.refused.first.iter().map(|refusal| refusal.act.clone()).collect()
+    }
+
     /// What the agent said, line by line.
     pub(crate) fn said(&self) -> Vec<&str> {
         let messages = self.events.iter().filter_map(|event| match event {

@@ -199,6 +199,7 @@ fn report(end: AgentEnd) -> AgentReport {
         log: Some(artifact("artifacts/agent-runs/a.1.log")),
         frames: None,
         survivors: Vec::new(),
+        refused: Default::default(),
     }
 }
 

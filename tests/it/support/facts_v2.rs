@@ -4,6 +4,7 @@ use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Limits, Reservation, Spender, Usage};
 use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::ids::Timestamp;
+use omk::domain::refusal::{Refusal, Refusals};
 use omk::domain::review::Role;
 use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine};
 use omk::domain::task::AttemptOutcome;
@@ -16,7 +17,17 @@ const LATER: Timestamp = Timestamp(1_763_703_600_000);
 
 /// Every fact that version 1 does not know.
 pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
-    [supervision(), limits(), budget(), sessions(), agents_of_slices(), standstill(), lines_of_agents()].concat()
+    [
+        supervision(),
+        limits(),
+        budget(),
+        sessions(),
+        agents_of_slices(),
+        standstill(),
+        lines_of_agents(),
+        refusals_of_agents(),
+    ]
+    .concat()
 }
 
 fn supervision() -> Vec<Draft> {
@@ -88,6 +99,7 @@ fn limits() -> Vec<Draft> {
         log: None,
         frames: None,
         survivors: Vec::new(),
+        refused: Default::default(),
     };
     let facts = [
         Fact::AgentReported { report },
@@ -146,6 +158,7 @@ fn standstill() -> Vec<Draft> {
         log: None,
         frames: None,
         survivors: Vec::new(),
+        refused: Default::default(),
     };
     vec![draft(ActorName::Worker, Fact::AgentReported { report })]
 }
@@ -158,6 +171,19 @@ fn lines_of_agents() -> Vec<Draft> {
         log: Some(artifact("artifacts/agent-runs/a.1.log")),
         frames: Some(artifact("artifacts/agent-runs/a.1.frames.jsonl")),
         survivors: Vec::new(),
+        refused: Default::default(),
     };
     vec![draft(ActorName::Worker, Fact::AgentReported { report })]
+}
+
+fn refusals_of_agents() -> Vec<Draft> {
+    let of = |act: &str, times| Refusal { act: act.to_owned(), reason: "it is denied".to_owned(), times };
+    let refused = Refusals {
+        count: 24,
+        first: vec![of("`git push`", 3), of("writing other.txt", 1)],
+        list: Some(artifact("artifacts/policy/a.1.jsonl")),
+    };
+    let unkept = Refusals { list: None, ..refused.clone() };
+    let report = |refused| AgentReport { refused: Box::new(refused), ..AgentReport::bare(AgentEnd::Finished, 7) };
+    [refused, unkept].map(|refused| draft(ActorName::Worker, Fact::AgentReported { report: report(refused) })).to_vec()
 }

@@ -15,6 +15,7 @@ use omk::domain::goal::{
 use omk::domain::ids::{
     Attempt, AttemptRef, Batch, CommitId, ContentHash, Epoch, GateName, GoalId, Seq, SliceId, Timestamp, TreeId,
 };
+use omk::domain::refusal::{AttemptRefusals, Refusal, Refusals};
 use omk::domain::review::{Finding, Review, Role, Severity};
 use omk::domain::task::{Capture, GateCommand, GateKind, GateSpec, Proposal, Risk, SliceSpec, WaitingFor};
 use omk::domain::view::{
@@ -182,10 +183,22 @@ pub(crate) fn waiting(id: &str, after: &[&str]) -> SliceView {
             batch: None,
             merge: None,
         },
+        refused: Vec::new(),
         usage: Usage::default(),
         started: None,
         ended: None,
     }
+}
+
+/// What an agent was refused: 24 acts, of which two differ and are listed.
+pub(crate) fn refusals() -> Refusals {
+    let of = |act: &str, reason: &str, times| Refusal { act: act.to_owned(), reason: reason.to_owned(), times };
+    let list = ArtifactRef { path: "artifacts/policy/schema.1.jsonl".to_owned(), sha256: hash('d'), bytes: 900 };
+    let first = vec![
+        of("writing other.txt", "other.txt is outside of this slice's write set (src)", 1),
+        of("`git push \u{1b}[31m`", "commands that begin with `git push` are not allowed here", 3),
+    ];
+    Refusals { count: 24, first, list: Some(list) }
 }
 
 /// A slice in its second attempt, at its gates.
@@ -195,6 +208,7 @@ pub(crate) fn running(id: &str) -> SliceView {
         attempt: Attempt(2),
         failures: 1,
         step: Some("gates".to_owned()),
+        refused: refused(),
         started: Some(minutes(2)),
         waiting_for: Vec::new(),
         ..waiting(id, &[])
@@ -333,6 +347,10 @@ pub(crate) fn running_goal() -> GoalView {
     }
 }
 
+fn refused() -> Vec<AttemptRefusals> {
+    vec![AttemptRefusals { attempt: Attempt(1), refused: refusals() }]
+}
+
 /// A goal that is proven and delivered.
 pub(crate) fn ready_goal() -> GoalView {
     let branch = |name: &str, commit: CommitId| Branch { name: format!("omk/{}/{name}", goal()), commit };
@@ -342,7 +360,10 @@ pub(crate) fn ready_goal() -> GoalView {
         phase: Phase::Proof,
         reason: "every gate and review passed on the integrated tree".to_owned(),
         next: vec![format!("git merge omk/{}/integration", goal()), format!("omk goal proof {}", goal())],
-        slices: vec![merged("schema"), SliceView { attempt: Attempt(2), failures: 1, ..merged("tokens") }],
+        slices: vec![
+            merged("schema"),
+            SliceView { attempt: Attempt(2), failures: 1, refused: refused(), ..merged("tokens") },
+        ],
         gate_results: vec![tip("fmt"), tip("test")],
         reviews: reviews(),
         integration: IntegrationView { tip: commit('e'), tree: tree('e'), batches: 2, added: 424, removed: 16 },
@@ -401,6 +422,7 @@ fn proof_slice(view: &SliceView) -> ProofSlice {
         title: view.spec.title.clone(),
         state: view.state.as_str().to_owned(),
         attempts: view.attempt.0,
+        refused: view.refused.iter().map(|of| of.refused.count).sum(),
         commit: view.captured.as_ref().map(|capture| capture.commit.clone()),
         merge: view.delivery.merge.clone(),
         reason: view.reason.clone(),
