@@ -14,6 +14,7 @@ use super::policy::CommandRules;
 use super::profile::quirks::Quirks;
 use super::profile::{AgentProfile, Profiles};
 use super::scene::Scene;
+use super::wait::zones::Zones;
 use crate::domain::access::AccessSet;
 use crate::domain::ids::Timestamp;
 use crate::process::drive::Limits;
@@ -67,6 +68,7 @@ pub(super) fn errand(quirks: Quirks, worktree: PathBuf) -> Errand {
         limits: Limits { timeout: 3600 * second, grace: second, pulse: second },
         lease: 60 * second,
         now: Arc::new(move || Timestamp(1_700_000_000_000 + since())),
+        zones: Zones::at("EST5", |_| None),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::agents::jsonrpc::record::{Direction, Record};
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Interruption, Scene};
 use crate::agents::talk::Side;
-use crate::agents::wait::until;
+use crate::agents::wait::{Here, until};
 use crate::domain::agent::{AgentEnd, AgentEvent};
 use crate::process::backlog::Backlog;
 
@@ -267,7 +267,7 @@ impl Stream {
             }
             AgentEnd::Limited { provider, until: end, detail } => {
                 let provider = provider.or_else(|| profile.provider.clone());
-                let until = end.or_else(|| until(&detail, &Value::Null, (self.scene.now)()));
+                let until = until(&detail, &Value::Null, Here { told: end, ..self.scene.here() });
                 AgentEnd::Limited { provider, until, detail }
             }
             AgentEnd::Unavailable { detail } => unavailable(profile, &detail, ""),
