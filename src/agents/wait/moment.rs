@@ -82,7 +82,7 @@ fn days(day: Option<Day>, today: Date) -> Vec<Date> {
 /// later.
 fn moments(day: Date, stated: &Stated<'_>, zone: &TimeZone) -> impl Iterator<Item = Timestamp> {
     let at = zone.to_ambiguous_timestamp(day.to_datetime(stated.time));
-    let both = [at.clone().compatible(), at.later()].into_iter().flatten();
+    let both = [at.compatible(), at.later()].into_iter().flatten();
     both.filter_map(|at| u64::try_from(at.as_millisecond()).ok()).map(Timestamp)
 }
 
