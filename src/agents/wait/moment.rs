@@ -12,8 +12,9 @@ use self::words::{Day, Stated, Words, Zone};
 use super::{Here, seconds_since_1970};
 use crate::domain::ids::Timestamp;
 
-/// Behind these stands the time, `at` or another small word between them left out.
-const LEADS: &[&str] = &["resets ", "reset ", "try again ", "retry ", "available "];
+/// Behind these stands the time, `at` or another small word between them left out. A connection is `reset` too.
+const LEADS: &[&str] =
+    &["resets ", "will reset ", "limit reset ", "limits reset ", "try again ", "retry ", "available "];
 /// Fewer digits are no seconds since 1970.
 const DIGITS_OF_SECONDS: usize = 10;
 /// Times are told to the minute, what is beyond it cut off: the end comes until the minute is over.
@@ -229,6 +230,7 @@ mod tests {
             "resets at 12:60",
             "resets 3 times a day",
             "presets 3pm",
+            "429 Too Many Requests, connection reset at 15:05:33",
             "limits reset every 5h and every week",
             "try again later.",
             "try again at 10 de jul. de 2026, 11:52",
