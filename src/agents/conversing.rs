@@ -24,6 +24,7 @@ use super::prompt::{PromptError, prompt, resumed_prompt};
 use super::settings::Templates;
 use super::streams;
 use super::version;
+use super::wait::zones::Zones;
 use super::wire;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
@@ -166,8 +167,10 @@ fn opening(task: &AgentTask, templates: &Templates) -> Result<Opening, PromptErr
 pub(super) fn plain(setup: &AgentSetup, profile: AgentProfile, worktree: PathBuf, ours: &[(&str, String)]) -> Errand {
     let clock = Arc::clone(&setup.clock);
     let env = environment(&setup.environment, &profile, ours);
+    let zone = env.iter().find(|(name, _)| name == "TZ");
     Errand {
         home: home(&setup.environment, &profile),
+        zones: Zones::of_machine(zone.map(|(_, value)| value.as_os_str())),
         env,
         name: String::new(),
         opening: None,

@@ -9,9 +9,8 @@ use super::jsonrpc::message::{METHOD_NOT_FOUND, RpcError};
 use super::profile::AgentProfile;
 use super::provider::{says_limited, says_locked_out};
 use super::redact::redact;
-use super::wait::until;
+use super::wait::{Here, until};
 use crate::domain::agent::AgentEnd;
-use crate::domain::ids::Timestamp;
 use crate::process::drive::{Driven, EndedBy};
 use crate::process::program::Exit;
 use crate::process::sanitise::sanitise;
@@ -140,12 +139,12 @@ pub(super) fn words_of(error: &RpcError) -> String {
 }
 
 /// What an error in answer to a prompt means. `locked_out` are the protocol's codes for a login that is missing.
-pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProfile, now: Timestamp) -> AgentEnd {
+pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProfile, here: Here<'_>) -> AgentEnd {
     let words = words_of(error);
     let shown = format!("{words} (code {})", error.code);
     if error.code == 429 || says_limited(&words) {
         let provider = profile.provider.clone();
-        return AgentEnd::Limited { provider, until: until(&words, &error.data, now), detail: shown };
+        return AgentEnd::Limited { provider, until: until(&words, &error.data, here), detail: shown };
     }
     if matches!(error.code, 401 | 403) || locked_out.contains(&error.code) || says_locked_out(&words) {
         return unavailable(profile, &shown, "");
@@ -172,6 +171,8 @@ mod tests {
 
     use super::*;
     use crate::agents::profile::Profiles;
+    use crate::agents::wait::zones::Zones;
+    use crate::domain::ids::Timestamp;
 
     fn profile(name: &str) -> AgentProfile {
         Profiles::default().find(name).expect("an agent").clone()
@@ -179,10 +180,11 @@ mod tests {
 
     #[test]
     fn errors_are_waits_missing_logins_or_failures() {
-        let now = Timestamp(1_000_000);
+        let zones = Zones::unknown();
+        let here = Here { now: Timestamp(1_000_000), zones: &zones, told: None };
         let end = |code, message: &str, data| {
             let error = RpcError { code, message: message.into(), data };
-            of_error(&error, &[-32000], &profile("codex"), now)
+            of_error(&error, &[-32000], &profile("codex"), here)
         };
         let limited =
             |until, detail: &str| AgentEnd::Limited { provider: Some("openai".into()), until, detail: detail.into() };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::policy::CommandRules;
 use super::profile::AgentProfile;
 use super::refusals::Refused;
+use super::wait::zones::Zones;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
@@ -37,6 +38,8 @@ pub(super) struct Errand {
     pub(super) lease: Duration,
     /// The present moment by the wall clock.
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// In whose time it tells times.
+    pub(super) zones: Zones,
 }
 
 /// What is said first.

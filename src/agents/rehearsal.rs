@@ -14,6 +14,8 @@ use super::policy::CommandRules;
 use super::profile::quirks::Quirks;
 use super::profile::{AgentProfile, Profiles};
 use super::scene::Scene;
+use super::silence::{Voice, listen};
+use super::wait::zones::Zones;
 use crate::domain::access::AccessSet;
 use crate::domain::ids::Timestamp;
 use crate::process::drive::Limits;
@@ -67,7 +69,20 @@ pub(super) fn errand(quirks: Quirks, worktree: PathBuf) -> Errand {
         limits: Limits { timeout: 3600 * second, grace: second, pulse: second },
         lease: 60 * second,
         now: Arc::new(move || Timestamp(1_700_000_000_000 + since())),
+        zones: Zones::at("EST5", |_| None),
     }
+}
+
+/// After how many seconds its silence cuts an agent off, while `meanwhile` goes on.
+pub(super) async fn cut_off(voice: &impl Voice, scene: &Scene, meanwhile: impl Future<Output = ()>) -> u64 {
+    let begun = Instant::now();
+    let cut = async {
+        tokio::select! {
+            never = listen(voice, scene) => match never {},
+            () = scene.interrupted.cancelled() => begun.elapsed().as_secs(),
+        }
+    };
+    tokio::join!(cut, meanwhile).0
 }
 
 /// So many seconds.

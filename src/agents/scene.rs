@@ -17,6 +17,8 @@ use super::profile::AgentProfile;
 use super::provider::says_limited;
 use super::refusals::Refused;
 use super::talk::Aside;
+use super::wait::Here;
+use super::wait::zones::Zones;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
@@ -50,6 +52,7 @@ pub(super) struct Scene {
     pub(super) policy: Policy,
     worktree: PathBuf,
     pub(super) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    zones: Zones,
     /// Cancelled when there is an interruption.
     pub(super) interrupted: CancellationToken,
     state: Mutex<State>,
@@ -84,6 +87,8 @@ pub(super) struct State {
     pub(super) trouble: Option<String>,
     /// Until when it waits, as far as it says so.
     pub(super) waits: Option<Timestamp>,
+    /// Until when its provider refuses it, as its account tells.
+    pub(super) refused_until: Option<Timestamp>,
 }
 
 impl Scene {
@@ -106,12 +111,14 @@ impl Scene {
             cost_micros: cost_before(errand),
             trouble: None,
             waits: None,
+            refused_until: None,
         };
         Self {
             profile: errand.profile.clone(),
             policy,
             worktree: errand.worktree.clone(),
             now: Arc::clone(&errand.now),
+            zones: errand.zones.clone(),
             interrupted: CancellationToken::new(),
             state: Mutex::new(state),
         }
@@ -124,6 +131,11 @@ impl Scene {
     /// The session's id, once it is open.
     pub(super) fn session(&self) -> Option<String> {
         self.lock().session.clone()
+    }
+
+    /// When and where its words are heard.
+    pub(super) fn here(&self) -> Here<'_> {
+        Here { now: (self.now)(), zones: &self.zones, told: None }
     }
 
     /// Breaks the conversation off; the first reason counts.

@@ -13,25 +13,39 @@ use tokio::time::{Instant, sleep_until};
 use super::jsonrpc::peer::Peer;
 use super::scene::{Interruption, Scene};
 
+/// An agent as it is heard.
+pub(super) trait Voice {
+    /// How long neither side has said anything; `None` while that says nothing of it: it is our turn, or what comes
+    /// before its session has clocks of its own.
+    fn silent_for(&self, scene: &Scene, now: Instant) -> Option<Duration>;
+}
+
+impl Voice for Peer {
+    fn silent_for(&self, scene: &Scene, now: Instant) -> Option<Duration> {
+        scene.session()?;
+        self.life().silent_for(now)
+    }
+}
+
 /// Longer silences than this are not told from those without an end.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// Breaks the conversation off when an agent says nothing any more. A tool of its own may take as long as the attempt's
-/// other clocks allow; what comes before its session has clocks of its own.
-pub(super) async fn listen(peer: &Peer, scene: &Scene) -> Infallible {
+/// other clocks allow.
+pub(super) async fn listen(voice: &impl Voice, scene: &Scene) -> Infallible {
     let longest = Duration::from_millis(scene.profile.quirks.idle_ms);
-    silence(peer, scene, longest).await;
+    silence(voice, scene, longest).await;
     let silence = humantime::format_duration(longest);
     scene.interrupt(Interruption::Broken(format!("the agent said nothing for {silence}; its model may not answer")));
     pending().await
 }
 
 /// Resolves when the agent has been silent for so long without a reason.
-pub(super) async fn silence(peer: &Peer, scene: &Scene, longest: Duration) {
+pub(super) async fn silence(voice: &impl Voice, scene: &Scene, longest: Duration) {
     let longest = longest.min(LONGEST);
     loop {
         let now = Instant::now();
-        let due = silent_since(peer, scene, now) + longest;
+        let due = silent_since(voice, scene, now) + longest;
         if due <= now {
             return;
         }
@@ -41,10 +55,10 @@ pub(super) async fn silence(peer: &Peer, scene: &Scene, longest: Duration) {
 }
 
 /// Since when its silence counts; a moment to come where it waits for its provider until then.
-fn silent_since(peer: &Peer, scene: &Scene, now: Instant) -> Instant {
-    let Some(silent) = peer.life().silent_for(now) else { return now };
+fn silent_since(voice: &impl Voice, scene: &Scene, now: Instant) -> Instant {
+    let Some(silent) = voice.silent_for(scene, now) else { return now };
     let state = scene.lock();
-    if state.session.is_none() || !state.calls.is_empty() {
+    if !state.calls.is_empty() {
         return now;
     }
     let (last, wall) = (now.checked_sub(silent).unwrap_or(now), (scene.now)());
@@ -62,29 +76,20 @@ fn silent_since(peer: &Peer, scene: &Scene, now: Instant) -> Instant {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::agents::policy::ToolCall;
     use crate::agents::profile::quirks::Quirks;
-    use crate::agents::rehearsal::{Rehearsal, seconds};
+    use crate::agents::rehearsal::{self, Rehearsal, seconds};
     use crate::domain::agent::AgentEnd;
 
     /// An agent that is in a session, and cut off after ten silent seconds.
     fn rehearsal() -> Rehearsal {
-        let rehearsal = Rehearsal::of(Quirks { idle_ms: 10_000, ..Quirks::default() });
-        rehearsal.scene.lock().session = Some("s".to_owned());
-        rehearsal
+        let it = Rehearsal::of(Quirks { idle_ms: 10_000, ..Quirks::default() });
+        it.scene.lock().session = Some("s".to_owned());
+        it
     }
 
-    /// After how many seconds it is cut off, while `meanwhile` goes on.
     async fn cut_off(rehearsal: &Rehearsal, meanwhile: impl Future<Output = ()>) -> u64 {
-        let begun = Instant::now();
-        let cut = async {
-            tokio::select! {
-                never = listen(&rehearsal.peer, &rehearsal.scene) => match never {},
-                () = rehearsal.scene.interrupted.cancelled() => begun.elapsed().as_secs(),
-            }
-        };
-        tokio::join!(cut, meanwhile).0
+        rehearsal::cut_off(&rehearsal.peer, &rehearsal.scene, meanwhile).await
     }
 
     #[tokio::test(start_paused = true)]

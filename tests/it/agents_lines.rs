@@ -232,8 +232,17 @@ fn a_used_up_quota_of_claude_says_when_it_is_over() {
     let result = br#"{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"no more"}"#;
     let limited = AgentEnd::Limited { provider: None, until: Some(Timestamp(5_000_000)), detail: "no more".to_owned() };
     assert_eq!(end(&claude.hear(result, NOW)), &limited);
-    let allowed = br#"{"type":"rate_limit_event","rate_limit_info":{"status":"allowed","resetsAt":5000}}"#;
-    assert_eq!(claude.hear(allowed, NOW), []);
+    // Later ones count: its own quota is not what stops it then.
+    for info in [
+        json!({"status": "allowed", "resetsAt": 5000}),
+        json!({"status": "rejected", "resetsAt": 5000, "isUsingOverage": true}),
+    ] {
+        claude.hear(rejected, NOW);
+        let line = json!({"type": "rate_limit_event", "rate_limit_info": info}).to_string();
+        assert_eq!(claude.hear(line.as_bytes(), NOW), []);
+        let limited = AgentEnd::Limited { provider: None, until: None, detail: "no more".to_owned() };
+        assert_eq!(end(&claude.hear(result, NOW)), &limited);
+    }
 }
 
 #[test]

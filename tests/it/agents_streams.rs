@@ -196,6 +196,19 @@ fn session(id: &str) -> AgentSession {
     serde_json::from_value(session).expect("a session")
 }
 
+#[tokio::test]
+async fn an_agent_that_says_nothing_any_more_is_ended_and_can_go_on_later() {
+    let quiet = |codex: bool| {
+        let part = json!({"codex": codex, "turns": [[{"say": "ready"}, "hang"]]});
+        Stage::stream(if codex { "codex-exec" } else { "claude-code" }, &part).again(&part, json!({"idle_ms": 300}))
+    };
+    let (claude, codex) = (quiet(false).play().await, quiet(true).play().await);
+    for played in [&claude, &codex] {
+        failed(played, "the agent said nothing for 300ms; its model may not answer");
+    }
+    assert!(claude.frames.contains("interrupt"), "{}", claude.frames);
+}
+
 /// What a stage's agent noted: how it was started, and whether it was told the whole task.
 fn noted(stage: &Stage) -> Vec<String> {
     let notes = std::fs::read_to_string(stage.outside("notes")).expect("notes");

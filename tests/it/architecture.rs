@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const CONFINED: &[(&[&str], bool, &[&str])] = &[
     (&["actix"], true, &["messages", "actors", "app"]),
     (&["petgraph"], true, &["graph"]),
+    (&["jiff"], true, &["agents"]),
     (&["git2"], true, &["adapters/git"]),
     (&["clap"], true, &["cli"]),
     (&["process", "Command"], false, &["process"]),

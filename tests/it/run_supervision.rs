@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use omk::domain::ids::Timestamp;
 use serde_json::{Value, json};
 
+use crate::support::acp_goal::configure;
 use crate::support::git_repo::write_executable;
 use crate::support::omk::Ran;
-use crate::support::scene::{GATE, Scene, until};
+use crate::support::scene::{GATE, Scene, Session, until};
 
 /// A scene with agents that follow scripts; `$M` is where marks are.
 struct Bench(Scene);
@@ -137,6 +139,39 @@ fn at_its_providers_limit_an_agent_parks_uses_up_no_attempt_and_goes_on_by_itsel
     let opened = scene.records_of("breaker_opened");
     assert_eq!((opened.len(), &opened[0]["provider"], &opened[0]["stated"]), (1, &json!("kimi"), &json!(true)));
     assert_eq!(scene.records_of("breaker_closed"), [json!({"provider": "kimi"})]);
+}
+
+#[test]
+fn a_slice_waits_until_the_time_of_day_that_its_agent_states_in_its_own_zone() {
+    let bench = Bench(Scene::new());
+    // In three hours, as Codex says it.
+    let agent = bench.agent(
+        "codex.sh",
+        "case $* in --version|login*) exit;; esac; cat > /dev/null\n\
+         at=$(( $(date +%s) / 60 * 60 + 10800 )); echo $at > $M/at\n\
+         echo '{\"type\":\"thread.started\",\"thread_id\":\"t\"}'\n\
+         words=\"You have hit your usage limit. Try again at $(date -d @$at '+%-I:%M %p').\"\n\
+         echo \"{\\\"type\\\":\\\"turn.failed\\\",\\\"error\\\":{\\\"message\\\":\\\"$words\\\"}}\"; exit 1\n",
+    );
+    let scene = &bench.0;
+    let command = [agent.strip_prefix("cmd:").unwrap()];
+    configure(scene, &json!({"agents": {"it": {"like": "codex-exec", "command": command}}}));
+    let plan = bench.plan(&["one"]);
+    let mut run = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan, "--agent", "it"]);
+    run.env("TZ", "NST3:30");
+    let mut session = Session::start(run, scene.place.path("session"));
+    scene.see_record("breaker_opened");
+    let at: u64 = std::fs::read_to_string(scene.mark("at")).unwrap().trim().parse().unwrap();
+    let next = format!("goes on by itself at {}", Timestamp(at * 1000));
+    let waiting = &scene.json("show")["slices"][0]["waiting_for"][0];
+    assert_eq!(
+        (&waiting["kind"], &waiting["ref"], &waiting["next"]),
+        (&json!("quota"), &json!("openai"), &json!(next))
+    );
+    let status = scene.omk(&["goal", "status"]).stdout();
+    assert!(status.contains("quota of openai") && status.contains(&next), "{status}");
+    assert_eq!(scene.omk(&["goal", "cancel"]).code(), Some(0));
+    session.code();
 }
 
 #[test]

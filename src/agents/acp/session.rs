@@ -21,6 +21,7 @@ use crate::agents::errand::Errand;
 use crate::agents::hints::Hints;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
 use crate::agents::scene::Scene;
+use crate::agents::wait::Here;
 use crate::domain::agent::AgentEnd;
 
 /// How often a turn that a refusal ended is taken up again.
@@ -104,7 +105,8 @@ impl Session<'_> {
             None => {}
             Some(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
             Some(CallError::Refused(error)) => {
-                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, (self.scene.now)())));
+                let here = Here { told: state.refused_until, ..self.scene.here() };
+                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, here)));
             }
         }
         let refused = std::mem::take(&mut state.refused);
@@ -129,6 +131,32 @@ mod tests {
     use crate::agents::acp::rehearsal::{Stage, message, tool};
     use crate::agents::profile::quirks::{BusyPrompt, Quirks, Steer};
     use crate::domain::budget::Usage;
+    use crate::domain::ids::Timestamp;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_ends_when_the_account_told_unless_it_took_requests_since() {
+        let begun = Timestamp(1_700_000_000_000);
+        let told = |status, more| {
+            let info = json!({"status": status, "resetsAt": 1_700_000_000 + more});
+            json!({"sessionUpdate": "usage_update", "_meta": {"_claude/rateLimit": info}})
+        };
+        // It is 17:13:20 in the agent's zone.
+        let words = "You've hit your session limit · resets 5:30pm";
+        for (updates, ends_in) in [
+            (vec![told("allowed_warning", 60), told("rejected", 1_033)], 1_033),
+            (vec![told("rejected", 1_033), told("allowed", 3_600)], 1_000),
+        ] {
+            let mut stage = Stage::of(Quirks::default());
+            let ours = async |session: &mut Session<'_>| session.turn("s", "go", 0).await;
+            let turn = stage.play(ours, async |agent| {
+                let first = agent.prompted().await;
+                updates.iter().for_each(|update| agent.updates(update));
+                agent.refuses(&first, words);
+            });
+            let Err(Ending::Over(AgentEnd::Limited { until, .. })) = turn.await else { panic!("no limit") };
+            assert_eq!(until, Some(begun.plus(ends_in * 1_000)));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_that_breaks_has_cost_what_was_counted_of_it() {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::usage::session_cost;
+use crate::agents::claude::Quota;
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Scene, State};
 use crate::agents::wait::until;
@@ -33,7 +34,10 @@ pub(super) fn take(scene: &Scene, params: &Value) {
         }
         "agent_thought_chunk" | "plan" => state.astir = true,
         "tool_call" | "tool_call_update" => tool(state, update),
-        "usage_update" => cost(state, update),
+        "usage_update" => {
+            cost(state, update);
+            quota(state, update);
+        }
         "session_info_update" => trouble(scene, state, update),
         _ => {}
     }
@@ -115,6 +119,13 @@ fn cost(state: &mut State, update: &Value) {
     }
 }
 
+/// Claude tells of the account's quota when it changes.
+fn quota(state: &mut State, update: &Value) {
+    if let Some(info) = update.pointer("/_meta/_claude~1rateLimit") {
+        state.refused_until = Quota::read(info).refused_until();
+    }
+}
+
 /// Codex tells of trouble with its model, and that it tries again.
 fn trouble(scene: &Scene, state: &mut State, update: &Value) {
     let Some(error) = update.pointer("/_meta/codex/error") else { return };
@@ -122,7 +133,7 @@ fn trouble(scene: &Scene, state: &mut State, update: &Value) {
     if let Some(details) = error.get("additionalDetails").and_then(Value::as_str) {
         words = format!("{words}: {details}");
     }
-    let until = until(&words, &Value::Null, (scene.now)());
+    let until = until(&words, &Value::Null, scene.here());
     state.trouble(&scene.profile, words, until);
 }
 

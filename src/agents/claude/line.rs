@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::ids::Timestamp;
+use super::quota::Quota;
 
 /// A line, as far as it matters.
 #[derive(Debug)]
@@ -32,10 +32,7 @@ pub(super) enum Line {
         tool: String,
         message: String,
     },
-    Limit {
-        until: Option<Timestamp>,
-        rejected: bool,
-    },
+    Limit(Quota),
     Control {
         id: String,
         control: Control,
@@ -136,7 +133,7 @@ impl Line {
             ("system", Some("permission_denied")) => {
                 Self::Denied { tool: text(&value["tool_name"]), message: text(&value["message"]) }
             }
-            ("rate_limit_event", _) => limit(&value["rate_limit_info"]),
+            ("rate_limit_event", _) => Self::Limit(Quota::read(&value["rate_limit_info"])),
             ("control_request", _) => {
                 Self::Control { id: text(&value["request_id"]), control: control(&value["request"]) }
             }
@@ -204,11 +201,6 @@ fn streamed(value: &Value) -> Line {
         Some("message_delta") => Line::Counted { id: text(&value["api_message_id"]), usage: event["usage"].clone() },
         _ => Line::Other,
     }
-}
-
-fn limit(info: &Value) -> Line {
-    let until = info["resetsAt"].as_u64().map(|seconds| Timestamp(seconds.saturating_mul(1000)));
-    Line::Limit { until, rejected: info["status"] == "rejected" }
 }
 
 fn control(request: &Value) -> Control {

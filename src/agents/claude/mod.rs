@@ -6,6 +6,7 @@
 mod command;
 mod ending;
 mod line;
+mod quota;
 mod spending;
 mod tools;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 pub use self::command::{Session, command_line};
 use self::ending::{ending, is_limit};
 use self::line::{Block, Control, Line, Outcome, Retry, Said};
+pub(super) use self::quota::Quota;
 use self::spending::Spending;
 use super::heard::{Heard, Ruling};
 use crate::domain::agent::{AgentEnd, AgentEvent};
@@ -133,7 +135,7 @@ impl Claude {
             Line::Results(calls) => calls.iter().filter_map(|call| self.finished(call)).collect(),
             Line::Retry(retry) => vec![retried(&retry, now)],
             Line::Denied { tool, message } => vec![message_of(&format!("{tool} was refused: {message}"))],
-            Line::Limit { until, rejected } => self.limit(until, rejected),
+            Line::Limit(quota) => self.limit(quota),
             Line::Control { id, control } => self.controlled(id, control),
             Line::Withdrawn { id } => {
                 self.waiting.remove(&id);
@@ -194,11 +196,9 @@ impl Claude {
         Some(Heard::Event(AgentEvent::Tool { id: call.to_owned(), title, done: true }))
     }
 
-    fn limit(&mut self, until: Option<Timestamp>, rejected: bool) -> Vec<Heard> {
-        if !rejected {
-            return Vec::new();
-        }
-        self.limited_until = until;
+    fn limit(&mut self, quota: Quota) -> Vec<Heard> {
+        self.limited_until = quota.refused_until();
+        let Quota::Refused { until } = quota else { return Vec::new() };
         let detail = "the quota of the account is used up".to_owned();
         vec![Heard::Event(AgentEvent::Limited { provider: None, until, detail })]
     }

@@ -23,7 +23,7 @@ pub struct Life {
 
 impl Life {
     /// A conversation that begins now.
-    pub(super) fn begin(now: Instant) -> Self {
+    pub fn begin(now: Instant) -> Self {
         Self { heard: now, said: now, our_turn: false, theirs_to_answer: 0 }
     }
 

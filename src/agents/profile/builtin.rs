@@ -178,6 +178,8 @@ fn codex_exec() -> AgentProfile {
             usage_source: UsageSource::TurnUsage,
             resume: Resume::Flag("resume".to_owned()),
             stdin_eof_stops: false,
+            // It shows nothing of an answer that is under way.
+            idle_ms: 540_000,
             ..Quirks::default()
         },
         ..AgentProfile::default()

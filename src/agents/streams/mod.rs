@@ -99,3 +99,126 @@ impl Visit<'_> {
         lost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::agents::jsonrpc::peer::Outgoing;
+    use crate::agents::profile::quirks::Quirks;
+    use crate::agents::rehearsal::{self, seconds};
+    use crate::agents::talk::Side;
+
+    /// An agent that is only its lines, and cut off after ten silent seconds.
+    struct Played {
+        stream: Stream,
+        scene: Arc<Scene>,
+        _outgoing: Outgoing,
+    }
+
+    impl Played {
+        fn of(protocol: Protocol) -> Self {
+            let quirks = Quirks { idle_ms: 10_000, ..Quirks::default() };
+            let mut errand = rehearsal::errand(quirks, "/nowhere".into());
+            errand.profile.protocol = protocol;
+            let scene = Arc::new(Scene::new(&errand, tokio::sync::mpsc::unbounded_channel().0));
+            let record = Record::begin(Instant::now());
+            let (stream, _outgoing) = Stream::open(Tongue::of(&errand, &Begin::New), Arc::clone(&scene), record);
+            Self { stream, scene, _outgoing }
+        }
+
+        /// Claude Code, which has said hello.
+        fn claude() -> Self {
+            let it = Self::of(Protocol::ClaudeStreamJson);
+            it.stream.greet(None);
+            it.says(&json!({"type": "control_response", "response": {"subtype": "success", "request_id": "hello"}}));
+            it
+        }
+
+        fn says(&self, line: &Value) {
+            self.stream.feed(format!("{line}\n").as_bytes());
+        }
+
+        async fn cut_off(&self, meanwhile: impl Future<Output = ()>) -> u64 {
+            rehearsal::cut_off(&self.stream, &self.scene, meanwhile).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_last_line_of_either_side_and_not_before_the_hello() {
+        let it = Played::of(Protocol::ClaudeStreamJson);
+        it.stream.greet(None);
+        let meanwhile = async {
+            seconds(25).await;
+            it.says(&json!({"type": "control_response", "response": {"subtype": "success", "request_id": "hello"}}));
+            seconds(7).await;
+            it.says(&json!({"type": "stream_event", "event": {"type": "ping"}}));
+            seconds(7).await;
+            it.stream.prompt("go on");
+        };
+        assert_eq!(it.cut_off(meanwhile).await, 49);
+        let detail = "the agent said nothing for 10s; its model may not answer".to_owned();
+        assert_eq!(it.scene.interruption(), AgentEnd::Failed { detail });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tool_of_claude_holds_the_timer_off_until_its_result() {
+        let it = Played::claude();
+        let call = json!({"type": "tool_use", "id": "1", "name": "Bash", "input": {"command": "make"}});
+        it.says(&json!({"type": "assistant", "message": {"id": "m", "content": [call]}}));
+        let asked =
+            json!({"subtype": "hook_callback", "input": {"tool_name": "Bash", "tool_input": {"command": "make"}}});
+        it.says(&json!({"type": "control_request", "request_id": "r", "request": asked}));
+        let meanwhile = async {
+            seconds(33).await;
+            let result = json!({"type": "tool_result", "tool_use_id": "1"});
+            it.says(&json!({"type": "user", "message": {"content": [result]}}));
+        };
+        assert_eq!(it.cut_off(meanwhile).await, 43);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_a_turn_left_open_does_not_hold_the_next_one() {
+        let it = Played::claude();
+        let call = json!({"type": "tool_use", "id": "1", "name": "Bash", "input": {"command": "make"}});
+        it.says(&json!({"type": "assistant", "message": {"id": "m", "content": [call]}}));
+        let meanwhile = async {
+            seconds(25).await;
+            it.says(&json!({"type": "result", "is_error": false}));
+            it.stream.prompt("go on");
+        };
+        assert_eq!(it.cut_off(meanwhile).await, 35);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_its_provider_holds_the_timer_off_until_it_is_over_or_the_model_answers() {
+        let retry = json!({"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 2,
+            "retry_delay_ms": 60_000, "error_status": 429, "error": "rate_limit"});
+        let it = Played::claude();
+        it.says(&retry);
+        assert_eq!(it.cut_off(async {}).await, 70);
+        let it = Played::claude();
+        it.says(&retry);
+        let meanwhile = async {
+            seconds(15).await;
+            it.says(&json!({"type": "assistant", "message": {"id": "m", "content": [{"type": "text", "text": "on"}]}}));
+        };
+        assert_eq!(it.cut_off(meanwhile).await, 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_item_of_codex_that_has_begun_holds_the_timer_off_until_its_end() {
+        let it = Played::of(Protocol::CodexExec);
+        let item = json!({"id": "item_1", "type": "command_execution", "command": "make"});
+        let meanwhile = async {
+            seconds(25).await;
+            it.says(&json!({"type": "thread.started", "thread_id": "t"}));
+            seconds(7).await;
+            it.says(&json!({"type": "item.started", "item": item}));
+            seconds(33).await;
+            it.says(&json!({"type": "item.completed", "item": item}));
+        };
+        assert_eq!(it.cut_off(meanwhile).await, 75);
+    }
+}

@@ -13,6 +13,7 @@ use crate::agents::ending::Ending;
 use crate::agents::errand::Errand;
 use crate::agents::profile::quirks::Steer;
 use crate::agents::scene::Scene;
+use crate::agents::silence::listen;
 use crate::domain::agent::AgentEnd;
 use crate::ports::AgentHints;
 
@@ -37,7 +38,10 @@ impl Script<'_> {
         deadline: Instant,
     ) -> (Ending, Duration) {
         let work = async { Err(self.work(hints).await) };
-        let ending = see_through(self.scene, stop, deadline, work, || self.stream.interrupt()).await;
+        let ending = tokio::select! {
+            ending = see_through(self.scene, stop, deadline, work, || self.stream.interrupt()) => ending,
+            never = listen(self.stream, self.scene) => match never {},
+        };
         let patience = match ending {
             Ending::Over(AgentEnd::Stopped | AgentEnd::TimedOut | AgentEnd::Asked { .. }) => AFTER_CANCEL,
             Ending::Over(_) | Ending::Unusable(_) | Ending::Stumbled(_) | Ending::Gone { .. } => self.patience(),

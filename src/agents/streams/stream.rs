@@ -15,14 +15,17 @@ use super::tongue::{Hello, Tongue};
 use crate::agents::ending::{Ending, unavailable, without_work};
 use crate::agents::heard::{Asked, Heard, Ruling};
 use crate::agents::jsonrpc::frames::{Frame, Frames};
+use crate::agents::jsonrpc::life::Life;
 use crate::agents::jsonrpc::peer::Outgoing;
 use crate::agents::jsonrpc::queue::{Entrance, queue};
 use crate::agents::jsonrpc::record::{Direction, Record};
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Interruption, Scene};
+use crate::agents::silence::Voice;
 use crate::agents::talk::Side;
-use crate::agents::wait::until;
+use crate::agents::wait::{Here, until};
 use crate::domain::agent::{AgentEnd, AgentEvent};
+use crate::domain::ids::Timestamp;
 use crate::process::backlog::Backlog;
 
 /// The longest line that is read, in bytes.
@@ -47,6 +50,7 @@ struct State {
     frames: Frames,
     record: Record,
     outgoing: Option<Entrance<Vec<u8>>>,
+    life: Life,
     greeted: bool,
     /// How its turn ended, while none runs.
     end: Option<AgentEnd>,
@@ -60,7 +64,8 @@ impl Stream {
         let (outgoing, lines) = queue(&said);
         let frames = Frames::new(LONGEST_LINE);
         let outgoing = Some(outgoing);
-        let state = State { tongue, frames, record, outgoing, greeted: false, end: None, gone: false };
+        let life = Life::begin(Instant::now());
+        let state = State { tongue, frames, record, outgoing, life, greeted: false, end: None, gone: false };
         (Self { scene, state: Mutex::new(state), changed: Notify::new(), said }, lines)
     }
 
@@ -163,6 +168,7 @@ impl Stream {
     fn hear(&self, state: &mut State, frame: Frame<'_>) {
         let now = Instant::now();
         self.scene.lock().narrative.alive();
+        state.life.heard = now;
         let line = match frame {
             Frame::Line(line) => line,
             Frame::TooLong(bytes) => {
@@ -200,7 +206,10 @@ impl Stream {
             }
             Heard::Begun => state.end = None,
             Heard::Ended(end) => {
-                self.scene.lock().narrative.pause();
+                let mut scene = self.scene.lock();
+                scene.narrative.pause();
+                scene.end_calls();
+                drop(scene);
                 state.end = Some(self.meaning(end));
             }
         }
@@ -208,6 +217,8 @@ impl Stream {
 
     fn show(&self, event: AgentEvent) {
         let mut scene = self.scene.lock();
+        // Its model answers again, or it goes on without.
+        scene.waits = None;
         match event {
             AgentEvent::Message { text } => {
                 scene.worked |= !text.is_empty();
@@ -215,13 +226,19 @@ impl Stream {
             }
             AgentEvent::Tool { id, title, done: false } => {
                 scene.worked = true;
+                scene.calls.begin(&id, ToolCall::default());
                 scene.narrative.tool(&id, &title);
             }
-            AgentEvent::Tool { id, done: true, .. } => scene.narrative.tool_ended(&id, "done"),
+            AgentEvent::Tool { id, done: true, .. } => {
+                scene.calls.end(&id);
+                scene.narrative.tool_ended(&id, "done");
+            }
             AgentEvent::Usage { usage, id, model } => scene.narrative.used(usage, id, model),
             AgentEvent::Limited { provider, until, detail } => {
                 let provider = provider.or_else(|| self.scene.profile.provider.clone());
-                scene.narrative.limited(provider, until, &detail);
+                scene.waits = self.until(&detail, until);
+                let waits = scene.waits;
+                scene.narrative.limited(provider, waits, &detail);
                 scene.trouble = Some(detail);
             }
             AgentEvent::Ask { text } => {
@@ -252,6 +269,11 @@ impl Stream {
         }
     }
 
+    /// When its provider takes requests again: as it told apart from its words, or as they do.
+    fn until(&self, words: &str, told: Option<Timestamp>) -> Option<Timestamp> {
+        until(words, &Value::Null, Here { told, ..self.scene.here() })
+    }
+
     /// What the end of a turn means for the attempt: a claim without work is none.
     fn meaning(&self, end: AgentEnd) -> AgentEnd {
         let (profile, scene) = (&self.scene.profile, self.scene.lock());
@@ -262,7 +284,7 @@ impl Stream {
             }
             AgentEnd::Limited { provider, until: end, detail } => {
                 let provider = provider.or_else(|| profile.provider.clone());
-                let until = end.or_else(|| until(&detail, &Value::Null, (self.scene.now)()));
+                let until = self.until(&detail, end);
                 AgentEnd::Limited { provider, until, detail }
             }
             AgentEnd::Unavailable { detail } => unavailable(profile, &detail, ""),
@@ -304,6 +326,14 @@ impl Side for Stream {
     }
 }
 
+impl Voice for Stream {
+    /// It is never our turn: whatever it asks for is answered as it is heard.
+    fn silent_for(&self, _scene: &Scene, now: Instant) -> Option<Duration> {
+        let state = self.lock();
+        state.life.silent_for(now).filter(|_| state.greeted)
+    }
+}
+
 impl Stream {
     fn with_frames(&self, cut: impl FnOnce(&mut Frames, &mut dyn FnMut(Frame<'_>))) {
         let mut state = self.lock();
@@ -328,7 +358,8 @@ impl State {
 
     fn write(&mut self, shown: &[u8], written: String) {
         if let Some(outgoing) = &self.outgoing {
-            self.record.line(Instant::now(), Direction::Out, shown);
+            self.life.said = Instant::now();
+            self.record.line(self.life.said, Direction::Out, shown);
             let bytes = written.len();
             outgoing.put(written.into_bytes(), bytes);
         }

@@ -115,7 +115,7 @@ impl Session<'_> {
             Ok(result) => of_turn(&result, &state, scene),
             Err(CallError::Closed) => Err(Ending::Gone { greeted: true }),
             Err(CallError::Refused(error)) => {
-                Err(Ending::Over(of_error(&error, LOCKED_OUT, &scene.profile, (scene.now)())))
+                Err(Ending::Over(of_error(&error, LOCKED_OUT, &scene.profile, scene.here())))
             }
         }
     }
