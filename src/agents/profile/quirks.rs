@@ -63,6 +63,19 @@ impl UsageSource {
     }
 }
 
+/// Whose session files note each call of its model, beside what the end of a turn says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageNotes {
+    /// Nobody's.
+    #[default]
+    No,
+    /// Those of Claude Code, below its home.
+    Claude,
+    /// Those of Gemini CLI, below its home.
+    Gemini,
+}
+
 /// What one report of tokens covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,6 +127,8 @@ pub struct Quirks {
     pub steer: Steer,
     /// Where tokens are reported.
     pub usage_source: UsageSource,
+    /// Where each call of its model is noted besides: a turn that is cut off tells nothing.
+    pub usage_notes: UsageNotes,
     /// What one report covers.
     pub usage_scope: UsageScope,
     /// Arguments with which the first word of its command prints what the session `{session}` and those that it began
@@ -168,6 +183,7 @@ impl Default for Quirks {
             busy_prompt: BusyPrompt::default(),
             steer: Steer::default(),
             usage_source: UsageSource::default(),
+            usage_notes: UsageNotes::default(),
             usage_scope: UsageScope::default(),
             usage_ask: Vec::new(),
             cache_within_input: false,
