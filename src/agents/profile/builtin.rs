@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::{Map, Value, json};
+
 use super::generation::{Generation, Later};
 use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageNotes, UsageScope, UsageSource};
 use super::{AgentProfile, Home, Protocol};
@@ -22,6 +24,10 @@ fn words(words: &[&str]) -> Vec<String> {
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
+}
+
+fn meta(whose: &str, what: Value) -> Map<String, Value> {
+    Map::from_iter([(whose.to_owned(), what)])
 }
 
 /// The user's home, with what holds the login in it.
@@ -74,6 +80,8 @@ fn claude() -> AgentProfile {
             fs_read_cap: false,
             fs_write_cap: false,
             terminal_cap: false,
+            // Without one it asks its model for one, and does not count that in a session that goes on.
+            session_meta: meta("claudeCode", json!({"options": {"title": "omk {name}"}})),
             mode_id: text("default"),
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Method("_session/steering".to_owned()),

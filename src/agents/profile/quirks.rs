@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::generation::Generation;
 
@@ -117,6 +118,9 @@ pub struct Quirks {
     /// What it writes and runs comes to us anyway, with all that a decision needs: requests for permission, which
     /// say less, are granted.
     pub decided_by_requests: bool,
+    /// What a new session is asked for with besides, as `_meta`; `{name}` in its texts stands for what tells the session
+    /// from others.
+    pub session_meta: Map<String, Value>,
     /// The mode that is set before the first prompt.
     pub mode_id: Option<String>,
     /// A refused permission ends its turn; it goes on with a new prompt, which can say why.
@@ -178,6 +182,7 @@ impl Default for Quirks {
             fs_write_cap: true,
             terminal_cap: true,
             decided_by_requests: false,
+            session_meta: Map::new(),
             mode_id: None,
             reject_ends_turn: false,
             busy_prompt: BusyPrompt::default(),
