@@ -103,6 +103,20 @@ async fn an_agent_that_is_killed_in_its_turn_has_used_what_it_noted() {
 }
 
 #[tokio::test]
+async fn the_home_is_that_of_the_agent_where_its_table_moves_it() {
+    for (agent, variable, below) in
+        [(&ALL[0], "HOME", ""), (&ALL[0], "CLAUDE_CONFIG_DIR", ".claude"), (&ALL[1], "HOME", "")]
+    {
+        let mut stage = agent.plays(dies());
+        let moved = stage.outside("moved");
+        write(&moved, &(agent.file)("fake-1"), &agent.recorded("fake-1"));
+        let entry = json!({"env": {variable: moved.join(below)}});
+        stage.settings.profiles.configure("it", entry).expect("a profile");
+        assert_eq!(stage.play().await.report.usage, recorded(), "{} {variable}", agent.like);
+    }
+}
+
+#[tokio::test]
 async fn subagents_count_as_well() {
     let below = [".claude/projects/-w/fake-1/subagents/agent-a1.jsonl", ".gemini/tmp/w/chats/fake-1/a1.jsonl"];
     for (agent, file) in ALL.iter().zip(below) {

@@ -116,6 +116,14 @@ impl Format {
         }
     }
 
+    /// Whether messages are told apart wherever they stand.
+    fn has_ids(self) -> bool {
+        match self {
+            Self::Kimi => false,
+            Self::Claude | Self::Gemini => true,
+        }
+    }
+
     /// What a line of a file says, which begins at `at`.
     fn line(self, line: &[u8], file: &Path, at: u64) -> Vec<Found> {
         match self {
@@ -204,6 +212,10 @@ fn open(path: &Path) -> io::Result<File> {
 /// Reads whole lines from `from` on, and moves it behind them.
 fn read_file(format: Format, path: &Path, from: &mut u64, found: &mut Vec<Found>) -> io::Result<()> {
     let mut file = open(path)?;
+    // One that was written anew is read anew where its messages have ids.
+    if format.has_ids() && file.metadata()?.len() < *from {
+        *from = 0;
+    }
     file.seek(SeekFrom::Start(*from))?;
     let mut bytes = Vec::new();
     file.take(CHUNK).read_to_end(&mut bytes)?;
@@ -280,6 +292,29 @@ mod tests {
         std::fs::create_dir_all(agent("sub")).expect("a directory");
         std::fs::write(agent("sub").join("wire.jsonl"), format!("{}\n", line(20))).expect("a file");
         assert_eq!(inputs().into_iter().map(|(input, _)| input).collect::<Vec<_>>(), [17, 27]);
+    }
+
+    #[test]
+    fn a_file_that_is_written_anew_is_read_anew() {
+        let home = tempfile::tempdir().expect("a directory");
+        let file = home.path().join("projects/-w/s.jsonl");
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+        let line = |id: &str| {
+            format!(
+                r#"{{"type":"assistant","timestamp":"2026-11-21T15:30:26Z","message":{{"id":"{id}","usage":{{"output_tokens":2}}}}}}"#
+            )
+        };
+        let mut read = BTreeMap::new();
+        let mut ids = |text: &str| -> Vec<String> {
+            std::fs::write(&file, text).expect("a file");
+            read_on(Format::Claude, home.path(), "s", &mut read)
+                .into_iter()
+                .map(spent)
+                .filter_map(|one| one.id)
+                .collect()
+        };
+        assert_eq!(ids(&format!("{}\n{}\n", line("a"), line("b"))), ["a", "b"]);
+        assert_eq!(ids(&format!("{}\n", line("c"))), ["c"]);
     }
 
     #[tokio::test]
