@@ -158,7 +158,8 @@ async fn a_session_that_goes_on_is_charged_for_what_died_with_omk_once() {
             agent.notes(&stage, "earlier-1", &agent.recorded("earlier-1"));
             // Another one, whose name begins alike.
             let other = (agent.file)("earlier-2").replace("w/", "v/");
-            write(&stage.outside("home"), &other, &agent.recorded("earlier-2"));
+            let theirs = agent.recorded("earlier-2").replace("\"msg_", "\"msg_0").replace("31427f0a", "01427f0a");
+            write(&stage.outside("home"), &other, &theirs);
             goes_on(&mut stage, counted);
             let played = stage.play().await;
             assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
