@@ -218,7 +218,8 @@ fn users_home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf
     let home = profile.home.as_ref()?;
     let seen = user.allowing(&profile.allow);
     let set = profile.env.get(&home.variable).map(PathBuf::from);
-    let usual = || Some(Path::new(seen.value("HOME")?).join(&home.usual));
+    let users = profile.env.get("HOME").map(OsString::from).or_else(|| seen.value("HOME").cloned());
+    let usual = || Some(Path::new(&users?).join(&home.usual));
     set.or_else(|| seen.value(&home.variable).map(PathBuf::from)).or_else(usual)
 }
 

@@ -102,6 +102,8 @@ async fn claude_asks_before_it_acts_and_is_charged_by_model_and_in_dollars() {
     let (_stage, played) = replay("claude", "acp-claude-basic").await;
     assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
     assert_eq!(played.report.usage, Usage { usd_micros: Some(1998), ..usage(410, 160, 80) });
+    // It would ask its model for one.
+    assert!(played.frames.contains(r#""title":"omk goal-1.one.1""#));
     insta::assert_snapshot!(spoken(&played.log));
 }
 

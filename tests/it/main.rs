@@ -7,6 +7,7 @@ mod agents_acp;
 mod agents_bounds;
 mod agents_configured;
 mod agents_lines;
+mod agents_notes;
 mod agents_peer;
 mod agents_prompt;
 mod agents_replay;

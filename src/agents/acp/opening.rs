@@ -67,7 +67,11 @@ impl Session<'_> {
 
     /// Begins a session.
     pub(super) async fn begin(&self) -> Result<String, Ending> {
-        let place = json!({ "cwd": self.errand.worktree, "mcpServers": [] });
+        let mut place = json!({ "cwd": self.errand.worktree, "mcpServers": [] });
+        let meta = &self.errand.profile.quirks.session_meta;
+        if !meta.is_empty() {
+            place["_meta"] = named(&Value::Object(meta.clone()), &self.errand.name);
+        }
         let answer = self.shake_hands("session/new", &place).await?;
         let id = answer.get("sessionId").and_then(Value::as_str);
         let id = id.ok_or_else(|| Ending::Unusable("it opened a session without an id".to_owned()))?.to_owned();
@@ -116,6 +120,16 @@ impl Session<'_> {
     pub(super) async fn shake_hands(&self, method: &str, params: &Value) -> Result<Value, Ending> {
         let patience = Duration::from_millis(self.errand.profile.quirks.handshake_ms);
         shake_hands(&self.peer, patience, method, params).await
+    }
+}
+
+/// The same with the name in its texts.
+fn named(meta: &Value, name: &str) -> Value {
+    match meta {
+        Value::String(text) => text.replace("{name}", name).into(),
+        Value::Array(all) => all.iter().map(|one| named(one, name)).collect(),
+        Value::Object(all) => Value::Object(all.iter().map(|(key, one)| (key.clone(), named(one, name))).collect()),
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain.clone(),
     }
 }
 
@@ -168,6 +182,13 @@ mod tests {
         let log = "[session/load: no answer within 30s]\n[the session to go on with is gone; this is a new one]\n\
                    of a subagent\non\n";
         assert_eq!(stage.told(), (log.to_owned(), Usage::default()));
+    }
+
+    #[test]
+    fn a_session_is_named_wherever_its_agent_wants_the_name() {
+        let meta = json!({"it": {"options": {"title": "omk {name}", "all": ["{name}", 1, null]}}});
+        let expected = json!({"it": {"options": {"title": "omk g.one.1", "all": ["g.one.1", 1, null]}}});
+        assert_eq!(named(&meta, "g.one.1"), expected);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::first_start::Start;
 use super::outcome::{LOCKED_OUT, of_turn};
-use super::session_file::{Records, catch_up};
+use super::session_file::{Records, catch_up, unnoted};
 use super::steering::{Exchanged, go_on};
 use super::terminals::Terminals;
 use super::usage;
@@ -97,7 +97,7 @@ impl Session<'_> {
         catch_up(self.records, self.scene).await;
         let spent = usage::of_turns(&answers, &profile.quirks);
         let paid = !spent.is_empty();
-        self.scene.account(spent);
+        self.scene.account(unnoted(self.records, spent, (self.scene.now)()).await);
         let mut state = self.scene.lock();
         state.narrative.pause();
         state.end_calls();

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::{Map, Value, json};
+
 use super::generation::{Generation, Later};
 use super::login::LoginAsk;
-use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageScope, UsageSource};
+use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageNotes, UsageScope, UsageSource};
 use super::{AgentProfile, Home, Protocol};
 
 /// All of them, the one with the best control first.
@@ -23,6 +25,10 @@ fn words(words: &[&str]) -> Vec<String> {
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
+}
+
+fn meta(whose: &str, what: Value) -> Map<String, Value> {
+    Map::from_iter([(whose.to_owned(), what)])
 }
 
 /// The user's home, with what holds the login in it.
@@ -81,10 +87,13 @@ fn claude() -> AgentProfile {
             fs_read_cap: false,
             fs_write_cap: false,
             terminal_cap: false,
+            // Without one it asks its model for one, and does not count that in a session that goes on.
+            session_meta: meta("claudeCode", json!({"options": {"title": "omk {name}"}})),
             mode_id: text("default"),
             busy_prompt: BusyPrompt::Inject,
             steer: Steer::Method("_session/steering".to_owned()),
             usage_source: UsageSource::Quota,
+            usage_notes: UsageNotes::Claude,
             resume: Resume::Resume,
             quiet_env: table(&[
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -115,6 +124,8 @@ fn claude_code() -> AgentProfile {
             mode_id: None,
             steer: Steer::Prompt,
             usage_source: UsageSource::Messages,
+            // It tells of them itself.
+            usage_notes: UsageNotes::No,
             resume: Resume::Flag("--resume".to_owned()),
             // Only between turns.
             stdin_eof_stops: false,
@@ -239,6 +250,10 @@ fn opencode() -> AgentProfile {
     }
 }
 
+/// What of the user's `.gemini` Gemini CLI needs to be logged in.
+const GEMINI_LOGIN: &[&str] =
+    &[".gemini/settings.json", ".gemini/oauth_creds.json", ".gemini/google_accounts.json", ".gemini/.env"];
+
 /// Gemini CLI: writes through us, but cannot create a file when it also reads through us.
 fn gemini() -> AgentProfile {
     AgentProfile {
@@ -247,6 +262,7 @@ fn gemini() -> AgentProfile {
         command: words(&["gemini", "--acp"]),
         allow: words(&["GEMINI_*", "GOOGLE_*"]),
         env: table(&[("GEMINI_CLI_NO_RELAUNCH", "1"), ("GEMINI_CLI_TRUST_WORKSPACE", "true")]),
+        home: home("GEMINI_CLI_HOME", "", GEMINI_LOGIN),
         model_env: text("GEMINI_MODEL"),
         provider: text("google"),
         install: text("npm install -g @google/gemini-cli"),
@@ -256,6 +272,7 @@ fn gemini() -> AgentProfile {
             terminal_cap: false,
             busy_prompt: BusyPrompt::Abort,
             usage_source: UsageSource::Quota,
+            usage_notes: UsageNotes::Gemini,
             cache_within_input: true,
             resume: Resume::Load,
             stdin_eof_stops: false,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::generation::Generation;
 use super::login::LoginAsk;
@@ -64,6 +65,19 @@ impl UsageSource {
     }
 }
 
+/// Whose session files note each call of its model, beside what the end of a turn says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageNotes {
+    /// Nobody's.
+    #[default]
+    No,
+    /// Those of Claude Code, below its home.
+    Claude,
+    /// Those of Gemini CLI, below its home.
+    Gemini,
+}
+
 /// What one report of tokens covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +119,9 @@ pub struct Quirks {
     /// What it writes and runs comes to us anyway, with all that a decision needs: requests for permission, which
     /// say less, are granted.
     pub decided_by_requests: bool,
+    /// What a new session is asked for with besides, as `_meta`; `{name}` in its texts stands for what tells the session
+    /// from others.
+    pub session_meta: Map<String, Value>,
     /// The mode that is set before the first prompt.
     pub mode_id: Option<String>,
     /// A refused permission ends its turn; it goes on with a new prompt, which can say why.
@@ -115,6 +132,8 @@ pub struct Quirks {
     pub steer: Steer,
     /// Where tokens are reported.
     pub usage_source: UsageSource,
+    /// Where each call of its model is noted besides: a turn that is cut off tells nothing.
+    pub usage_notes: UsageNotes,
     /// What one report covers.
     pub usage_scope: UsageScope,
     /// Arguments with which the first word of its command prints what the session `{session}` and those that it began
@@ -167,11 +186,13 @@ impl Default for Quirks {
             fs_write_cap: true,
             terminal_cap: true,
             decided_by_requests: false,
+            session_meta: Map::new(),
             mode_id: None,
             reject_ends_turn: false,
             busy_prompt: BusyPrompt::default(),
             steer: Steer::default(),
             usage_source: UsageSource::default(),
+            usage_notes: UsageNotes::default(),
             usage_scope: UsageScope::default(),
             usage_ask: Vec::new(),
             cache_within_input: false,

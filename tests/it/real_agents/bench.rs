@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::catalogue::{Account, Agent, Site};
+use super::catalogue::{Agent, Site};
 use crate::support::model_server::{Counted, ModelServer, Outcome};
 use crate::support::scene::{GATE, Scene, Session};
 
@@ -190,8 +190,7 @@ impl<'a> Bench<'a> {
     fn counted(&self) -> Counted {
         let requests = self.server.requests();
         let complete = requests.iter().filter(|request| request.outcome == Outcome::Complete);
-        let sum = complete.fold(Counted::default(), |sum, request| sum.plus(request.counted));
-        if self.agent.account == Account::WithoutCache { Counted { cached: 0, ..sum } } else { sum }
+        complete.fold(Counted::default(), |sum, request| sum.plus(request.counted))
     }
 }
 

@@ -10,15 +10,6 @@ use serde_json::{Value, json};
 /// The name of the model for agents that do not care.
 const MODEL: &str = "scripted-model";
 
-/// What an agent's own account of its usage covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Account {
-    /// Every request to its model.
-    Everything,
-    /// Every request, but not which part of the input came from a cache.
-    WithoutCache,
-}
-
 /// When another process of an agent finds its session again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resumes {
@@ -52,7 +43,6 @@ pub(crate) struct Agent {
     package: (&'static str, &'static str),
     /// Its program in that directory.
     program: &'static str,
-    pub(crate) account: Account,
     pub(crate) resumes: Resumes,
     pub(crate) steers: Steers,
     settings: fn(&Site<'_>) -> Vec<(&'static str, String)>,
@@ -65,7 +55,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "kimi",
         package: ("kimi", "@moonshot-ai/kimi-code"),
         program: "node_modules/.bin/kimi",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::No,
         settings: kimi,
@@ -75,7 +64,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "claude",
         package: ("claude-acp", "@agentclientprotocol/claude-agent-acp"),
         program: "node_modules/.bin/claude-agent-acp",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: claude,
@@ -85,7 +73,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "claude-code",
         package: ("claude", "@anthropic-ai/claude-code"),
         program: "node_modules/.bin/claude",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: claude,
@@ -95,7 +82,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "codex",
         package: ("codex-acp", "@agentclientprotocol/codex-acp"),
         program: "node_modules/.bin/codex-acp",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: codex,
@@ -105,7 +91,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "codex-exec",
         package: ("codex", "@openai/codex"),
         program: "node_modules/.bin/codex",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::No,
         settings: codex,
@@ -115,7 +100,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "opencode",
         package: ("opencode", "opencode-ai"),
         program: "node_modules/.bin/opencode",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: opencode,
@@ -125,7 +109,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "gemini",
         package: ("gemini", "@google/gemini-cli"),
         program: "node_modules/.bin/gemini",
-        account: Account::WithoutCache,
         resumes: Resumes::AfterAMinute,
         steers: Steers::No,
         settings: gemini,
@@ -135,7 +118,6 @@ pub(crate) const AGENTS: &[Agent] = &[
         like: "kimi-cli",
         package: ("kimi-cli", "kimi-cli"),
         program: "bin/kimi",
-        account: Account::Everything,
         resumes: Resumes::AtOnce,
         steers: Steers::Yes,
         settings: kimi_wire,
