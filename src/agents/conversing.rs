@@ -1,6 +1,6 @@
 //! Runs agents that are spoken to, each in the dialect of its profile's protocol.
 //!
-//! Owns how a task becomes an errand: the environment, the prompt, where the log and the raw lines are kept.
+//! Owns how a task becomes an errand: the environment, the prompt.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,6 +17,7 @@ use super::ending::without_secrets;
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears, Errand, Opening, Resumption};
 use super::host::{AgentSetup, end_of};
+use super::keeping::Evidence;
 use super::name::{AgentName, parse_agent_among};
 use super::private_home;
 use super::profile::{AgentProfile, Protocol};
@@ -28,7 +29,6 @@ use super::wire;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport, AgentTask};
 use crate::domain::budget::Usage;
-use crate::domain::evidence::ArtifactRef;
 use crate::process::drive::Limits;
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
@@ -72,10 +72,8 @@ pub(super) async fn run(
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match done {
-        Ok(Done { end, usage, log, frames, survivors }) => {
-            let attempt = task.attempt();
-            let frames = keep(setup, &format!("agent-runs/{attempt}.frames.jsonl"), frames).await;
-            let log = keep(setup, &format!("agent-runs/{attempt}.log"), log).await;
+        Ok(Done { end, usage, evidence: Evidence { log, frames }, survivors }) => {
+            let (frames, log) = tokio::join!(frames.finish(), log.finish());
             AgentReport { end, duration_ms, usage, log, frames, survivors }
         }
         Err(end) => {
@@ -93,7 +91,7 @@ pub(super) async fn speak(
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     if let Some(end) = version::refusal(&errand, launcher, stop).await? {
-        return Ok(Done::unspoken(end));
+        return Ok(Done::unspoken(end, ears.evidence));
     }
     let done = match errand.profile.protocol {
         Protocol::Acp => acp::run(errand, launcher, ears, stop).await?,
@@ -104,16 +102,6 @@ pub(super) async fn speak(
         }
     };
     Ok(Done { end: without_secrets(done.end), ..done })
-}
-
-async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<ArtifactRef> {
-    match setup.artifacts.put(name, bytes).await {
-        Ok(kept) => Some(kept),
-        Err(fault) => {
-            tracing::warn!(name, %fault, "an agent's log is lost");
-            None
-        }
-    }
 }
 
 async fn errand(setup: &AgentSetup, profile: AgentProfile, task: &AgentTask) -> Result<Errand, AgentEnd> {

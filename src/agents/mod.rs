@@ -18,6 +18,7 @@ pub mod heard;
 mod hints;
 pub mod host;
 pub mod jsonrpc;
+pub mod keeping;
 mod links;
 pub mod name;
 mod narrative;

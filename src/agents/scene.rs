@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ending, conclude};
 use super::errand::{Done, Errand};
+use super::keeping::{Evidence, Keeping};
 use super::links::resolve;
 use super::narrative::Narrative;
 use super::open_calls::OpenCalls;
@@ -85,11 +86,11 @@ pub(super) struct State {
 
 impl Scene {
     /// The scene of an errand.
-    pub(super) fn new(errand: &Errand, events: AgentSigns) -> Self {
+    pub(super) fn new(errand: &Errand, events: AgentSigns, log: Keeping) -> Self {
         let policy =
             Policy::new(errand.worktree.clone(), errand.access.clone(), errand.rules.clone(), &errand.feedback);
         let state = State {
-            narrative: Narrative::new(events),
+            narrative: Narrative::new(events, log),
             session: None,
             worked: false,
             astir: false,
@@ -146,12 +147,12 @@ impl Scene {
     }
 
     /// What came of the conversation, once its program has ended.
-    pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Vec<u8>) -> Done {
+    pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Keeping) -> Done {
         let narrative = &mut self.lock().narrative;
         let words = narrative.last_words();
         let end = conclude(ending, &driven, &self.profile, &words);
         let (usage, log) = (narrative.usage(), narrative.finish());
-        Done { end, usage, log, frames, survivors: driven.ended.survivors }
+        Done { end, usage, evidence: Evidence { log, frames }, survivors: driven.ended.survivors }
     }
 
     /// What the policy says to a tool call. Links within the worktree lead where they lead: the path behind them is

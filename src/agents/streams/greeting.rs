@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::ending::unavailable;
 use crate::agents::errand::{Done, Errand};
+use crate::agents::keeping::Evidence;
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Usage;
 use crate::process::drive::{EndedBy, Heard, drive};
@@ -24,7 +25,7 @@ const READ: usize = 4_096;
 const KEY: &str = "CODEX_API_KEY";
 
 /// Asks for its version, and for a login where it needs one.
-pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, ProcessError> {
+pub(super) async fn greet(errand: &Errand, launcher: &Launcher, mut evidence: Evidence) -> Result<Done, ProcessError> {
     let (said, words) = ask(errand, launcher, &["--version"]).await?;
     let mut log = words.clone();
     let end = match said {
@@ -41,7 +42,8 @@ pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, 
         Said::No => unavailable(&errand.profile, "it cannot say its version", &words),
         Said::Nothing => unavailable(&errand.profile, "it does not say its version", &words),
     };
-    Ok(Done { end, usage: Usage::default(), log: log.into_bytes(), frames: Vec::new(), survivors: Vec::new() })
+    evidence.log.push(log.as_bytes());
+    Ok(Done { end, usage: Usage::default(), evidence, survivors: Vec::new() })
 }
 
 enum Said {
