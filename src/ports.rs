@@ -77,6 +77,9 @@ pub trait Agents: Send + Sync {
     fn probe(&self, agent: &str) -> Effect<Result<(), String>>;
     /// Whether the agent can be told anything while it works: where not, nobody reads `hints`.
     fn hears(&self, agent: &str) -> bool;
+    /// An agent will be asked for within moments, or not at all: what its start waits for may be waited for already.
+    /// Starts nothing.
+    fn expect(&self) {}
     /// Works on a task to its end. `signs` gets what the agent lets us see, as it comes, and what its keeper says of
     /// its processes every `pulse_ms` of the task; a closed receiver is no error. `hints` is what the operator says
     /// meanwhile; its end is no error. When `stop` is cancelled its processes are killed before the future resolves: no

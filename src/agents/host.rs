@@ -116,6 +116,10 @@ impl Agents for AgentHost {
         }
     }
 
+    fn expect(&self) {
+        self.setup.launcher.expect();
+    }
+
     fn run(
         &self,
         task: AgentTask,
