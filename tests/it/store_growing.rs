@@ -26,9 +26,12 @@ fn text(goal: &GoalDir, name: &str) -> String {
 }
 
 async fn until(mut holds: impl FnMut() -> bool) {
-    while !holds() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let comes = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), comes).await.expect("it comes to it");
 }
 
 fn named(name: &str, content: &str) -> ArtifactRef {
