@@ -3,8 +3,8 @@
 #
 # First: from a slice being offered to its prompt in the agent, the agent's own start (bash, some 3 ms) included; one
 # slice at a time. Then: processor time of `omk` while eight agents send a thousand updates a second in all, and its memory
-# after five seconds, in the middle and five seconds before the end: it grows until the bounds of what is kept of each
-# agent are reached (after a minute and a half).
+# after five seconds, in the middle and five seconds before the end: the bounds of what is kept of each agent are reached
+# after a minute and a half, so that a longer run shows both sides of them.
 #
 # usage: adapter.sh OMK [SLICES [SECONDS]]
 set -euo pipefail

@@ -4,6 +4,7 @@
 //! goes in and out are domain types, by value. Every future is `Send` and owns what it needs, so that an actor can
 //! spawn it and a blocking thread can run it. Dropping such a future does not undo the effect.
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -53,8 +54,21 @@ pub trait Artifacts: Send + Sync {
     /// Writes a file below `artifacts/`, atomically, and names it by its content. `name` is relative and in normal
     /// form; an existing file of that name is replaced.
     fn put(&self, name: &str, bytes: Vec<u8>) -> Effect<Result<ArtifactRef, Fault>>;
+    /// Begins a file below `artifacts/` that comes piece by piece; of a longer one `ends` bytes are kept from the
+    /// beginning and as many from the end. Without a piece there is no file before it is finished.
+    fn grow(&self, name: &str, ends: usize) -> Box<dyn Growing>;
     /// Reads a file back, refusing it where its content is not the one that it was named by.
     fn fetch(&self, artifact: &ArtifactRef) -> Effect<Result<Vec<u8>, Fault>>;
+}
+
+/// A file of evidence that comes piece by piece. Where it is dropped, or the program dies, there is no file of its name;
+/// what came of it stays beside that.
+pub trait Growing: Send + fmt::Debug {
+    /// Takes the next bytes: never waits, and memory does not grow with them. Within a runtime of tokio.
+    fn push(&mut self, bytes: &[u8]);
+    /// Ends the file, with a line in the middle that says how much was left out; from then on it is there, as if it had
+    /// been put.
+    fn finish(self: Box<Self>) -> Effect<Result<ArtifactRef, Fault>>;
 }
 
 /// Coding agents, whichever protocol they speak.
@@ -63,6 +77,9 @@ pub trait Agents: Send + Sync {
     fn probe(&self, agent: &str) -> Effect<Result<(), String>>;
     /// Whether the agent can be told anything while it works: where not, nobody reads `hints`.
     fn hears(&self, agent: &str) -> bool;
+    /// An agent will be asked for within moments, or not at all: what its start waits for may be waited for already.
+    /// Starts nothing.
+    fn expect(&self) {}
     /// Works on a task to its end. `signs` gets what the agent lets us see, as it comes, and what its keeper says of
     /// its processes every `pulse_ms` of the task; a closed receiver is no error. `hints` is what the operator says
     /// meanwhile; its end is no error. When `stop` is cancelled its processes are killed before the future resolves: no

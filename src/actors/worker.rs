@@ -154,7 +154,10 @@ impl WorkerActor {
             self.hints.close();
         }
         match step {
-            Step::Prepare => self.prepare(ctx),
+            Step::Prepare => {
+                self.around.effects.agents.expect();
+                self.prepare(ctx);
+            }
             Step::RunAgent => self.reserve(ctx),
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),

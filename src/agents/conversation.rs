@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ending::without_secrets;
+use super::keeping::Keeping;
 use super::narrative::CUT;
 use super::redact::{Redactor, redact};
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
@@ -46,7 +47,7 @@ pub(super) struct Conversation {
     provider: Option<String>,
     /// When it was last said that there is output.
     said: Option<Instant>,
-    log: Bounded,
+    log: Keeping,
     output: Ear,
     errors: Ear,
     spoke: bool,
@@ -72,21 +73,23 @@ impl Ear {
     }
 
     /// Takes a piece; lines that it ends go into the log, and to `each`.
-    fn hear(&mut self, bytes: &[u8], log: &mut Bounded, mut each: impl FnMut(&[u8])) {
+    fn hear(&mut self, bytes: &[u8], log: &mut Keeping, mut each: impl FnMut(&[u8])) {
         let Self { lines, clean, last } = self;
         lines.push(bytes, |line| {
             let text = readable(line, clean) + "\n";
-            [&mut *log, &mut *last].into_iter().for_each(|place| place.push(text.as_bytes()));
+            log.push(text.as_bytes());
+            last.push(text.as_bytes());
             each(line);
         });
     }
 
     /// Takes what is left when the stream ends: its last words.
-    fn finish(mut self, log: &mut Bounded, each: impl FnOnce(&[u8])) -> String {
+    fn finish(mut self, log: &mut Keeping, each: impl FnOnce(&[u8])) -> String {
         let mut rest = Vec::new();
         self.lines.finish(|line| rest = line.to_vec());
         let text = readable(&rest, &mut self.clean);
-        [log, &mut self.last].into_iter().for_each(|place| place.push(text.as_bytes()));
+        log.push(text.as_bytes());
+        self.last.push(text.as_bytes());
         each(&rest);
         sanitise(&self.last.finish())
     }
@@ -102,13 +105,13 @@ fn readable(line: &[u8], clean: &mut Redactor) -> String {
 type Refusal = (Option<String>, Option<Timestamp>, String);
 
 impl Conversation {
-    /// Begins to listen; events go to `events` as they come.
-    pub(super) fn new(events: AgentSigns, provider: Option<String>) -> Self {
+    /// Begins to listen; events go to `events` and text to `log` as they come.
+    pub(super) fn new(events: AgentSigns, provider: Option<String>, log: Keeping) -> Self {
         Self {
             events,
             provider,
             said: None,
-            log: Bounded::default(),
+            log,
             output: Ear::new(),
             errors: Ear::new(),
             spoke: false,
@@ -182,7 +185,7 @@ impl Conversation {
     }
 
     /// What the end of its process means, what it used, and its log.
-    pub(super) fn conclude(mut self, driven: &Driven, missing: MissingProgram) -> (AgentEnd, Usage, String) {
+    pub(super) fn conclude(mut self, driven: &Driven, missing: MissingProgram) -> (AgentEnd, Usage, Keeping) {
         let mut heard = None;
         let output = std::mem::replace(&mut self.output, Ear::new());
         let errors = std::mem::replace(&mut self.errors, Ear::new());
@@ -207,7 +210,7 @@ impl Conversation {
                 AgentEnd::Failed { detail: format!("its keeper died; {killed} of its processes were killed") }
             }
         };
-        (without_secrets(end), self.usage.total(), sanitise(&self.log.finish()))
+        (without_secrets(end), self.usage.total(), self.log)
     }
 }
 
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_taken_out_however_the_streams_are_cut() {
-        let mut conversation = Conversation::new(tokio::sync::mpsc::unbounded_channel().0, None);
+        let mut conversation = Conversation::new(tokio::sync::mpsc::unbounded_channel().0, None, Keeping::default());
         for (stream, piece) in [
             (Stream::Errors, "uses sk-abcd"),
             (Stream::Output, "-----BEGIN PRIVATE KEY-----\nMIIEabcd\nabcd"),
@@ -279,7 +282,8 @@ mod tests {
         let errors = "uses [redacted]\nbad token=[redacted]";
         assert_eq!(end, AgentEnd::Failed { detail: format!("exit status 1\n{errors}") });
         let key = "-----BEGIN PRIVATE KEY-----\n[redacted]\nuses [redacted]\n[redacted]\n-----END PRIVATE KEY-----\n";
-        assert_eq!(log, format!("{key}bad token=[redacted]"));
+        let log = String::from_utf8(log.into_bytes());
+        assert_eq!(log, Ok(format!("{key}bad token=[redacted]")));
     }
 
     #[test]

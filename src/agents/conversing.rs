@@ -1,6 +1,6 @@
 //! Runs agents that are spoken to, each in the dialect of its profile's protocol.
 //!
-//! Owns how a task becomes an errand: the environment, the prompt, where the log and the raw lines are kept.
+//! Owns how a task becomes an errand: the environment, the prompt.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,6 +17,7 @@ use super::ending::without_secrets;
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears, Errand, Opening, Resumption};
 use super::host::{AgentSetup, end_of};
+use super::keeping::Evidence;
 use super::name::{AgentName, parse_agent_among};
 use super::private_home;
 use super::profile::{AgentProfile, Protocol};
@@ -72,14 +73,12 @@ pub(super) async fn run(
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match done {
-        Ok(Done { end, usage, log, frames, survivors, refused }) => {
-            let attempt = task.attempt();
+        Ok(Done { end, usage, evidence: Evidence { log, frames }, survivors, refused }) => {
             let (mut refused, list) = refused.into_parts();
             if !refused.is_empty() {
-                refused.list = keep(setup, &format!("policy/{attempt}.jsonl"), list).await;
+                refused.list = keep(setup, &format!("policy/{}.jsonl", task.attempt()), list).await;
             }
-            let frames = keep(setup, &format!("agent-runs/{attempt}.frames.jsonl"), frames).await;
-            let log = keep(setup, &format!("agent-runs/{attempt}.log"), log).await;
+            let (frames, log) = tokio::join!(frames.finish(), log.finish());
             AgentReport { end, duration_ms, usage, log, frames, survivors, refused: Box::new(refused) }
         }
         Err(end) => AgentReport::bare(end, duration_ms),
@@ -94,7 +93,7 @@ pub(super) async fn speak(
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     if let Some(end) = version::refusal(&errand, launcher, stop).await? {
-        return Ok(Done::unspoken(end));
+        return Ok(Done::unspoken(end, ears.evidence));
     }
     let done = match errand.profile.protocol {
         Protocol::Acp => acp::run(errand, launcher, ears, stop).await?,
@@ -111,7 +110,7 @@ async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<Artifact
     match setup.artifacts.put(name, bytes).await {
         Ok(kept) => Some(kept),
         Err(fault) => {
-            tracing::warn!(name, %fault, "an agent's log is lost");
+            tracing::warn!(name, %fault, "what an agent was refused is not kept");
             None
         }
     }

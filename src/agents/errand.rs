@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keeping::Evidence;
 use super::policy::CommandRules;
 use super::profile::AgentProfile;
 use super::refusals::Refused;
@@ -66,16 +67,15 @@ pub(super) struct Ears {
     pub(super) events: AgentSigns,
     /// What the operator says; it may end at any time.
     pub(super) hints: AgentHints,
+    /// Where it is kept what is heard.
+    pub(super) evidence: Evidence,
 }
 
 /// What came of it.
 pub(super) struct Done {
     pub(super) end: AgentEnd,
     pub(super) usage: Usage,
-    /// For people.
-    pub(super) log: Vec<u8>,
-    /// The raw lines.
-    pub(super) frames: Vec<u8>,
+    pub(super) evidence: Evidence,
     pub(super) survivors: Vec<String>,
     /// What the policy refused to it.
     pub(super) refused: Refused,
@@ -83,8 +83,7 @@ pub(super) struct Done {
 
 impl Done {
     /// The end of an errand whose agent was not spoken to.
-    pub(super) fn unspoken(end: AgentEnd) -> Self {
-        let (log, frames, survivors) = (Vec::new(), Vec::new(), Vec::new());
-        Self { end, usage: Usage::default(), log, frames, survivors, refused: Refused::default() }
+    pub(super) fn unspoken(end: AgentEnd, evidence: Evidence) -> Self {
+        Self { end, usage: Usage::default(), evidence, survivors: Vec::new(), refused: Refused::default() }
     }
 }

@@ -19,6 +19,7 @@ use super::conversing::{furnish, known, plain, profile_of, speak};
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears};
 use super::host::{AgentHost, AgentSetup, end_of};
+use super::keeping::Evidence;
 use super::name::{AgentName, parse_agent_among};
 use super::profile::login::Login;
 use super::profile::{AgentProfile, Profiles};
@@ -193,9 +194,11 @@ impl AgentSetup {
         }
         let mut errand = plain(self, profile.clone(), place, &[]);
         errand.limits.timeout = patience;
-        let ears = Ears { events: unbounded_channel().0, hints: unbounded_channel().1 };
+        let ears = Ears { events: unbounded_channel().0, hints: unbounded_channel().1, evidence: Evidence::default() };
         match speak(errand, &self.launcher, ears, stop).await {
-            Ok(Done { end, frames, .. }) => (answer(end, profile, patience), stated_version(&frames)),
+            Ok(Done { end, evidence, .. }) => {
+                (answer(end, profile, patience), stated_version(&evidence.frames.into_bytes()))
+            }
             Err(error) => (answer(end_of(error), profile, patience), None),
         }
     }

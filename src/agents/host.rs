@@ -15,6 +15,7 @@ use super::conversation::{Conversation, MissingProgram};
 use super::conversing;
 use super::environment::AgentEnvironment;
 use super::errand::Ears;
+use super::keeping::{self, Evidence};
 use super::name::{AgentName, parse_agent_among};
 use super::profile::{AgentProfile, Profiles};
 use super::script::SCRIPT_VERB;
@@ -114,6 +115,10 @@ impl Agents for AgentHost {
         }
     }
 
+    fn expect(&self) {
+        self.setup.launcher.expect();
+    }
+
     fn run(
         &self,
         task: AgentTask,
@@ -127,7 +132,10 @@ impl Agents for AgentHost {
                 return report;
             }
             match conversing::profile_of(&setup, &task.assignment.agent) {
-                Some(profile) => conversing::run(&setup, profile, &task, Ears { events, hints }, &stop).await,
+                Some(profile) => {
+                    let evidence = Evidence::of(&task.attempt(), &*setup.artifacts);
+                    conversing::run(&setup, profile, &task, Ears { events, hints, evidence }, &stop).await
+                }
                 None => setup.run(&task, events, &stop).await,
             }
         })
@@ -160,14 +168,7 @@ impl AgentSetup {
             Err(end) => report(end, Usage::default(), None, Vec::new()),
             Ok(Heard { driven, conversation, missing }) => {
                 let (end, usage, log) = conversation.conclude(&driven, missing);
-                let name = format!("agent-runs/{}.log", task.attempt());
-                match self.artifacts.put(&name, log.into_bytes()).await {
-                    Ok(log) => report(end, usage, Some(log), driven.ended.survivors),
-                    Err(fault) => {
-                        tracing::warn!(attempt = %task.attempt(), %fault, "an agent's log is lost");
-                        report(end, usage, None, driven.ended.survivors)
-                    }
-                }
+                report(end, usage, log.finish().await, driven.ended.survivors)
             }
         }
     }
@@ -192,7 +193,7 @@ impl AgentSetup {
         let lease = Duration::from_millis(task.lease_ms);
         let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
         let running = self.launcher.launch(spec).await.map_err(end_of)?;
-        let mut conversation = Conversation::new(events, profile.provider);
+        let mut conversation = Conversation::new(events, profile.provider, keeping::log(&attempt, &*self.artifacts));
         let limits = Limits {
             timeout: Duration::from_millis(task.timeout_ms),
             grace: Duration::from_millis(task.grace_ms),

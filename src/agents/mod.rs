@@ -19,6 +19,7 @@ mod hints;
 pub mod host;
 mod inquiry;
 pub mod jsonrpc;
+pub mod keeping;
 mod links;
 mod login;
 pub mod name;

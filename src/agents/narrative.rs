@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::keeping::Keeping;
 use super::redact::{Redactor, redact};
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
@@ -38,7 +39,7 @@ const SIGN: Duration = Duration::from_millis(250);
 /// The listening side of a conversation.
 pub(super) struct Narrative {
     events: AgentSigns,
-    log: Bounded,
+    log: Keeping,
     last_words: Bounded,
     speech: String,
     /// What it says, and what it prints, without secrets.
@@ -52,11 +53,11 @@ pub(super) struct Narrative {
 }
 
 impl Narrative {
-    /// Begins to listen; signs go to `events` as they come.
-    pub(super) fn new(events: AgentSigns) -> Self {
+    /// Begins to listen; signs go to `events` and text to `log` as they come.
+    pub(super) fn new(events: AgentSigns, log: Keeping) -> Self {
         Self {
             events,
-            log: Bounded::default(),
+            log,
             last_words: Bounded::new(0, EXCERPT),
             speech: String::new(),
             clean_speech: Redactor::default(),
@@ -210,10 +211,10 @@ impl Narrative {
     }
 
     /// The log.
-    pub(super) fn finish(&mut self) -> Vec<u8> {
+    pub(super) fn finish(&mut self) -> Keeping {
         self.pause();
         self.end_errors();
-        std::mem::take(&mut self.log).finish()
+        self.log.take()
     }
 
     fn write(&mut self, text: &str) {
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn a_secret_is_taken_out_however_its_text_is_cut() {
         let (events, mut heard) = unbounded_channel();
-        let mut narrative = Narrative::new(events);
+        let mut narrative = Narrative::new(events, Keeping::default());
         for piece in ["key sk-abcd", "efghijkl\n", "-----BEGIN PRIVATE KEY-----\nMIIE", "abcd\n", "token: abcd"] {
             narrative.errors(piece.as_bytes());
         }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::errand::Errand;
 use super::jsonrpc::peer::{Inbox, Manner, Outgoing, Peer, connect};
+use super::keeping::Keeping;
 use super::policy::CommandRules;
 use super::profile::quirks::Quirks;
 use super::profile::{AgentProfile, Profiles};
@@ -33,7 +34,7 @@ impl Rehearsal {
     /// With an agent of these quirks.
     pub(super) fn of(quirks: Quirks) -> Self {
         let errand = errand(quirks, PathBuf::from("/nowhere"));
-        let scene = Arc::new(Scene::new(&errand, unbounded_channel().0));
+        let scene = Arc::new(Scene::new(&errand, unbounded_channel().0, Keeping::default()));
         let (peer, inbox, outgoing) = connect(Manner::default());
         Self { errand, scene, peer, inbox: Some(inbox), outgoing }
     }

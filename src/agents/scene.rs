@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::{Ending, conclude};
 use super::errand::{Done, Errand};
+use super::keeping::{Evidence, Keeping};
 use super::links::resolve;
 use super::narrative::Narrative;
 use super::open_calls::OpenCalls;
@@ -93,11 +94,11 @@ pub(super) struct State {
 
 impl Scene {
     /// The scene of an errand.
-    pub(super) fn new(errand: &Errand, events: AgentSigns) -> Self {
+    pub(super) fn new(errand: &Errand, events: AgentSigns, log: Keeping) -> Self {
         let policy =
             Policy::new(errand.worktree.clone(), errand.access.clone(), errand.rules.clone(), &errand.feedback);
         let state = State {
-            narrative: Narrative::new(events),
+            narrative: Narrative::new(events, log),
             session: None,
             worked: false,
             astir: false,
@@ -162,14 +163,14 @@ impl Scene {
     }
 
     /// What came of the conversation, once its program has ended.
-    pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Vec<u8>) -> Done {
+    pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Keeping) -> Done {
         let mut state = self.lock();
         let refused = std::mem::take(&mut state.refusals);
         let narrative = &mut state.narrative;
         let words = narrative.last_words();
         let end = conclude(ending, &driven, &self.profile, &words);
         let (usage, log) = (narrative.usage(), narrative.finish());
-        Done { end, usage, log, frames, survivors: driven.ended.survivors, refused }
+        Done { end, usage, evidence: Evidence { log, frames }, survivors: driven.ended.survivors, refused }
     }
 
     /// What the policy says to a tool call. Links within the worktree lead where they lead: the path behind them is

@@ -14,7 +14,7 @@ use crate::app::create::infra;
 use crate::app::error::AppError;
 use crate::domain::evidence::ArtifactRef;
 use crate::domain::order::Fault;
-use crate::ports::{Artifacts, Effect};
+use crate::ports::{Artifacts, Effect, Growing};
 use crate::process::orphans;
 use crate::process::spawn::Launcher;
 
@@ -39,11 +39,24 @@ impl Place {
 }
 
 /// Nothing of a mere meeting is kept.
+#[derive(Debug)]
 struct Unkept;
+
+impl Growing for Unkept {
+    fn push(&mut self, _bytes: &[u8]) {}
+
+    fn finish(self: Box<Self>) -> Effect<Result<ArtifactRef, Fault>> {
+        Box::pin(std::future::ready(Err(nothing("it"))))
+    }
+}
 
 impl Artifacts for Unkept {
     fn put(&self, name: &str, _bytes: Vec<u8>) -> Effect<Result<ArtifactRef, Fault>> {
         Box::pin(std::future::ready(Err(nothing(name))))
+    }
+
+    fn grow(&self, _name: &str, _ends: usize) -> Box<dyn Growing> {
+        Box::new(Self)
     }
 
     fn fetch(&self, artifact: &ArtifactRef) -> Effect<Result<Vec<u8>, Fault>> {

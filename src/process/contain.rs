@@ -74,6 +74,12 @@ impl Group {
             .collect()
     }
 
+    /// Whether the calling process is in it, and in no group within.
+    pub(super) fn holds_this_process(&self) -> bool {
+        let own = std::process::id().to_string();
+        listed(&self.dir).lines().any(|line| line.trim() == own)
+    }
+
     /// Whether somebody in it cannot be named here: it belongs to another container, whatever its own name says.
     pub(super) fn is_foreign(&self) -> bool {
         within(&self.dir).iter().any(|dir| listed(dir).lines().any(|line| line.trim() == "0"))

@@ -10,6 +10,7 @@
     reason = "this is the room that starts processes, and its threads have no runtime to sleep on"
 )]
 
+mod ahead;
 pub mod backlog;
 mod contain;
 pub mod containment;

@@ -18,6 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
 
+use super::ahead::Ahead;
 use super::contain::Group;
 use super::direct::in_memory;
 use super::error::ProcessError;
@@ -75,6 +76,7 @@ pub struct Launcher {
     jobs: mpsc::Sender<Job>,
     /// On whose behalf: what all processes bear in their environment begins with it.
     owner: Arc<str>,
+    ahead: Ahead,
 }
 
 impl Launcher {
@@ -86,11 +88,17 @@ impl Launcher {
             .name("omk-spawn".to_owned())
             .spawn(move || serve(&omk, &queue))
             .map_err(|source| ProcessError::NoKeeper { action: "start its thread", source })?;
-        Ok(Self { jobs, owner: owner.into() })
+        Ok(Self { jobs, owner: owner.into(), ahead: Ahead::start() })
+    }
+
+    /// A program is going to be started soon: what can be waited for ahead is.
+    pub fn expect(&self) {
+        self.ahead.expect();
     }
 
     /// Starts a program under a keeper of its own. Resolves when the program runs. The tree dies with the `Running`.
     pub async fn launch(&self, spec: Spec) -> Result<Running, ProcessError> {
+        self.expect();
         let (ours, theirs) = UnixStream::pair().map_err(fault("make its channel"))?;
         let (streams, stdio) = open(&spec).map_err(fault("make its pipes"))?;
         let child = self.spawn(theirs.into()).await?;

@@ -3,16 +3,17 @@
 //! Owns `artifacts/`. A file is durable before its name is given out; a file that is not what it was named by is
 //! never handed on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::evidence::ArtifactRef;
 use crate::domain::ids::ContentHash;
 use crate::domain::order::Fault;
-use crate::ports::{Artifacts, Effect};
+use crate::ports::{Artifacts, Effect, Growing};
 use crate::store::atomic::{Durability, read_confined, write_derived};
 use crate::store::error::StoreError;
+use crate::store::growing::GrowingFile;
 use crate::store::layout::GoalDir;
 
 /// The evidence in a goal's directory.
@@ -25,6 +26,11 @@ impl GoalArtifacts {
     /// The evidence of `goal`.
     pub fn new(goal: &GoalDir) -> Self {
         Self { root: goal.path().to_owned() }
+    }
+
+    /// The goal's directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Writes evidence and waits for it: `name` below `artifacts/`, relative and in normal form.
@@ -50,6 +56,10 @@ impl Artifacts for GoalArtifacts {
         blocking(format!("keep the evidence {name}"), move || store.put_now(&name, &bytes))
     }
 
+    fn grow(&self, name: &str, ends: usize) -> Box<dyn Growing> {
+        Box::new(GrowingFile::new(self.clone(), name, ends))
+    }
+
     fn fetch(&self, artifact: &ArtifactRef) -> Effect<Result<Vec<u8>, Fault>> {
         let (store, artifact) = (self.clone(), artifact.clone());
         blocking(format!("fetch the evidence {}", artifact.path), move || store.fetch_now(&artifact))
@@ -61,7 +71,8 @@ pub fn hash_of(bytes: &[u8]) -> ContentHash {
     ContentHash::from_digest(Sha256::digest(bytes).into())
 }
 
-fn blocking<T: Send + 'static>(
+/// Does work of the disk where nobody waits for it.
+pub(super) fn blocking<T: Send + 'static>(
     what: String,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Effect<Result<T, Fault>> {

@@ -5,7 +5,7 @@
 //! write or read elsewhere.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process;
@@ -48,7 +48,42 @@ pub fn read_confined(root: &Path, path: &str, limit: u64) -> Result<Vec<u8>, Sto
     read().map_err(StoreError::io("read", &root.join(path)))
 }
 
-/// Removes temporary files that dead processes left in `root` and below its `artifacts`. What stays is harmless.
+/// Makes the empty file `root/path`, in the place of any other, and the directories between, durably.
+pub(super) fn create_anew(root: &Path, path: &str) -> io::Result<File> {
+    let (directories, name) = confined(path)?;
+    let directory = descend(root, &directories, Some(Durability::Synced))?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let create = || openat(&directory, name, flags, Mode::RUSR | Mode::WUSR);
+    let file = match create() {
+        Err(Errno::EXIST) => {
+            unlinkat(&directory, name, AtFlags::empty())?;
+            create()?
+        }
+        file => file?,
+    };
+    Ok(File::from(file))
+}
+
+/// Gives a file another name in its directory, durably.
+pub(super) fn move_durably(root: &Path, from: &str, to: &str) -> io::Result<()> {
+    let ((directories, from), (_, to)) = (confined(from)?, confined(to)?);
+    let directory = descend(root, &directories, None)?;
+    renameat(&directory, from, &directory, to)?;
+    sync(&directory, Durability::Synced)
+}
+
+/// Removes the file `root/path`.
+pub(super) fn remove(root: &Path, path: &str) -> io::Result<()> {
+    let (directories, name) = confined(path)?;
+    Ok(unlinkat(descend(root, &directories, None)?, name, AtFlags::empty())?)
+}
+
+fn confined(path: &str) -> io::Result<(Vec<&str>, &str)> {
+    split(path).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error.to_string()))
+}
+
+/// Removes temporary files that dead processes left in `root` and below its `artifacts`, and there the parts of files
+/// that are whole. What stays is harmless.
 pub fn sweep(root: &Path) {
     sweep_one(root, false);
     sweep_one(&root.join("artifacts"), true);
@@ -63,9 +98,19 @@ fn sweep_one(directory: &Path, deep: bool) {
             Ok(kind) if kind.is_file() && name.starts_with('.') && name.ends_with(".tmp") => {
                 drop(std::fs::remove_file(entry.path()));
             }
+            Ok(kind) if kind.is_file() && deep && is_left_of_whole(directory, &name) => {
+                drop(std::fs::remove_file(entry.path()));
+            }
             Ok(_) | Err(_) => {}
         }
     }
+}
+
+/// Whether a file is a part of one that is there whole.
+fn is_left_of_whole(directory: &Path, name: &str) -> bool {
+    let later = name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix(".part.");
+    let whole = name.strip_suffix(".part").or(later);
+    whole.is_some_and(|whole| directory.join(whole).is_file())
 }
 
 /// Checks a path and splits it into directories and name.

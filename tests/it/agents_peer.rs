@@ -244,7 +244,7 @@ async fn the_raw_lines_are_kept_without_secrets() {
     let (peer, inbox, _outgoing) = connect(Manner::default());
     peer.tell("login", &json!({"api_key": "sk-abcdefghijklmnop"}));
     heard(&peer, inbox, &["hello", r#"{"method":"m","params":{"authorization":"Bearer abcdefgh"}}"#]).await;
-    let record = String::from_utf8(peer.take_record()).expect("text");
+    let record = String::from_utf8(peer.take_record().into_bytes()).expect("text");
     let kept: Vec<Value> = record.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let dirs: Vec<_> = kept.iter().map(|line| line["dir"].as_str().expect("text")).collect();
     assert_eq!(dirs, ["->", "narrative", "<-"]);

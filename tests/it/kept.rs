@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use omk::domain::evidence::ArtifactRef;
 use omk::domain::ids::ContentHash;
 use omk::domain::order::Fault;
-use omk::ports::{Artifacts, Effect};
+use omk::ports::{Artifacts, Effect, Growing};
+use omk::process::output::Bounded;
 
 /// All that was put, by name.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
@@ -29,7 +30,29 @@ impl Kept {
     }
 }
 
+/// One that comes piece by piece.
+#[derive(Debug)]
+struct Piecemeal {
+    all: Kept,
+    name: String,
+    kept: Bounded,
+}
+
+impl Growing for Piecemeal {
+    fn push(&mut self, bytes: &[u8]) {
+        self.kept.push(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> Effect<Result<ArtifactRef, Fault>> {
+        self.all.put(&self.name, self.kept.finish())
+    }
+}
+
 impl Artifacts for Kept {
+    fn grow(&self, name: &str, ends: usize) -> Box<dyn Growing> {
+        Box::new(Piecemeal { all: self.clone(), name: name.to_owned(), kept: Bounded::new(ends, ends) })
+    }
+
     fn put(&self, name: &str, bytes: Vec<u8>) -> Effect<Result<ArtifactRef, Fault>> {
         let sha256 = ContentHash::parse(&"0".repeat(64)).expect("a hash");
         let reference = ArtifactRef { path: name.to_owned(), sha256, bytes: bytes.len() as u64 };

@@ -69,6 +69,7 @@ mod run_verbs;
 mod run_why;
 mod simulation;
 mod store;
+mod store_growing;
 mod supervision;
 mod support;
 mod test_output;

@@ -7,10 +7,12 @@ use std::path::Path;
 use omk::store::codec::genesis;
 use omk::store::replay::replay;
 use omk::workflow::evidence::named_evidence;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::acp_goal::{Bench, shell, slice};
-use crate::support::scene::Scene;
+use crate::support::git_repo::write_executable;
+use crate::support::scene::{Scene, until};
 
 /// A gate whose tests have names.
 const GATE: &str = "printf 'running 1 test\\ntest it ... ok\\n\\n'\n\
@@ -108,4 +110,29 @@ fn no_kind_of_evidence_is_left_out() {
     let events = replay(journal.as_bytes(), genesis()).unwrap().events;
     let found: BTreeSet<_> = named_evidence(&events).into_iter().map(|evidence| evidence.file.path).collect();
     assert_eq!(found, named);
+}
+
+#[test]
+fn what_was_heard_of_an_attempt_that_died_with_omk_is_kept_without_secrets() {
+    let scene = Scene::with(&[("gate.sh", GATE)]);
+    let says = "echo 'it uses sk-abcdefghijklmnop'; echo one > one.txt";
+    let waits = scene.wait_for("on", "never");
+    let script = format!("#!/bin/sh\n{says}\n[ $OMK_ATTEMPT -gt 1 ] || {{ {waits}; }}\n");
+    write_executable(&scene.place.path("."), "agent.sh", &script);
+    let agent = format!("cmd:{}", scene.place.path("agent.sh").display());
+    let plan = slice("one", "") + crate::support::scene::GATE;
+    let mut session = scene.start_plan(&plan, &["--agent", &agent]);
+    scene.see("on");
+    let runs = scene.goal().join("artifacts/agent-runs");
+    let heard = || fs::read_to_string(runs.join("one.1.log.part")).unwrap_or_default();
+    until("the words are on the disk", || heard() == "it uses [redacted]\n");
+    session.signal(Signal::KILL);
+    session.end();
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_eq!(resumed.code(), Some(0), "{}", resumed.stderr());
+    let mut kept = BTreeSet::new();
+    files(&runs, &runs, &mut kept);
+    assert_eq!(kept, ["one.1.log.part", "one.2.log"].map(str::to_owned).into());
+    assert_eq!(heard(), fs::read_to_string(runs.join("one.2.log")).unwrap());
+    assert_eq!(scene.omk(&["goal", "proof", "--verify"]).code(), Some(0));
 }

@@ -157,6 +157,7 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
+    use crate::agents::keeping::Keeping;
     use crate::agents::profile::quirks::Quirks;
     use crate::agents::rehearsal::errand;
     use crate::domain::access::PathPattern;
@@ -167,7 +168,7 @@ mod tests {
         let worktree = place.path().canonicalize().expect("a directory");
         let mut errand = errand(Quirks::default(), worktree.clone());
         errand.access.writes = vec![PathPattern::parse("a").expect("a pattern")];
-        let scene = Arc::new(Scene::new(&errand, unbounded_channel().0));
+        let scene = Arc::new(Scene::new(&errand, unbounded_channel().0, Keeping::default()));
         let files = Files::new(Arc::clone(&scene), worktree.clone());
         let write = |content: &str| files.write(json!({"path": worktree.join("a"), "content": content}));
         assert_eq!(write("one").await, Ok(json!({})));

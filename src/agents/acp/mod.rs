@@ -39,7 +39,8 @@ use super::course::patience;
 use super::ending::{Ending, may_pass};
 use super::errand::{Done, Ears, Errand};
 use super::hints::Hints;
-use super::jsonrpc::peer::{Manner, connect};
+use super::jsonrpc::peer::{Manner, connect_kept};
+use super::keeping::Evidence;
 use super::scene::{Scene, Spent};
 use super::silence::listen;
 use super::talk::{Aside, Line, Partner, talk};
@@ -64,10 +65,11 @@ pub(super) async fn run(
         (Some(records), Some(earlier)) => records.pass_over(earlier).await,
         (None, _) | (_, None) => Vec::new(),
     };
-    let (hints, records) = (Hints::new(ears.hints), Records::new(records));
-    let mut play = Play { launcher, events: ears.events, hints, records, uncounted, deadline };
+    let Ears { events, hints, evidence } = ears;
+    let (hints, records) = (Hints::new(hints), Records::new(records));
+    let mut play = Play { launcher, events, evidence, hints, records, uncounted, deadline };
     let mut done = play.all(&mut errand, stop).await?;
-    done.log.extend(play.hints.finish());
+    done.evidence.log.push(&play.hints.finish());
     Ok(done)
 }
 
@@ -75,6 +77,8 @@ pub(super) async fn run(
 struct Play<'a> {
     launcher: &'a Launcher,
     events: AgentSigns,
+    /// Where it is kept what is heard of them, one behind the other.
+    evidence: Evidence,
     hints: Hints,
     /// The agent's own records of what it uses.
     records: Records,
@@ -101,16 +105,25 @@ impl Play<'_> {
         if let Some(opening) = errand.opening.as_mut().filter(|_| first.resuming) {
             opening.resumption = None;
         }
-        let second = self.once(errand, stop).await?;
-        Ok(after(first.done, second.done))
+        // Two runs as one.
+        let Done { usage, evidence, survivors, refused, .. } = first.done;
+        self.evidence = evidence;
+        let second = self.once(errand, stop).await?.done;
+        Ok(Done {
+            end: second.end,
+            usage: usage.plus(&second.usage),
+            evidence: second.evidence,
+            survivors: [survivors, second.survivors].concat(),
+            refused: refused.and(second.refused),
+        })
     }
 
     async fn once(&mut self, errand: &Errand, stop: &CancellationToken) -> Result<Once, ProcessError> {
-        let scene = Arc::new(Scene::new(errand, self.events.clone()));
+        let scene = Arc::new(Scene::new(errand, self.events.clone(), self.evidence.log.take()));
         scene.account(std::mem::take(&mut self.uncounted));
         let start = Start::of(errand, stop).await;
         let partner = Partner::start(errand, Vec::new(), self.launcher).await?;
-        let (peer, inbox, outgoing) = connect(Manner::default());
+        let (peer, inbox, outgoing) = connect_kept(Manner::default(), self.evidence.frames.take());
         let site = Site::of(errand);
         let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));
         let files = Arc::new(Files::new(Arc::clone(&scene), errand.worktree.clone()));
@@ -137,18 +150,6 @@ impl Play<'_> {
         ledger::settle(errand, &scene, self.launcher, stop).await;
         let (again, resuming) = (may_pass(&ending, &driven), scene.lock().replaying);
         Ok(Once { done: scene.done(ending, driven, peer.take_record()), again, resuming })
-    }
-}
-
-/// Two runs as one.
-fn after(first: Done, second: Done) -> Done {
-    Done {
-        end: second.end,
-        usage: first.usage.plus(&second.usage),
-        log: [first.log, second.log].concat(),
-        frames: [first.frames, second.frames].concat(),
-        survivors: [first.survivors, second.survivors].concat(),
-        refused: first.refused.and(second.refused),
     }
 }
 

@@ -100,7 +100,7 @@ impl Stage {
     /// The log so far, and what was used.
     pub(super) fn told(&self) -> (String, Usage) {
         let narrative = &mut self.it.scene.lock().narrative;
-        (String::from_utf8(narrative.finish()).expect("text"), narrative.usage())
+        (String::from_utf8(narrative.finish().into_bytes()).expect("text"), narrative.usage())
     }
 
     /// What the log says of the operator at the end.

@@ -55,6 +55,7 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
+    use crate::agents::keeping::Keeping;
     use crate::agents::profile::quirks::Quirks;
     use crate::agents::rehearsal::errand;
     use crate::domain::refusal::Refusal;
@@ -64,7 +65,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a directory");
         let worktree = place.path().canonicalize().expect("a directory");
         let errand = errand(Quirks::default(), worktree.clone());
-        let (site, scene) = (Site::of(&errand), Scene::new(&errand, unbounded_channel().0));
+        let (site, scene) = (Site::of(&errand), Scene::new(&errand, unbounded_channel().0, Keeping::default()));
         assert_eq!(site.directory(&scene, None), Ok(worktree.clone()));
         assert!(site.directory(&scene, Some("gone")).is_err());
         let reason = format!("/ is outside of the worktree {}", worktree.display());

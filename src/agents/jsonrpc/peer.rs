@@ -20,6 +20,7 @@ use super::life::Life;
 use super::message::{Answer, Id, Message, RpcError, call, read, reply};
 use super::queue::{Entrance, Queue, queue};
 use super::record::{Direction, Record};
+use crate::agents::keeping::Keeping;
 use crate::process::backlog::Backlog;
 
 /// Which ids our requests get.
@@ -100,6 +101,11 @@ struct Line {
 
 /// A conversation that begins: our end, what is heard, what is to be written.
 pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
+    connect_kept(manner, Keeping::default())
+}
+
+/// The same, with its raw lines going to `kept`.
+pub(in crate::agents) fn connect_kept(manner: Manner, kept: Keeping) -> (Peer, Inbox, Outgoing) {
     let (heard, said) = (Backlog::new(HEARD), Backlog::new(SAID));
     let (outgoing, lines) = queue(&said);
     let (inbox, inbounds) = queue(&heard);
@@ -112,7 +118,7 @@ pub fn connect(manner: Manner) -> (Peer, Inbox, Outgoing) {
         inbox: Some(inbox),
         asked_last: None,
         life: Life::begin(now),
-        record: Record::begin(now),
+        record: Record::begin(now, kept),
     };
     let state = State { frames: Frames::new(manner.longest_line), line };
     (Peer { state: Arc::new(Mutex::new(state)), heard, said }, inbounds, lines)
@@ -200,9 +206,9 @@ impl Peer {
         Life { our_turn, theirs_to_answer: line.waiting.len(), ..line.life }
     }
 
-    /// The raw lines so far, redacted and bounded, as JSON lines; the record begins anew.
-    pub fn take_record(&self) -> Vec<u8> {
-        let fresh = Record::begin(Instant::now());
+    /// The raw lines so far, redacted and bounded, as JSON lines; the record begins anew, in memory.
+    pub fn take_record(&self) -> Keeping {
+        let fresh = Record::begin(Instant::now(), Keeping::default());
         std::mem::replace(&mut self.lock().line.record, fresh).finish()
     }
 

@@ -5,13 +5,11 @@
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::agents::keeping::Keeping;
 use crate::agents::redact::redact;
-use crate::process::output::Bounded;
 
 /// What is kept of one line, in bytes.
 const LONGEST: usize = 16 * 1024;
-/// What is kept of the beginning and of the end of a conversation, in bytes.
-const KEPT: usize = 1 << 20;
 
 /// Which way a line went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +26,13 @@ pub(in crate::agents) enum Direction {
 #[derive(Debug)]
 pub(in crate::agents) struct Record {
     since: Instant,
-    kept: Bounded,
+    kept: Keeping,
 }
 
 impl Record {
-    /// An empty record that begins now.
-    pub(in crate::agents) fn begin(now: Instant) -> Self {
-        Self { since: now, kept: Bounded::new(KEPT, KEPT) }
+    /// A record that begins now; its lines go to `kept`.
+    pub(in crate::agents) fn begin(now: Instant, kept: Keeping) -> Self {
+        Self { since: now, kept }
     }
 
     /// Adds a line.
@@ -52,9 +50,9 @@ impl Record {
         self.kept.push(format!("{{\"t\":{seconds:.3},\"dir\":\"{dir}\",{message}}}\n").as_bytes());
     }
 
-    /// What was kept.
-    pub(in crate::agents) fn finish(self) -> Vec<u8> {
-        self.kept.finish()
+    /// Where its lines went.
+    pub(in crate::agents) fn finish(self) -> Keeping {
+        self.kept
     }
 }
 
@@ -81,11 +79,11 @@ mod tests {
     #[test]
     fn lines_are_kept_as_json_without_secrets_and_long_ones_cut() {
         let now = Instant::now();
-        let mut record = Record::begin(now);
+        let mut record = Record::begin(now, Keeping::default());
         record.line(now, Direction::Out, br#"{"id":1,"params":{"token":"abcdefgh"}}"#);
         record.line(now, Direction::Narrative, b"hello \"there\"");
         record.line(now, Direction::In, &[b'x'; LONGEST + 1]);
-        let text = String::from_utf8(record.finish()).expect("text");
+        let text = String::from_utf8(record.finish().into_bytes()).expect("text");
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines[0], json!({"t": 0.0, "dir": "->", "msg": {"id": 1, "params": {"token": "[redacted]"}}}));
         assert_eq!(lines[1], json!({"t": 0.0, "dir": "narrative", "msg": "hello \"there\""}));

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agents::ending::unavailable;
 use crate::agents::errand::{Done, Errand};
 use crate::agents::inquiry::{Said, ask};
+use crate::agents::keeping::Evidence;
 use crate::domain::agent::AgentEnd;
 use crate::process::error::ProcessError;
 use crate::process::spawn::Launcher;
@@ -17,7 +18,7 @@ use crate::process::spawn::Launcher;
 const KEY: &str = "CODEX_API_KEY";
 
 /// Asks for its version, and for a login where it needs one.
-pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, ProcessError> {
+pub(super) async fn greet(errand: &Errand, launcher: &Launcher, mut evidence: Evidence) -> Result<Done, ProcessError> {
     let (said, words) = asked(errand, launcher, &["--version"]).await?;
     let mut log = words.clone();
     let end = match said {
@@ -34,7 +35,8 @@ pub(super) async fn greet(errand: &Errand, launcher: &Launcher) -> Result<Done, 
         Said::No => unavailable(&errand.profile, "it cannot say its version", &words),
         Said::Nothing => unavailable(&errand.profile, "it does not say its version", &words),
     };
-    Ok(Done { log: log.into_bytes(), ..Done::unspoken(end) })
+    evidence.log.push(log.as_bytes());
+    Ok(Done::unspoken(end, evidence))
 }
 
 async fn asked(errand: &Errand, launcher: &Launcher, words: &[&str]) -> Result<(Said, String), ProcessError> {

@@ -21,6 +21,7 @@ use self::tongue::{Begin, Tongue};
 use super::ending::Ending;
 use super::errand::{Done, Ears, Errand};
 use super::jsonrpc::record::Record;
+use super::keeping::Evidence;
 use super::profile::Protocol;
 use super::scene::Scene;
 use super::talk::{Aside, Partner, hold};
@@ -41,12 +42,13 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     if errand.profile.protocol == Protocol::CodexExec && errand.opening.is_none() {
-        return greeting::greet(&errand, launcher).await;
+        return greeting::greet(&errand, launcher, ears.evidence).await;
     }
-    let scene = Arc::new(Scene::new(&errand, ears.events));
+    let Ears { events, hints, evidence: Evidence { log, frames } } = ears;
+    let scene = Arc::new(Scene::new(&errand, events, log));
     let deadline = Instant::now() + errand.limits.timeout;
-    let mut visit = Visit { errand: &errand, launcher, scene: &scene, hints: ears.hints, stop, deadline };
-    let mut record = Record::begin(Instant::now());
+    let mut visit = Visit { errand: &errand, launcher, scene: &scene, hints, stop, deadline };
+    let mut record = Record::begin(Instant::now(), frames);
     let mut begin = Begin::of(&errand);
     let (driven, ending) = loop {
         let (left, kept) = visit.talk(&begin, record).await?;
@@ -106,6 +108,7 @@ mod tests {
 
     use super::*;
     use crate::agents::jsonrpc::peer::Outgoing;
+    use crate::agents::keeping::Keeping;
     use crate::agents::profile::quirks::Quirks;
     use crate::agents::rehearsal::{self, seconds};
     use crate::agents::talk::Side;
@@ -122,8 +125,8 @@ mod tests {
             let quirks = Quirks { idle_ms: 10_000, ..Quirks::default() };
             let mut errand = rehearsal::errand(quirks, "/nowhere".into());
             errand.profile.protocol = protocol;
-            let scene = Arc::new(Scene::new(&errand, tokio::sync::mpsc::unbounded_channel().0));
-            let record = Record::begin(Instant::now());
+            let scene = Arc::new(Scene::new(&errand, tokio::sync::mpsc::unbounded_channel().0, Keeping::default()));
+            let record = Record::begin(Instant::now(), Keeping::default());
             let (stream, _outgoing) = Stream::open(Tongue::of(&errand, &Begin::New), Arc::clone(&scene), record);
             Self { stream, scene, _outgoing }
         }

@@ -19,7 +19,8 @@ use self::thread::Thread;
 use super::course::patience;
 use super::errand::{Done, Ears, Errand};
 use super::hints::Hints;
-use super::jsonrpc::peer::{IdStyle, Manner, connect};
+use super::jsonrpc::peer::{IdStyle, Manner, connect_kept};
+use super::keeping::Evidence;
 use super::scene::Scene;
 use super::silence::listen;
 use super::talk::{Aside, Line, Partner, talk};
@@ -34,11 +35,11 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     let deadline = Instant::now() + errand.limits.timeout;
-    let Ears { events, hints } = ears;
+    let Ears { events, hints, evidence: Evidence { log, frames } } = ears;
     let thread = Thread::of(&errand);
     let partner = Partner::start(&errand, thread.arguments(&errand), launcher).await?;
-    let (peer, inbox, outgoing) = connect(Manner { ids: IdStyle::Text, ..Manner::default() });
-    let scene = Scene::new(&errand, events);
+    let (peer, inbox, outgoing) = connect_kept(Manner { ids: IdStyle::Text, ..Manner::default() }, frames);
+    let scene = Scene::new(&errand, events, log);
     let mut dialect = WireDialect::new(&scene);
     let mut hints = Hints::new(hints);
     let mut session = Session { peer: peer.clone(), scene: &scene, thread: &thread, hints: &mut hints };
@@ -54,6 +55,6 @@ pub(super) async fn run(
     };
     let (driven, ending) = talk(partner, line, &mut dialect, &mut aside, script).await?;
     let mut done = scene.done(ending, driven, peer.take_record());
-    done.log.extend(hints.finish());
+    done.evidence.log.push(&hints.finish());
     Ok(done)
 }

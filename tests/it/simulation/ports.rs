@@ -13,7 +13,7 @@ use omk::domain::order::{
     CaptureOrder, Captured, ConflictPath, Fault, JournalFailure, MergeInput, Merged, Prepared, WorktreeOrder,
 };
 use omk::domain::task::{Capture, KeptLines};
-use omk::ports::{Artifacts, Clock, Effect, Journal, Workspace};
+use omk::ports::{Artifacts, Clock, Effect, Growing, Journal, Workspace};
 
 use super::World;
 use super::fate::{Doom, Point};
@@ -157,6 +157,10 @@ impl Artifacts for Port {
     fn put(&self, name: &str, bytes: Vec<u8>) -> Effect<Result<ArtifactRef, Fault>> {
         let path = format!("artifacts/{name}");
         self.quick("put", move |_| Ok(ArtifactRef { path, sha256: ContentHash::zero(), bytes: bytes.len() as u64 }))
+    }
+
+    fn grow(&self, name: &str, _ends: usize) -> Box<dyn Growing> {
+        unreachable!("agents are played here, and nothing else grows: {name}")
     }
 
     fn fetch(&self, _artifact: &ArtifactRef) -> Effect<Result<Vec<u8>, Fault>> {
