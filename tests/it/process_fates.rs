@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use omk::process::drive::{EndedBy, Heard, Limits, drive};
@@ -173,4 +174,33 @@ async fn a_flood_of_output_does_not_grow_this_process() {
     assert_eq!(driven.ended.exit, Exit::Code(0));
     assert!(kept.finish().len() < 3 << 20);
     assert!(peak() - before < 16 * 1024, "it grew by {} KiB", peak() - before);
+}
+
+#[tokio::test]
+async fn a_flood_of_output_leaves_everybody_else_their_turns() {
+    let running = launcher().launch(shell("exec cat /dev/zero")).await.expect("a start");
+    let (stop, heard) = (CancellationToken::new(), AtomicUsize::new(0));
+    let mut sink = |said: Heard<'_>| {
+        let Heard::Bytes(_, bytes) = said else { return };
+        // As long as its pipe needs to be full again.
+        std::thread::sleep(Duration::from_micros(50));
+        if heard.fetch_add(bytes.len(), Ordering::Relaxed) > 8 << 20 {
+            stop.cancel();
+        }
+    };
+    let (mut since, mut most) = (0, 0);
+    let others = async {
+        loop {
+            tokio::task::yield_now().await;
+            let all = heard.load(Ordering::Relaxed);
+            most = most.max(all - since);
+            since = all;
+        }
+    };
+    let driven = tokio::select! {
+        driven = drive(running, LONG, &stop, &mut sink) => driven,
+        () = others => panic!("it ends"),
+    };
+    assert_eq!(driven.by, EndedBy::Stop);
+    assert!(most < 128 << 10, "{most} bytes at once");
 }
