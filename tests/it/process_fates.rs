@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use omk::process::drive::{EndedBy, Heard, Limits, drive};
 use omk::process::error::ProcessError;
 use omk::process::orphans;
@@ -203,4 +204,20 @@ async fn a_flood_of_output_leaves_everybody_else_their_turns() {
     };
     assert_eq!(driven.by, EndedBy::Stop);
     assert!(most < 128 << 10, "{most} bytes at once");
+}
+
+#[tokio::test]
+async fn the_tree_of_a_dead_keeper_is_looked_for_beside_all_else_and_the_search_goes_on_when_nobody_waits() {
+    let mut running = launcher().launch(shell("sleep 1000 & wait")).await.expect("a start");
+    let (root, keeper) = (running.pid(), running.keeper_pid());
+    Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
+    until("the keeper is dead", || !alive(keeper)).await;
+    // So that the event loop has seen the end of its channel.
+    for _ in 0..5 {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.next().now_or_never().is_none());
+    let lost = running.next().await.expect_err("the keeper is dead");
+    let ProcessError::KeeperLost { killed, .. } = &lost else { panic!("{lost}") };
+    assert!(!alive(root), "{killed:?}");
 }
