@@ -29,3 +29,4 @@ pub mod spawn;
 pub mod sweep;
 mod tree;
 pub mod turn;
+mod vital;
