@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Conflict, NextStart, SliceRecord, SliceTable, Stage};
+use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Account;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
@@ -34,7 +35,9 @@ impl SliceTable {
             Fact::SliceSteered { slice, text } => {
                 self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
             }
-            Fact::AgentReported { .. } => self.progressed(attempt, "capturing", |_| {}),
+            Fact::AgentReported { report } => {
+                self.progressed(attempt, "capturing", |it| it.lapses += u32::from(report.end == AgentEnd::Lapsed));
+            }
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
             }
@@ -125,6 +128,9 @@ impl SliceTable {
                 session.cut_off &= session.agent == agent && record.start.as_ref() == Some(start);
             }
             record.start = Some(start.clone());
+            if record.agent != agent {
+                record.lapses = 0;
+            }
             agent.clone_into(&mut record.agent);
             record.gate_results.clear();
             record.reviews.clear();
@@ -262,6 +268,9 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
     let was_taken_up = std::mem::take(&mut record.take_up);
     record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
     let captured = record.current_capture().is_some();
+    if !matches!(outcome, AttemptOutcome::Interrupted { .. } | AttemptOutcome::Expired { .. }) {
+        record.lapses = 0;
+    }
     record.session = match record.session.take() {
         Some(session) if session.agent == record.agent => sessions::after(session, outcome, captured),
         of_another => of_another,
@@ -302,7 +311,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
 }
 
 fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
-    record.failures = 0;
+    (record.failures, record.lapses) = (0, 0);
     record.faulted = false;
     record.over_budget = None;
     record.ended = None;
