@@ -105,7 +105,7 @@ impl WorkerActor {
     fn claimed(&mut self, claimed: Result<Assignment, LeaseOver>, ctx: &mut Context<Self>) {
         match claimed {
             Ok(assignment) => {
-                let worker = Worker::new(assignment, &self.around.gates);
+                let worker = Worker::new(assignment, &self.around.charter, &self.around.gates);
                 let first = worker.begin();
                 self.worker = Some(worker);
                 self.renew_later(ctx);
@@ -230,7 +230,7 @@ impl WorkerActor {
             constraints: charter.constraints.clone(),
             assignment: worker.assignment().clone(),
             worktree: worktree.clone(),
-            timeout_ms: deadline_ms(charter, worker.assignment()),
+            timeout_ms: worker.deadline_ms(),
             grace_ms: charter.settings.grace_ms,
             pulse_ms: charter.settings.pulse_ms(),
             lease_ms: charter.settings.lease_ms,
@@ -367,12 +367,6 @@ fn missing_lines(
         let gone = workspace.missing_lines(start, keep.clone()).await?;
         workspace.missing_lines(commit, still_there(keep, &gone)).await
     })
-}
-
-/// The longest that an attempt's agent may take: what the goal gives every attempt, or less where the slice has less.
-fn deadline_ms(charter: &Charter, assignment: &Assignment) -> u64 {
-    let most = charter.settings.attempt_timeout_ms;
-    assignment.spec.budget.time_ms.map_or(most, |slice| slice.min(most))
 }
 
 /// The message of the commit of a slice, with its trailers.

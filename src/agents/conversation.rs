@@ -75,12 +75,21 @@ impl Ear {
     /// Takes a piece; lines that it ends go into the log, and to `each`.
     fn hear(&mut self, bytes: &[u8], log: &mut Keeping, mut each: impl FnMut(&[u8])) {
         let Self { lines, clean, last } = self;
-        lines.push(bytes, |line| {
-            let text = readable(line, clean) + "\n";
+        // All at once: a flood may be of lines of one letter.
+        let mut block = Vec::new();
+        let mut write = |text: String| {
             log.push(text.as_bytes());
             last.push(text.as_bytes());
+        };
+        lines.push(bytes, |line| {
+            if line.len() < LONGEST_EVENT {
+                [line, b"\n"].into_iter().for_each(|part| block.extend_from_slice(part));
+            } else {
+                write(clean.redact_lines(&sanitise(&std::mem::take(&mut block))) + &readable(line, clean) + "\n");
+            }
             each(line);
         });
+        write(clean.redact_lines(&sanitise(&block)));
     }
 
     /// Takes what is left when the stream ends: its last words.

@@ -304,6 +304,14 @@ pub struct Assignment {
     /// What is around the slice: its neighbours in the plan, and the gates that judge it.
     #[serde(default, skip_serializing_if = "Surroundings::is_empty")]
     pub around: Surroundings,
+    /// How many of this agent's attempts before it `omk` stood still under, in a row.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lapses: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What an agent is told of the rest of the plan, and of how its work is judged.

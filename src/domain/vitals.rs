@@ -23,7 +23,7 @@ pub struct ProcessSeen {
 /// What a keeper answers when it is asked after its tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vitals {
-    /// Whether the program itself lives and is neither stopped nor traced.
+    /// Whether the program lives, and neither it nor all that it waits for is stopped or traced.
     pub alive: bool,
     /// The processes of the tree, the program first; bounded.
     pub processes: Vec<ProcessSeen>,

@@ -3,25 +3,19 @@
 //! Owns the clocks of one program. Never keeps output: whoever calls decides what to keep of it. Invariant: when a drive
 //! is over, nothing of the program's tree is left, whether its keeper did its work, hung or died.
 
-use std::future::pending;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
 use super::error::ProcessError;
 use super::program::{Ended, Exit};
+use super::reader::{Reader, either};
 use super::running::{News, Running};
+use super::turn::Turn;
 use crate::domain::vitals::Vitals;
 
-/// Read at once from a pipe.
-const CHUNK: usize = 16 * 1024;
-/// Read at most after the end of the tree, should somebody outside hold the pipe open and go on writing.
-const LAST: usize = 1 << 20;
 /// How long a keeper may take for its work beyond the grace, before it counts as hung: it takes ten seconds itself to
 /// say that a process resists SIGKILL.
 const DAWDLES: Duration = Duration::from_secs(12);
@@ -112,22 +106,13 @@ pub async fn drive_within(
     stop: &CancellationToken,
     sink: &mut (dyn FnMut(Heard<'_>) + Send),
 ) -> Driven {
-    let mut stdout = Reader::new(running.streams.stdout.take(), intake);
-    let mut stderr = Reader::new(running.streams.stderr.take(), Intake::default());
-    let mut clocks = Clocks::start(&limits);
+    let mut stdout = Reader::new(Stream::Output, running.streams.stdout.take(), intake);
+    let mut stderr = Reader::new(Stream::Errors, running.streams.stderr.take(), Intake::default());
+    let (mut clocks, mut turn) = (Clocks::start(&limits), Turn::begin());
     let driven = loop {
         tokio::select! {
-            said = running.next() => match said {
-                Ok(News::Vitals(vitals)) => {
-                    clocks.asked = false;
-                    sink(Heard::Vitals(vitals));
-                }
-                Ok(News::Ended(ended)) => break clocks.over(ended),
-                Err(error) => break clocks.lost(error),
-            },
-            bytes = stdout.next() => sink(Heard::Bytes(Stream::Output, bytes)),
-            bytes = stderr.next() => sink(Heard::Bytes(Stream::Errors, bytes)),
-            () = sleep_until(clocks.pulse), if clocks.runs() => clocks.ask(&mut running, limits.pulse).await,
+            // However much is printed, the program is ended, asked after and heard of first.
+            biased;
             () = stop.cancelled(), if clocks.runs() => clocks.end(EndedBy::Stop, &mut running, limits.grace).await,
             () = sleep_until(clocks.deadline), if clocks.runs() => {
                 clocks.end(EndedBy::Timeout, &mut running, limits.grace).await;
@@ -136,10 +121,24 @@ pub async fn drive_within(
                 running.kill_keeper();
                 clocks.overdue += FOREVER;
             }
+            () = sleep_until(clocks.pulse), if clocks.runs() => clocks.ask(&mut running, limits.pulse).await,
+            said = running.next() => match said {
+                Ok(News::Vitals(vitals)) => {
+                    clocks.asked = false;
+                    sink(Heard::Vitals(vitals));
+                }
+                Ok(News::Ended(ended)) => break clocks.over(ended),
+                Err(error) => break clocks.lost(error),
+            },
+            (stream, bytes) = either(&mut stdout, &mut stderr) => {
+                sink(Heard::Bytes(stream, bytes));
+                turn.pass(bytes.len()).await;
+            }
         }
     };
-    stdout.drain(&mut |bytes| sink(Heard::Bytes(Stream::Output, bytes)));
-    stderr.drain(&mut |bytes| sink(Heard::Bytes(Stream::Errors, bytes)));
+    let mut last = |stream, bytes: &[u8]| sink(Heard::Bytes(stream, bytes));
+    stdout.drain(&mut turn, &mut last).await;
+    stderr.drain(&mut turn, &mut last).await;
     driven
 }
 
@@ -199,68 +198,5 @@ impl Clocks {
         let exit = Exit::Signal(libc::SIGKILL);
         let ended = Ended { exit, cpu_user_ms: 0, cpu_system_ms: 0, max_rss_kb: 0, survivors, lapsed: false };
         Driven { ended, by: if self.runs() { EndedBy::KeeperLost } else { self.by } }
-    }
-}
-
-/// A pipe until its end; after that it is silent.
-struct Reader {
-    pipe: Option<Receiver>,
-    buffer: Vec<u8>,
-    intake: Intake,
-}
-
-impl Reader {
-    fn new(pipe: Option<Receiver>, intake: Intake) -> Self {
-        Self { buffer: vec![0; if pipe.is_some() { CHUNK } else { 0 }], pipe, intake }
-    }
-
-    /// The next bytes, when there is room for them; never resolves when there are no more.
-    async fn next(&mut self) -> &[u8] {
-        loop {
-            let Some(pipe) = &mut self.pipe else { pending().await };
-            self.intake.backlog.room().await;
-            match pipe.read(&mut self.buffer).await {
-                Ok(0) | Err(_) => {
-                    self.pipe = None;
-                    self.intake.ended.cancel();
-                }
-                Ok(length) => return &self.buffer[..length],
-            }
-        }
-    }
-
-    /// What is in the pipe now. The pipe itself is asked: the event loop may not have seen yet that there is something,
-    /// and would say that there is nothing.
-    fn drain(mut self, each: &mut dyn FnMut(&[u8])) {
-        let Some(pipe) = self.pipe.take() else { return };
-        let mut total = 0;
-        while total < LAST {
-            match rustix::io::read(&pipe, &mut self.buffer[..]) {
-                Err(Errno::INTR) => {}
-                Ok(0) | Err(_) => return,
-                Ok(length) => {
-                    each(&self.buffer[..length]);
-                    total += length;
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_the_event_loop_has_not_seen_yet_is_drained() {
-        let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        let reader = Receiver::from_owned_fd(reader.into()).expect("a reader");
-        let reader = Reader::new(Some(reader), Intake::default());
-        writer.write_all(b"last words").expect("room");
-        let mut heard = Vec::new();
-        reader.drain(&mut |bytes| heard.extend_from_slice(bytes));
-        assert_eq!(heard, b"last words");
     }
 }

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::contain::Group;
@@ -87,6 +88,8 @@ pub struct Running {
     /// What its processes bear in their environment.
     marker: String,
     group: Option<Group>,
+    /// The search for its tree, once its keeper is gone.
+    sweeping: Option<JoinHandle<Vec<String>>>,
     /// Its standard streams.
     pub streams: Streams,
 }
@@ -103,18 +106,19 @@ impl Running {
         let Launch { program, lease_ms, marker, group } = launch;
         let name = program.name();
         let dir = group.as_ref().map(|group| group.dir().to_owned());
-        let mut running = Self { channel, partial: Vec::new(), keeper, program: name, pid: 0, marker, group, streams };
+        let (partial, sweeping) = (Vec::new(), None);
+        let mut running = Self { channel, partial, keeper, program: name, pid: 0, marker, group, sweeping, streams };
         running.order(&Order::Start { program, lease_ms, group: dir }).await.map_err(fault("tell it what to start"))?;
         let first = match timeout(STARTS, running.report()).await {
             Ok(first) => first?,
-            Err(_hung) => return Err(running.lost()),
+            Err(_hung) => return Err(running.lost().await),
         };
         match first {
             Report::Started { pid } => running.pid = pid,
             Report::Unstartable { detail } => {
                 return Err(ProcessError::Unstartable { program: running.program.clone(), detail });
             }
-            Report::Exited(_) | Report::Vitals(_) => return Err(running.lost()),
+            Report::Exited(_) | Report::Vitals(_) => return Err(running.lost().await),
         }
         Ok(running)
     }
@@ -178,24 +182,37 @@ impl Running {
         self.channel.write_all(&line).await
     }
 
-    /// The next report. Cancel-safe: what has been read stays in `partial`.
+    /// The next report. Cancel-safe: what has been read stays in `partial`, and a search for the tree goes on.
     async fn report(&mut self) -> Result<Report, ProcessError> {
-        loop {
+        while self.sweeping.is_none() {
             if let Some(end) = self.partial.iter().position(|&b| b == b'\n') {
                 let line: Vec<u8> = self.partial.drain(..=end).collect();
-                return serde_json::from_slice(&line).map_err(|_| self.lost());
+                match serde_json::from_slice(&line) {
+                    Ok(report) => return Ok(report),
+                    Err(_) => break,
+                }
             }
             match self.channel.read_buf(&mut self.partial).await {
-                Ok(0) | Err(_) => return Err(self.lost()),
+                Ok(0) | Err(_) => break,
                 Ok(_more) => {}
             }
         }
+        Err(self.lost().await)
     }
 
-    fn lost(&self) -> ProcessError {
-        self.kill_keeper();
+    /// Ends what is left of its tree, on a thread of its own: what resists is waited for, and this one has more to do.
+    async fn lost(&mut self) -> ProcessError {
         let keeper = self.keeper.pid();
-        let killed = sweep(&self.marker, keeper, self.group.as_ref());
+        if self.sweeping.is_none() {
+            self.kill_keeper();
+            let (marker, group) = (self.marker.clone(), self.group.clone());
+            self.sweeping = Some(spawn_blocking(move || sweep(&marker, keeper, group.as_ref())));
+        }
+        let killed = match &mut self.sweeping {
+            Some(sweeping) => sweeping.await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        self.sweeping = None;
         ProcessError::KeeperLost { program: self.program.clone(), keeper, killed }
     }
 }

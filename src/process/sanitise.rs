@@ -13,6 +13,9 @@ const LONGEST_SEQUENCE: usize = 4096;
 /// characters become visible, a lone carriage return ends the line.
 pub fn sanitise(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+        return text.into_owned();
+    }
     let mut safe = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

@@ -24,7 +24,8 @@ pub(super) fn marker(owner: &str, number: u64) -> String {
     format!("{owner}:{}:{number}", std::process::id())
 }
 
-/// Kills what is left of one tree after its keeper `leader` died; says what it was.
+/// Kills what is left of one tree after its keeper `leader` died; says what it was, and what of it resists. Blocks as
+/// long as something does, some seconds at most.
 pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<String> {
     let since = start_of(leader);
     let of_tree = |process: &Process| {
@@ -32,19 +33,19 @@ pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<Str
             || bears(process.pid, &|value| value == marker)
             || is_adopted(process, since)
     };
-    await_death(leader);
+    let deadline = Instant::now() + RESISTS;
+    await_death(leader, deadline);
     let mut killed = BTreeMap::new();
     if let Some(group) = group {
         clear(group, &mut killed);
     }
-    kill_all(&of_tree, &mut killed);
+    kill_until(deadline, &of_tree, &mut killed);
     reap(since);
     killed.into_values().collect()
 }
 
 /// Waits until a killed keeper is dead: its channel closes a moment before its children have their new parent.
-fn await_death(keeper: u32) {
-    let deadline = Instant::now() + RESISTS;
+fn await_death(keeper: u32, deadline: Instant) {
     let lives = || process(keeper.cast_signed()).is_some_and(|keeper| !keeper.zombie());
     while lives() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_micros(250));
@@ -85,7 +86,11 @@ fn clear(group: &Group, killed: &mut BTreeMap<i32, String>) {
 }
 
 fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String>) {
-    let deadline = Instant::now() + RESISTS;
+    kill_until(Instant::now() + RESISTS, wanted, killed);
+}
+
+/// Kills until nothing is left, or the deadline has come: what is there still is remembered as such.
+fn kill_until(deadline: Instant, wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String>) {
     let mut pause = Duration::from_micros(250);
     loop {
         let found = find(wanted);
@@ -94,12 +99,21 @@ fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String
             let pid = process.pid.as_raw_pid();
             killed.entry(pid).or_insert_with(|| format!("{pid} {}", process.name));
         }
-        if found.is_empty() || Instant::now() >= deadline {
+        if found.is_empty() {
+            return;
+        }
+        if Instant::now() >= deadline {
+            killed.extend(found.into_iter().map(resisting));
             return;
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
+}
+
+fn resisting(process: Process) -> (i32, String) {
+    let pid = process.pid.as_raw_pid();
+    (pid, format!("{pid} {} (still there)", process.name))
 }
 
 /// Who is wanted, and all below them: a child that has cleaned its environment is found while its parent is there.

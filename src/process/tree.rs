@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 use super::contain::Group;
 use super::program::Exit;
 use super::sanitise::one_line;
+use super::vital::{is_alive, only_waits};
 use crate::domain::vitals::{ProcessSeen, Vitals};
 
 /// How long a process may resist SIGKILL (uninterruptible sleep, another user's) before it is reported instead.
@@ -53,7 +54,7 @@ impl Tree {
         let mut found = descendants();
         found.retain(|process| process.state != 'Z' && process.state != 'X');
         found.sort_by_key(|process| (process.pid != self.root, process.pid.as_raw_pid()));
-        let alive = found.first().is_some_and(|p| p.pid == self.root && !matches!(p.state, 'T' | 't'));
+        let alive = is_alive(self.root, &found, &only_waits);
         let seen = |process: Process| ProcessSeen {
             pid: process.pid.as_raw_pid().cast_unsigned(),
             name: process.name,
@@ -164,9 +165,11 @@ pub(super) struct Process {
     pub(super) pid: Pid,
     pub(super) parent: i32,
     pub(super) session: i32,
-    state: char,
+    /// The state letter of `/proc/<pid>/stat`.
+    pub(super) state: char,
+    pub(super) threads: u32,
     /// Processor time in clock ticks.
-    ticks: u64,
+    pub(super) ticks: u64,
     /// When it was started, in clock ticks since the machine was.
     pub(super) started: u64,
     pub(super) name: String,
@@ -220,9 +223,10 @@ fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
     let session = fields.nth(1)?.parse().ok()?;
     // Fields 14 and 15 of proc(5), of which the first three and 4 to 6 are behind us.
     let (user, system): (u64, u64) = (fields.nth(7)?.parse().ok()?, fields.next()?.parse().ok()?);
-    let started = fields.nth(6)?.parse().ok()?;
+    let threads = fields.nth(4)?.parse().ok()?;
+    let started = fields.nth(1)?.parse().ok()?;
     let name = one_line(stat.get(open + 1..close)?);
-    Some(Process { pid: Pid::from_raw(pid)?, parent, session, state, ticks: user + system, started, name })
+    Some(Process { pid: Pid::from_raw(pid)?, parent, session, state, threads, ticks: user + system, started, name })
 }
 
 #[cfg(test)]
@@ -234,7 +238,7 @@ mod tests {
         let process = parse_stat(7, b"7 (a) b\n(c) S 3 5 6 0 -1 4194304 1 2 3 4 30 12 0 0 20 0 1 0 4711 0")
             .expect("a line of /proc");
         assert_eq!((process.parent, process.session, process.state, process.ticks), (3, 6, 'S', 42));
-        assert_eq!(process.started, 4711);
+        assert_eq!((process.threads, process.started), (1, 4711));
         assert_eq!(process.name, "a) b (c");
     }
 

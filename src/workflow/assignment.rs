@@ -30,6 +30,7 @@ pub fn assignment_of(record: &SliceRecord, continues: bool) -> Assignment {
         keep: record.keep.clone(),
         session: session_of(record),
         around: Surroundings::default(),
+        lapses: record.lapses,
     }
 }
 

@@ -101,6 +101,8 @@ pub struct SliceRecord {
     pub failures: u32,
     /// Attempts that count against nothing: interrupted, ended with a question, refused by a provider.
     pub uncounted: u32,
+    /// Attempts of its newest agent in a row under which `omk` stood still for a whole lease.
+    pub lapses: u32,
     /// How the newest failed one failed, one phrase.
     pub last_failure: String,
     /// Whether that was our own machinery.
@@ -156,6 +158,7 @@ impl SliceRecord {
             agent: String::new(),
             failures: 0,
             uncounted: 0,
+            lapses: 0,
             last_failure: String::new(),
             faulted: false,
             conflicts: Vec::new(),

@@ -4,13 +4,18 @@
 //! attempt passes only with a change that is within its rights and green on every one of its gates.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
+use crate::domain::goal::Charter;
 use crate::domain::order::{Captured, Uncapturable};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
 use crate::workflow::sessions::cuts_off;
+
+/// So many standstills of `omk` in a row are no fault of the agent that works meanwhile.
+const MOST_STANDSTILLS: u32 = 3;
 
 /// What the worker does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Worker {
     assignment: Assignment,
+    /// The longest that its agent may take.
+    deadline_ms: u64,
     /// The gates that this attempt must pass, in order.
     gates: Vec<GateSpec>,
     passed: usize,
@@ -69,16 +76,23 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker for an assignment, with all gates of the plan.
-    pub fn new(assignment: Assignment, plan_gates: &[GateSpec]) -> Self {
+    /// A worker for an assignment of a goal, with all gates of the plan.
+    pub fn new(assignment: Assignment, charter: &Charter, plan_gates: &[GateSpec]) -> Self {
         let gates = plan_gates.iter().filter(|gate| assignment.spec.is_judged_by(gate)).cloned().collect();
         let capture = assignment.captured.clone();
-        Self { capture, assignment, gates, passed: 0, results: Vec::new(), stale: None, in_session: false }
+        let deadline_ms = deadline_ms(charter, &assignment);
+        let results = Vec::new();
+        Self { capture, assignment, deadline_ms, gates, passed: 0, results, stale: None, in_session: false }
     }
 
     /// What it works on.
     pub fn assignment(&self) -> &Assignment {
         &self.assignment
+    }
+
+    /// The longest that its agent may take, in milliseconds.
+    pub fn deadline_ms(&self) -> u64 {
+        self.deadline_ms
     }
 
     /// The first step: an interrupted attempt that was captured goes on behind the capture.
@@ -134,10 +148,11 @@ impl Worker {
                 detail: detail.clone(),
             }),
             AgentEnd::TimedOut => {
-                let detail = format!("the agent did not end within {} ms", report.duration_ms);
+                let limit = humantime::format_duration(Duration::from_millis(self.deadline_ms));
+                let detail = format!("the agent did not end within {limit}");
                 self.finish(AttemptOutcome::Expired { detail })
             }
-            AgentEnd::Lapsed => self.finish(AttemptOutcome::Interrupted { by: "a standstill of omk".to_owned() }),
+            AgentEnd::Lapsed => self.finish(lapsed(self.assignment.lapses)),
             AgentEnd::Stopped => self.finish(match &self.stale {
                 Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
                 None => stopped(),
@@ -267,6 +282,22 @@ pub fn still_there(keep: Vec<KeptLines>, gone: &[KeptLines]) -> Vec<KeptLines> {
         kept
     });
     there.filter(|kept| !kept.lines.is_empty()).collect()
+}
+
+/// The longest that an attempt's agent may take: what the goal gives every attempt, or less where the slice has less.
+fn deadline_ms(charter: &Charter, assignment: &Assignment) -> u64 {
+    let most = charter.settings.attempt_timeout_ms;
+    assignment.spec.budget.time_ms.map_or(most, |slice| slice.min(most))
+}
+
+/// What it means that `omk` stood still under an agent for a whole lease, as it did `before` in a row. Somebody suspends
+/// it now and then, and that says nothing of the agent; one under which it happens every time is not tried for ever.
+fn lapsed(before: u32) -> AttemptOutcome {
+    if before < MOST_STANDSTILLS {
+        return AttemptOutcome::Interrupted { by: "a standstill of omk".to_owned() };
+    }
+    let times = before.saturating_add(1);
+    AttemptOutcome::Expired { detail: format!("omk stood still for a whole lease in {times} attempts in a row") }
 }
 
 fn stopped() -> AttemptOutcome {

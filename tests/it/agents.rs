@@ -77,6 +77,7 @@ impl Bench {
                 keep: Vec::new(),
                 session: None,
                 around: Surroundings::default(),
+                lapses: 0,
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: 120_000,

@@ -52,6 +52,7 @@ fn task(worktree: &Path) -> AgentTask {
             keep: Vec::new(),
             session: None,
             around: around(),
+            lapses: 0,
         },
         worktree: worktree.to_owned(),
         timeout_ms: 1,

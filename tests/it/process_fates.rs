@@ -4,8 +4,10 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use omk::process::drive::{EndedBy, Heard, Limits, drive};
 use omk::process::error::ProcessError;
 use omk::process::orphans;
@@ -173,4 +175,49 @@ async fn a_flood_of_output_does_not_grow_this_process() {
     assert_eq!(driven.ended.exit, Exit::Code(0));
     assert!(kept.finish().len() < 3 << 20);
     assert!(peak() - before < 16 * 1024, "it grew by {} KiB", peak() - before);
+}
+
+#[tokio::test]
+async fn a_flood_of_output_leaves_everybody_else_their_turns() {
+    let running = launcher().launch(shell("exec cat /dev/zero")).await.expect("a start");
+    let (stop, heard) = (CancellationToken::new(), AtomicUsize::new(0));
+    let mut sink = |said: Heard<'_>| {
+        let Heard::Bytes(_, bytes) = said else { return };
+        // As long as its pipe needs to be full again.
+        std::thread::sleep(Duration::from_micros(50));
+        if heard.fetch_add(bytes.len(), Ordering::Relaxed) > 8 << 20 {
+            stop.cancel();
+        }
+    };
+    let (mut since, mut most) = (0, 0);
+    let others = async {
+        loop {
+            tokio::task::yield_now().await;
+            let all = heard.load(Ordering::Relaxed);
+            most = most.max(all - since);
+            since = all;
+        }
+    };
+    let driven = tokio::select! {
+        driven = drive(running, LONG, &stop, &mut sink) => driven,
+        () = others => panic!("it ends"),
+    };
+    assert_eq!(driven.by, EndedBy::Stop);
+    assert!(most < 128 << 10, "{most} bytes at once");
+}
+
+#[tokio::test]
+async fn the_tree_of_a_dead_keeper_is_looked_for_beside_all_else_and_the_search_goes_on_when_nobody_waits() {
+    let mut running = launcher().launch(shell("sleep 1000 & wait")).await.expect("a start");
+    let (root, keeper) = (running.pid(), running.keeper_pid());
+    Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
+    until("the keeper is dead", || !alive(keeper)).await;
+    // So that the event loop has seen the end of its channel.
+    for _ in 0..5 {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.next().now_or_never().is_none());
+    let lost = running.next().await.expect_err("the keeper is dead");
+    let ProcessError::KeeperLost { killed, .. } = &lost else { panic!("{lost}") };
+    assert!(!alive(root), "{killed:?}");
 }

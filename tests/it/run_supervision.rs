@@ -95,6 +95,40 @@ fn an_agent_that_is_stopped_loses_its_lease_and_the_next_attempt_does_the_work()
 }
 
 #[test]
+fn an_agent_that_is_stopped_behind_the_shell_that_started_it_loses_its_lease_too() {
+    let bench = Bench(Scene::new());
+    let stops = bench.agent("stops.sh", "echo $$ > $M/stopped; kill -STOP $$\n");
+    let variables = [("OMK_LEASE", "1s"), ("OMK_RETRIES", "1"), ("OMK_ATTEMPT_TIMEOUT", "60s")];
+    let ran = bench.run(&["one"], &format!("{stops} with words"), &variables);
+    assert_eq!(ran.json()["status"], json!("not_ready"), "{}{}", ran.stdout(), ran.stderr());
+    let scene = &bench.0;
+    assert!(is_gone(&scene.mark("stopped")), "the stopped agent is still there");
+    let detail = "its lease ran out: no sign of life for 1s";
+    assert_eq!(scene.records_of("attempt_finished")[0]["outcome"]["detail"], detail);
+}
+
+#[test]
+fn agents_that_print_without_end_are_ended_at_their_deadlines_and_cost_nobody_a_lease() {
+    let bench = Bench(Scene::new());
+    let script = "if [ $OMK_SLICE_ID = calm ]; then sleep 4; echo 1 > calm.txt; exit; fi\nyes\n";
+    let flood = bench.agent("flood.sh", script);
+    let variables = [
+        ("OMK_LEASE", "3s"),
+        ("OMK_ATTEMPT_TIMEOUT", "6s"),
+        ("OMK_RETRIES", "1"),
+        ("OMK_MAX_AGENTS", "3"),
+        ("OMK_GRACE", "1s"),
+    ];
+    let ran = bench.run(&["one", "two", "calm"], &flood, &variables);
+    assert_eq!(ran.json()["status"], json!("not_ready"), "{}{}", ran.stdout(), ran.stderr());
+    let ends = bench.0.records_of("attempt_finished");
+    let mut ends: Vec<_> = ends.iter().map(|it| it["outcome"].clone()).collect();
+    ends.sort_by_key(|it| it["kind"].to_string());
+    let over = json!({"kind": "expired", "detail": "the agent did not end within 6s"});
+    assert_eq!(ends, [over.clone(), over, json!({"kind": "passed"})]);
+}
+
+#[test]
 fn an_answer_lets_a_slice_go_on_in_the_run_that_asks() {
     let bench = Bench(Scene::new());
     let asks = bench.agent(

@@ -128,6 +128,24 @@ fn why_shows_what_is_seen_of_an_attempt_and_warns_half_way_to_its_end() {
 }
 
 #[test]
+fn why_names_who_is_stopped_and_what_comes_of_it() {
+    let (scene, _session) = running();
+    let events = read_events(&scene.goal().join("events.jsonl")).unwrap().events;
+    for (alive, comes) in
+        [(true, "the others go on"), (false, "nothing else works: its lease runs out, and ends the attempt")]
+    {
+        let mut seen = quiet(&events, 1);
+        seen.vitals.alive = alive;
+        seen.vitals.processes[1].state = 'T';
+        let view = asked(&events, vec![seen]);
+        let typist = Typist { id: view.id.clone(), tail: String::new() };
+        let screen = Screen { why: &view, events: &events, typist: &typist, now: events.last().unwrap().ts };
+        let text = stripped(&screen.text(Glyphs::ASCII), false);
+        assert!(text.contains(&format!("  stopped 42 cargo; {comes}\n")), "{text}");
+    }
+}
+
+#[test]
 fn what_was_seen_some_time_ago_is_said_to_be_so() {
     let (scene, _session) = running();
     let events = read_events(&scene.goal().join("events.jsonl")).unwrap().events;

@@ -3,6 +3,7 @@
 mod breaker;
 mod captured;
 mod heard;
+mod lapses;
 mod operator;
 mod over_budget;
 mod quarantine;

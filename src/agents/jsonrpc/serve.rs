@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::inbound::Inbound;
 use super::message::{Answer, Id, RpcError};
 use super::peer::{Inbox, Peer};
+use crate::process::turn::Turn;
 
 /// The most requests of the other side that are worked on at once.
 const MOST_AT_ONCE: usize = 256;
@@ -41,8 +42,9 @@ pub trait Dialect: Send {
 /// Serves until the other side is gone and all that it said is dealt with; what it has not answered then fails. Dropping
 /// the future drops the answers under way.
 pub async fn serve(peer: &Peer, mut inbox: Inbox, dialect: &mut dyn Dialect) {
-    let mut answering = FuturesUnordered::new();
+    let (mut answering, mut turn) = (FuturesUnordered::new(), Turn::begin());
     loop {
+        turn.pass(0).await;
         peer.said().room().await;
         tokio::select! {
             heard = inbox.recv() => match heard {

@@ -46,6 +46,15 @@ impl Redactor {
         clean
     }
 
+    /// The next whole lines as if they came one by one: what is quoted around a private key is not looked for among
+    /// those behind it.
+    pub(super) fn redact_lines(&mut self, text: &str) -> String {
+        match self.within_key || text.contains("PRIVATE KEY") {
+            true => text.split_inclusive('\n').map(|line| self.redact(line)).collect(),
+            false => self.redact(text),
+        }
+    }
+
     /// Replaces what a text begins with of a key that has begun before it: how long that is.
     fn rest_of_key(&mut self, text: &str, clean: &mut String) -> usize {
         let length = body_of_key(text);
@@ -300,6 +309,22 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1024))]
+        #[test]
+        fn lines_at_once_are_as_one_by_one(
+            parts in proptest::collection::vec(prop_oneof![
+                Just("-----BEGIN PRIVATE KEY-----".to_owned()), Just("-----END".to_owned()), Just("\n".to_owned()),
+                Just("token".to_owned()), Just("\": \"".to_owned()), Just("='".to_owned()), Just("://u:".to_owned()),
+                Just("\\".to_owned()), Just("Cookie: ".to_owned()), Just("bearer ".to_owned()),
+                Just("sk-".to_owned()), "[ -~äß]{0,12}",
+            ], 0..16),
+        ) {
+            let text = parts.concat() + "\n";
+            let (mut at_once, mut lines) = (Redactor::default(), Redactor::default());
+            let one_by_one: String = text.split_inclusive('\n').map(|line| lines.redact(line)).collect();
+            prop_assert_eq!(at_once.redact_lines(&text), one_by_one);
+            prop_assert_eq!(at_once.within_key, lines.within_key);
+        }
+
         #[test]
         fn json_stays_json(
             parts in proptest::collection::vec(prop_oneof![

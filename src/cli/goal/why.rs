@@ -15,7 +15,7 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::ids::Timestamp;
 use crate::domain::refusal::AttemptRefusals;
 use crate::domain::view::{Liveness, SliceState};
-use crate::domain::vitals::{ProcessSeen, Sighting};
+use crate::domain::vitals::{ProcessSeen, Sighting, Vitals};
 use crate::domain::why::{WhySlice, WhyView};
 
 /// How many of a slice's last records are told.
@@ -159,6 +159,7 @@ impl Screen<'_> {
         lines.extend(processes.iter().take(PROCESSES).map(|process| below("runs", &process_line(process))));
         let more = processes.len().saturating_sub(PROCESSES);
         lines.extend((more > 0).then(|| below("", &format!("and {}", units::counted(more, "further process")))));
+        lines.extend(stopped(&seen.vitals).map(|remark| below("stopped", &remark)));
         lines
     }
 
@@ -214,6 +215,17 @@ fn tries(slice: &WhySlice) -> String {
             format!("{}{agent}", words::Tries { state, attempt, failures, most }.text())
         }
     }
+}
+
+/// Who is stopped, and what comes of it.
+fn stopped(vitals: &Vitals) -> Option<String> {
+    let stopped = vitals.processes.iter().filter(|process| matches!(process.state, 'T' | 't'));
+    let names: Vec<_> = stopped.map(|process| format!("{} {}", process.pid, safe::line(&process.name))).collect();
+    let comes = match vitals.alive {
+        true => "the others go on",
+        false => "nothing else works: its lease runs out, and ends the attempt",
+    };
+    (!names.is_empty()).then(|| format!("{}; {comes}", names.join(", ")))
 }
 
 /// `4411 cargo   running   cpu 31s`.

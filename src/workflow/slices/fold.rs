@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Conflict, NextStart, SliceRecord, SliceTable, Stage};
+use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Account;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
@@ -37,7 +38,7 @@ impl SliceTable {
             }
             Fact::AgentReported { report } => {
                 self.refused(attempt, &report.refused);
-                self.progressed(attempt, "capturing", |_| {});
+                self.progressed(attempt, "capturing", |it| it.lapses += u32::from(report.end == AgentEnd::Lapsed));
             }
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
@@ -129,6 +130,9 @@ impl SliceTable {
                 session.cut_off &= session.agent == agent && record.start.as_ref() == Some(start);
             }
             record.start = Some(start.clone());
+            if record.agent != agent {
+                record.lapses = 0;
+            }
             agent.clone_into(&mut record.agent);
             record.gate_results.clear();
             record.reviews.clear();
@@ -273,6 +277,9 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
     let was_taken_up = std::mem::take(&mut record.take_up);
     record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
     let captured = record.current_capture().is_some();
+    if !matches!(outcome, AttemptOutcome::Interrupted { .. } | AttemptOutcome::Expired { .. }) {
+        record.lapses = 0;
+    }
     record.session = match record.session.take() {
         Some(session) if session.agent == record.agent => sessions::after(session, outcome, captured),
         of_another => of_another,
@@ -313,7 +320,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
 }
 
 fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
-    record.failures = 0;
+    (record.failures, record.lapses) = (0, 0);
     record.faulted = false;
     record.over_budget = None;
     record.ended = None;

@@ -205,6 +205,9 @@ impl Agent<'_> {
             Behaviour::Hang => return self.pass(timeout, true, true).await.map(|()| AgentEnd::TimedOut),
             Behaviour::Quiet => return self.pass(timeout, true, false).await.map(|()| AgentEnd::TimedOut),
             Behaviour::Frozen => return self.pass(timeout, false, false).await.map(|()| AgentEnd::TimedOut),
+            Behaviour::Starve => {
+                return self.pass(self.task.lease_ms, true, true).await.map(|()| AgentEnd::Lapsed);
+            }
             Behaviour::Late => {
                 let _ = self.pass(timeout, true, false).await;
                 sleep(LATE).await;

@@ -43,6 +43,8 @@ pub(crate) enum Behaviour {
     Quiet,
     /// Its processes are stopped, as by SIGSTOP.
     Frozen,
+    /// Talks so much that `omk` does not come to ask its keeper, who ends it.
+    Starve,
     /// Quiet; told to stop it goes on for a while and then claims to be done.
     Late,
     /// Its provider refuses; it states for how many milliseconds, or does not.
@@ -208,6 +210,7 @@ impl Dice {
             30 => Behaviour::Limited(self.coin().then_some(600_000)),
             31 => Behaviour::Ask,
             32 => Behaviour::Spend(1 + self.roll(5)),
+            33 => Behaviour::Starve,
             _ => Behaviour::Succeed,
         }
     }

@@ -73,7 +73,7 @@ fn what_is_heard_after_the_end_changes_nothing() {
 fn an_end_that_comes_too_late_leaves_the_worktree_to_whoever_goes_on_with_the_session() {
     let mut bench = Bench::new(&["a"], one_agent());
     let task = Assignment { captured: Some(capture(1, 0)), ..bench.task("a") };
-    let mut worker = Worker::new(task, &[]);
+    let mut worker = Worker::new(task, &bench.charter, &[]);
     let stopped = AttemptOutcome::Interrupted { by: "a stop of the run".to_owned() };
     assert_eq!((worker.leaves_worktree(&stopped), worker.leaves_worktree_late()), (false, false));
     worker.session_opened();

@@ -152,6 +152,7 @@ impl Stage {
                 keep: Vec::new(),
                 session: self.session.clone(),
                 around: Surroundings::default(),
+                lapses: 0,
             },
             worktree: self.dir.path().join("worktree"),
             timeout_ms: self.timeout_ms,
