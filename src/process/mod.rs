@@ -17,6 +17,7 @@ pub mod direct;
 pub mod drive;
 pub mod error;
 pub mod holder;
+pub mod inherited;
 pub mod keeper;
 mod keeper_channel;
 pub mod orphans;
