@@ -14,7 +14,7 @@ use rustix::thread::set_name;
 pub fn put_right() {
     heed(libc::SIGCHLD);
     unblock();
-    // The kernel names a process by the path of its start, which need not say what runs.
+    // The kernel names a process by the path of its start, which need not say what runs (see `binary`).
     let _only_a_name = set_name(c"omk");
 }
 

@@ -10,6 +10,7 @@
 )]
 
 pub mod backlog;
+pub mod binary;
 mod contain;
 pub mod containment;
 pub mod detached;

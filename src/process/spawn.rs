@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
 
+use super::binary;
 use super::contain::Group;
 use super::direct::in_memory;
 use super::error::ProcessError;
@@ -78,7 +79,7 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Starts the thread. `omk` is this program's binary, whose hidden verb the keepers run; `owner` is the goal (or
+    /// Starts the thread. `omk` is this program's binary (`binary::THIS`), whose hidden verb the keepers run; `owner` is the goal (or
     /// whatever else) by which leftovers are found again.
     pub fn start(omk: PathBuf, owner: &str) -> Result<Self, ProcessError> {
         let (jobs, queue) = mpsc::channel();
@@ -141,7 +142,7 @@ fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
 }
 
 fn spawn_keeper(omk: &PathBuf, channel: OwnedFd) -> io::Result<Child> {
-    let mut command = Command::new(omk);
+    let mut command = binary::command(omk);
     command.arg(KEEPER_VERB).env_clear().current_dir("/");
     command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null());
     orphans::as_keeper(|| command.spawn())
