@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::agents::script;
-use crate::process::{detached, inherited, keeper, spawn};
+use crate::process::{inherited, keeper, spawn};
 
 /// Makes this process independent of how it was started. To be called first thing in `main`.
 pub fn prepare() {
@@ -22,6 +22,5 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     if verb == script::SCRIPT_VERB {
         return Some(script::main());
     }
-    detached::leave_session();
     None
 }
