@@ -6,6 +6,7 @@ use crate::app::Omk;
 use crate::app::create::{block_on, infra, usage};
 use crate::app::error::AppError;
 use crate::app::live::Asked;
+use crate::app::recovery::unfindable;
 use crate::app::request::{RetryRequest, TakenBy};
 use crate::app::system::record;
 use crate::domain::budget::{Account, Limits};
@@ -84,7 +85,12 @@ impl Omk {
                 next: vec![format!("omk goal show {id}")],
             },
         };
-        let left = Leftovers { processes: kill_leftovers(&self.state.goal(id).owner()), ..Leftovers::default() };
+        let unfindable = if status == GoalStatus::Running { unfindable() } else { None };
+        let left = Leftovers {
+            processes: kill_leftovers(&self.state.goal(id).owner()),
+            left_alone: unfindable.into_iter().collect(),
+            ..Leftovers::default()
+        };
         let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         drop(held);

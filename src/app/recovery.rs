@@ -14,6 +14,7 @@ use crate::domain::goal::{Charter, GoalStatus};
 use crate::domain::ids::{CommitId, SliceId};
 use crate::domain::order::Fault;
 use crate::domain::supervision::Leftovers;
+use crate::process::containment::group_directory;
 use crate::process::sweep::kill_leftovers;
 use crate::store::atomic::sweep;
 use crate::store::layout::GoalDir;
@@ -65,7 +66,7 @@ pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Resu
         found.repairs.push(format!("removed what {gates} unfinished gate run(s) left"));
     }
     if before == Before::Death {
-        found.left_alone.extend(elsewhere(state));
+        found.left_alone.extend(elsewhere(state).into_iter().chain(unfindable()));
     }
     let there = leftovers::base_is_there(&charter.repository).map_err(halt)?;
     if there { Ok(found) } else { Err(base_gone(charter)) }
@@ -97,6 +98,15 @@ fn elsewhere(state: &GoalState) -> Option<String> {
             "the run before was process {} on host {}: what it left running there is not seen here",
             holder.pid, holder.host
         )
+    })
+}
+
+/// Where no control group says who belongs to it, a process is known by its environment only.
+pub(super) fn unfindable() -> Option<String> {
+    group_directory().is_none().then(|| {
+        "what has cleared its environment and outlived its keeper, if anything has: no control group can be made here, by \
+         which it would be found"
+            .to_owned()
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::contain::{Group, PREFIX, place};
+use super::contain::{Group, place};
 use super::orphans::{is_adopted, reap, start_of};
 use super::sanitise::one_line;
 use super::tree::{Process, below, process, processes};
@@ -63,17 +63,11 @@ pub fn kill_leftovers(owner: &str) -> Vec<String> {
     killed.into_values().collect()
 }
 
-/// Groups of `owner` whose `omk` is gone. Those of others are theirs to find.
+/// Groups of `owner`, all of them abandoned: who calls holds the goal, whatever process has the number of the `omk` that
+/// made them now. Those of others are theirs to find.
 fn abandoned_groups(owner: &str) -> Vec<Group> {
     let Some(entries) = place().and_then(|place| std::fs::read_dir(place).ok()) else { return Vec::new() };
-    let abandoned = entries.flatten().filter(|entry| {
-        let name = entry.file_name();
-        // `omk.<pid>.<number>.<owner>`
-        let parts = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).map(|name| name.splitn(3, '.'));
-        let parts = parts.map(Iterator::collect::<Vec<_>>);
-        let Some([pid, _, whose]) = parts.as_deref() else { return false };
-        *whose == owner && !std::path::Path::new("/proc").join(pid).exists()
-    });
+    let abandoned = entries.flatten().filter(|it| it.file_name().to_str().is_some_and(|it| Group::is_of(it, owner)));
     abandoned.map(|entry| Group::at(entry.path())).filter(|group| !group.is_foreign()).collect()
 }
 

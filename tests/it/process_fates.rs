@@ -6,12 +6,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use omk::process::containment::group_directory;
 use omk::process::drive::{EndedBy, Heard, Limits, drive};
 use omk::process::error::ProcessError;
 use omk::process::orphans;
 use omk::process::output::Bounded;
 use omk::process::program::Exit;
-use omk::process::spawn::Spec;
+use omk::process::spawn::{Launcher, Spec};
+use omk::process::sweep::kill_leftovers;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, tells_of, until};
@@ -89,6 +91,27 @@ fn a_session_whose_leader_is_outside_of_the_pid_namespace_changes_nothing() {
     let mut inside = Command::new("unshare");
     inside.args(way).arg(std::env::current_exe().expect("this program"));
     again(inside, "process_fates::nothing_that_a_killed_keeper_held_survives_wherever_it_hides");
+}
+
+#[tokio::test]
+async fn what_has_cleared_its_environment_is_found_whoever_has_the_number_of_the_omk_that_started_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let owner = format!("goal-in-a-group-{}", std::process::id());
+    let launcher = Launcher::start(env!("CARGO_BIN_EXE_omk").into(), &owner).expect("a launcher");
+    let cleared = daemon(dir.path()).replace("setsid sh", "env -i PATH=/usr/bin:/bin setsid sh");
+    let running = launcher.launch(shell(&format!("{cleared} exec sleep 1000"))).await.expect("a start");
+    let (pid, keeper) = (pid_in(&dir.path().join("pid")).await, running.keeper_pid());
+    Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
+    until("the keeper is gone", || !alive(keeper)).await;
+    // The number is in use: it is that of this very process.
+    let killed = kill_leftovers(&owner);
+    if group_directory().is_none() {
+        Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill");
+        return eprintln!("SKIPPED: what is in a control group: there is no writable one");
+    }
+    assert!(tells_of(&killed, pid), "{killed:?}");
+    assert!(!alive(pid));
+    drop(running);
 }
 
 #[tokio::test]
