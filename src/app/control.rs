@@ -8,6 +8,7 @@ use crate::app::error::AppError;
 use crate::app::live::Asked;
 use crate::app::recovery::unfindable;
 use crate::app::request::{RetryRequest, TakenBy};
+use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
@@ -72,6 +73,9 @@ impl Omk {
     fn stop_resting(&self, id: &GoalId, stop: Stop, ended: &str) -> Result<Settled, AppError> {
         let mut held = self.hold(id, verb_of(stop))?;
         let status = held.state.goal.status.unwrap_or(GoalStatus::Planned);
+        if status == GoalStatus::Running {
+            require_own_proc()?;
+        }
         let settled = match stop {
             Stop::Pause if status == GoalStatus::Paused => return self.settled(id),
             Stop::Pause => Fact::GoalSettled {

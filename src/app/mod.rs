@@ -29,6 +29,7 @@ mod recovery;
 mod serve;
 mod shutdown;
 mod steer;
+mod surroundings;
 mod system;
 mod watchdog;
 mod why;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 
 use super::contain::Group;
 use super::program::Exit;
@@ -107,8 +107,18 @@ impl Tree {
 
     /// Sends a signal to every descendant that can be seen now.
     pub(super) fn signal(&self, signal: Signal) {
-        for process in descendants() {
+        self.send(signal, &descendants());
+    }
+
+    /// Sends a signal to those that were found; to the program and its group unseen, should it not be among them: that
+    /// is who they are as long as nobody has waited for it, whatever `/proc` shows.
+    fn send(&self, signal: Signal, found: &[Process]) {
+        for process in found {
             let _gone_meanwhile = kill_process(process.pid, signal);
+        }
+        if self.exit.is_none() && !self.empty && found.iter().all(|process| process.pid != self.root) {
+            let all_got_it = kill_process_group(self.root, signal).is_ok() && signal != Signal::KILL;
+            let _gone_meanwhile = if all_got_it { Ok(()) } else { kill_process(self.root, signal) };
         }
     }
 
@@ -119,10 +129,8 @@ impl Tree {
         self.reap();
         while !self.empty {
             let found = descendants();
-            self.killed |= found.iter().any(|process| !process.zombie());
-            for process in &found {
-                let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
-            }
+            self.killed |= found.is_empty() || found.iter().any(|process| !process.zombie());
+            self.send(Signal::KILL, &found);
             if Instant::now() >= deadline {
                 self.resisted(found);
                 return;

@@ -93,6 +93,28 @@ fn a_session_whose_leader_is_outside_of_the_pid_namespace_changes_nothing() {
     again(inside, "process_fates::nothing_that_a_killed_keeper_held_survives_wherever_it_hides");
 }
 
+#[test]
+fn a_program_ends_also_where_proc_shows_other_processes() {
+    let ways = [["-pf"], ["-rpf"]];
+    let can =
+        |way: &&[&str; 1]| Command::new("unshare").args(*way).arg("true").output().is_ok_and(|o| o.status.success());
+    let Some(way) = ways.iter().find(can) else {
+        return eprintln!("SKIPPED: a pid namespace of its own: `unshare` is missing, or this user may not");
+    };
+    let mut inside = Command::new("unshare");
+    inside.args(way).arg(std::env::current_exe().expect("this program"));
+    again(inside, "process_fates::a_program_that_cannot_be_seen");
+}
+
+/// Only of use where `/proc` shows others.
+#[tokio::test]
+async fn a_program_that_cannot_be_seen() {
+    let mut running = launcher().launch(shell("sleep 1000 & exec sleep 1001")).await.expect("a start");
+    running.kill(Duration::from_secs(5)).await;
+    let ended = running.wait().await.expect("an end");
+    assert_eq!(ended.exit, Exit::Signal(15));
+}
+
 #[tokio::test]
 async fn what_has_cleared_its_environment_is_found_whoever_has_the_number_of_the_omk_that_started_it() {
     let dir = tempfile::tempdir().expect("a directory");
