@@ -81,9 +81,21 @@ fn outlive_signals() {
 /// Closes on exec whatever `omk` itself was started with: a lock or a pipe of its caller must not reach a program.
 fn keep_descriptors_in() {
     #[expect(unsafe_code, reason = "neither std nor rustix has close_range")]
-    // SAFETY: marks descriptors, closes none. An old kernel refuses, and what it refuses to do is a precaution.
+    // SAFETY: marks descriptors, closes none.
+    let marked = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) } == 0;
+    // An old kernel, or one that is told to be, has no such call.
+    if !marked {
+        let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let open: Vec<c_int> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        open.into_iter().filter(|descriptor| *descriptor > 2).for_each(close_on_exec);
+    }
+}
+
+fn close_on_exec(descriptor: c_int) {
+    #[expect(unsafe_code, reason = "nobody here owns what this process was started with")]
+    // SAFETY: marks a descriptor and closes none; one that is closed already is refused.
     unsafe {
-        libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+        libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
     }
 }
 
