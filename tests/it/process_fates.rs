@@ -126,7 +126,7 @@ async fn what_has_cleared_its_environment_is_found_whoever_has_the_number_of_the
     Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
     until("the keeper is gone", || !alive(keeper)).await;
     // The number is in use: it is that of this very process.
-    let killed = kill_leftovers(&owner);
+    let killed = kill_leftovers(&owner).killed;
     if group_directory().is_none() {
         Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill");
         return eprintln!("SKIPPED: what is in a control group: there is no writable one");

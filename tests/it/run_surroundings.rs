@@ -225,6 +225,93 @@ fn leaving_open(command: &mut Command, descriptor: i32) {
     }
 }
 
+/// A control group of version 1 whose processes outlive SIGKILL while it is frozen. Thawed at the end.
+struct Freezer(PathBuf);
+
+impl Freezer {
+    fn new(name: &str) -> Option<Self> {
+        let dir = PathBuf::from(format!("/sys/fs/cgroup/freezer/omk-test-{}-{name}", std::process::id()));
+        if fs::create_dir(&dir).is_err() {
+            eprintln!("SKIPPED: a frozen process: there is no writable freezer");
+            return None;
+        }
+        Some(Self(dir))
+    }
+
+    /// A shell command that leaves a frozen process behind.
+    fn fill(&self) -> String {
+        let dir = self.0.display();
+        format!(
+            "sleep 1000 & echo $! > {dir}/cgroup.procs; echo FROZEN > {dir}/freezer.state; \
+             while ! grep -q FROZEN {dir}/freezer.state; do :; done;"
+        )
+    }
+
+    fn frozen(&self) -> String {
+        fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default().trim().to_owned()
+    }
+
+    fn thaw(&self) {
+        fs::write(self.0.join("freezer.state"), "THAWED").unwrap();
+        until("nothing is frozen", || self.frozen().is_empty());
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        let _thawed_already = fs::write(self.0.join("freezer.state"), "THAWED");
+        for pid in self.frozen().lines() {
+            let _gone_already = Command::new("kill").args(["-KILL", pid]).status();
+        }
+        until("the freezer is removed", || fs::remove_dir(&self.0).is_ok() || !self.0.exists());
+    }
+}
+
+/// A goal whose agent has started a process that resists SIGKILL.
+fn running_frozen(scene: &Scene, freezer: &Freezer) -> Session {
+    let run = format!("{} {}; echo 1 > one.txt", freezer.fill(), scene.wait_for("on", "go"));
+    let plan = scene.plan(&(slice("one", "writes = [\"one.txt\"]", &run) + GATE));
+    let mut command = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan]);
+    command.env("OMK_GRACE", "200ms");
+    let session = Session::start(command, scene.place.path("session"));
+    scene.see("on");
+    session
+}
+
+#[test]
+fn a_goal_whose_process_resists_is_neither_cancelled_nor_taken_up_before_that_is_gone() {
+    let Some(freezer) = Freezer::new("orphan") else { return };
+    let scene = Scene::new();
+    let mut session = running_frozen(&scene, &freezer);
+    session.signal(Signal::KILL);
+    session.end();
+    let resists = format!("process {} sleep of the goal resists SIGKILL and still runs", freezer.frozen());
+    let cancelled = scene.omk(&["goal", "cancel"]);
+    assert_eq!((cancelled.code(), &scene.json("status")["status"]), (Some(70), &json!("running")));
+    assert!(cancelled.stderr().contains(&resists), "{}", cancelled.stderr());
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_eq!((resumed.code(), scene.records_of("run_started").len()), (Some(70), 1), "{}", resumed.stderr());
+    assert!(scene.json("status")["reason"].as_str().unwrap().contains(&resists), "{}", resumed.stderr());
+    freezer.thaw();
+    let cancelled = scene.omk(&["goal", "cancel"]);
+    assert_eq!(cancelled.code(), Some(0), "{}", cancelled.stderr());
+    assert_eq!(scene.json("status")["status"], "cancelled");
+}
+
+#[test]
+fn a_cancel_that_leaves_a_process_behind_says_so_and_fails() {
+    let Some(freezer) = Freezer::new("run") else { return };
+    let scene = Scene::new();
+    let mut session = running_frozen(&scene, &freezer);
+    let frozen = freezer.frozen();
+    let cancelled = scene.omk(&["goal", "cancel"]);
+    let said = format!("is cancelled, but process {frozen} sleep of the goal resists SIGKILL and still runs");
+    assert_eq!(cancelled.code(), Some(70), "{}", cancelled.stdout());
+    assert!(cancelled.stderr().contains(&said), "{}", cancelled.stderr());
+    assert_eq!(session.code(), Some(9), "{}", session.stderr());
+    freezer.thaw();
+}
+
 #[test]
 fn where_control_groups_can_be_made_a_resume_says_nothing_of_them() {
     if group_directory().is_none() {
