@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -117,7 +117,7 @@ pub(super) fn fault(action: &'static str) -> impl Fn(io::Error) -> ProcessError 
     move |source| ProcessError::NoKeeper { action, source }
 }
 
-fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
+fn serve(omk: &Path, queue: &mpsc::Receiver<Job>) {
     let mut ending: Vec<Child> = Vec::new();
     loop {
         let job = match ending.is_empty() {
@@ -141,7 +141,7 @@ fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-fn spawn_keeper(omk: &PathBuf, channel: OwnedFd) -> io::Result<Child> {
+fn spawn_keeper(omk: &Path, channel: OwnedFd) -> io::Result<Child> {
     let mut command = binary::command(omk);
     command.arg(KEEPER_VERB).env_clear().current_dir("/");
     command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null());

@@ -30,12 +30,14 @@ pub(super) struct Tree {
     survivors: BTreeMap<i32, String>,
     group: Option<Group>,
     killed: bool,
+    /// Whether something of it has resisted SIGKILL for as long as anything may.
+    resists: bool,
 }
 
 impl Tree {
     /// The tree under `root`, a child of this process that has not been waited for.
     pub(super) fn new(root: Pid, group: Option<Group>) -> Self {
-        Self { root, exit: None, empty: false, survivors: BTreeMap::new(), group, killed: false }
+        Self { root, exit: None, empty: false, survivors: BTreeMap::new(), group, killed: false, resists: false }
     }
 
     /// The program.
@@ -122,9 +124,10 @@ impl Tree {
         }
     }
 
-    /// Kills until nothing is left; whoever is found besides the program itself is remembered as a survivor.
+    /// Kills until nothing is left; whoever is found besides the program itself is remembered as a survivor. What has
+    /// resisted once is not waited for again.
     pub(super) fn kill_all(&mut self) {
-        let deadline = Instant::now() + RESISTS;
+        let deadline = Instant::now() + if self.resists { Duration::ZERO } else { RESISTS };
         let mut pause = Duration::from_micros(250);
         self.reap();
         while !self.empty {
@@ -157,6 +160,7 @@ impl Tree {
     }
 
     fn resisted(&mut self, found: Vec<Process>) {
+        self.resists = true;
         for process in found.into_iter().filter(|p| !p.zombie()) {
             self.survivors.insert(process.pid.as_raw_pid(), format!("{} (still there)", process.name));
         }

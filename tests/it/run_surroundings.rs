@@ -242,7 +242,8 @@ impl Freezer {
     fn fill(&self) -> String {
         let dir = self.0.display();
         format!(
-            "sleep 1000 & echo $! > {dir}/cgroup.procs; echo FROZEN > {dir}/freezer.state; \
+            "sleep 1000 & while ! grep -q sleep /proc/$!/comm; do :; done; \
+             echo $! > {dir}/cgroup.procs; echo FROZEN > {dir}/freezer.state; \
              while ! grep -q FROZEN {dir}/freezer.state; do :; done;"
         )
     }
