@@ -6,8 +6,10 @@ use crate::app::Omk;
 use crate::app::create::{block_on, infra, usage};
 use crate::app::error::AppError;
 use crate::app::live::Asked;
+use crate::app::recovery::{self, unfindable};
 use crate::app::request::{RetryRequest, TakenBy};
 use crate::app::surplus;
+use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
@@ -17,7 +19,7 @@ use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::supervision::Leftovers;
 use crate::domain::view::{Liveness, Settled};
 use crate::ports::Journal;
-use crate::process::sweep::kill_leftovers;
+use crate::process::sweep::{Swept, kill_leftovers, still_running};
 use crate::store::journal::{FileJournal, Opened};
 use crate::store::lock::{GoalLock, this_process};
 use crate::workflow::scheduler::operator::{Again, retry_at_rest};
@@ -48,7 +50,7 @@ impl Omk {
         match self.ask_to_stop(id, stop)? {
             // It was about to come to rest otherwise when it was told; a pause is content with any rest.
             Asked::Obeyed if stop == Stop::Cancel && !self.settled(id)?.status.is_final() => self.stop(id, stop),
-            Asked::Obeyed => self.settled(id),
+            Asked::Obeyed => self.settled_and_gone(id),
             Asked::Gone => self.stop_left(id, stop, ""),
             Asked::Deaf(why) => {
                 let ended = self.end_holder(id, why)?;
@@ -76,6 +78,9 @@ impl Omk {
         }
         let mut held = self.hold(id, verb_of(stop))?;
         let status = held.state.goal.status.unwrap_or(GoalStatus::Planned);
+        if status == GoalStatus::Running {
+            require_own_proc()?;
+        }
         let (status, by, next) = match stop {
             Stop::Pause if status == GoalStatus::Paused => return self.settled(id),
             Stop::Pause => (GoalStatus::Paused, "paused by the operator", "resume"),
@@ -84,7 +89,13 @@ impl Omk {
         let (reason, next) = (with_ending(by, ended), vec![format!("omk goal {next} {id}")]);
         let settled = Fact::GoalSettled { status, reason, next };
         let dir = self.state.goal(id);
-        let left = Leftovers { processes: kill_leftovers(&dir.owner()), ..Leftovers::default() };
+        let unfindable = if status == GoalStatus::Running { unfindable() } else { None };
+        let Swept { killed, resisting } = kill_leftovers(&dir.owner());
+        if let Some(problem) = recovery::resisting(&resisting) {
+            return Err(resists(format!("{problem}; goal {id} stays {status}"), &resisting));
+        }
+        let left =
+            Leftovers { processes: killed, left_alone: unfindable.into_iter().collect(), ..Leftovers::default() };
         let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         surplus::set_aside(&dir, status);
@@ -92,6 +103,19 @@ impl Omk {
         surplus::remove(&dir);
         self.refresh(id);
         self.settled(id)
+    }
+
+    /// How a goal stands whose run has just ended; an error where something that it started has not.
+    fn settled_and_gone(&self, id: &GoalId) -> Result<Settled, AppError> {
+        let settled = self.settled(id)?;
+        let left = still_running(&self.state.goal(id).owner());
+        match recovery::resisting(&left) {
+            // Another run may have begun already.
+            Some(problem) if self.liveness(id)? == Liveness::NoProcess => {
+                Err(resists(format!("goal {id} is {}, but {problem}", settled.status), &left))
+            }
+            Some(_) | None => Ok(settled),
+        }
     }
 
     /// How the goal stands, as a command reports it.
@@ -202,6 +226,20 @@ fn verb_of(stop: Stop) -> Verb {
 /// A reason, and which process had to be ended for it.
 fn with_ending(reason: &str, ended: &str) -> String {
     if ended.is_empty() { reason.to_owned() } else { format!("{reason}; {ended}") }
+}
+
+/// What was to end does not.
+fn resists(message: String, processes: &[String]) -> AppError {
+    let pid = processes.first().and_then(|process| process.split(' ').next()).unwrap_or_default();
+    AppError::Infra {
+        message,
+        help: vec![
+            format!(
+                "it waits for a disk or a network, is frozen, or is another user's: ps -o pid,user,stat,wchan {pid}"
+            ),
+            "when it is gone, try again".to_owned(),
+        ],
+    }
 }
 
 /// An answer that no request of that kind has.

@@ -14,6 +14,7 @@ use crate::app::choice::{Chosen, Staff};
 use crate::app::clock::now;
 use crate::app::error::AppError;
 use crate::app::request::{GoalRequest, NewGoal};
+use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::{Charter, GoalStatus, RepositoryFacts, SandboxChoice, SandboxLevel};
@@ -52,6 +53,7 @@ impl Omk {
     /// Checks the request whole and creates the goal with its plan; on any error nothing was written. An agent that has
     /// to be chosen says hello meanwhile.
     pub fn create(&self, request: GoalRequest) -> Result<NewGoal, AppError> {
+        require_own_proc()?;
         let drafted = self.draft(&request)?;
         let stop = CancellationToken::new();
         std::thread::scope(|scope| {

@@ -9,6 +9,7 @@ use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
 use crate::app::projection::Projector;
 use crate::app::surplus;
+use crate::app::surroundings::require_own_proc;
 use crate::app::system::{Order, run};
 use crate::domain::event::Event;
 use crate::domain::goal::{Drive, GoalStatus, Verb};
@@ -31,6 +32,7 @@ pub struct TakenUp<'a> {
 impl Omk {
     /// Takes the goal's lock and opens its journal, where the goal may be driven so.
     pub fn take_up(&self, id: &GoalId, drive: Drive) -> Result<TakenUp<'_>, AppError> {
+        require_own_proc()?;
         let verb = match drive {
             Drive::UntilReady | Drive::Scaffold => Verb::Resume,
             Drive::Pass => Verb::Execute,

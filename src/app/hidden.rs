@@ -6,7 +6,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::agents::script;
-use crate::process::{detached, keeper, spawn};
+use crate::process::{inherited, keeper, spawn};
+
+/// Makes this process independent of how it was started. To be called first thing in `main`.
+pub fn prepare() {
+    inherited::put_right();
+}
 
 /// Runs the hidden verb that `args` (without the program's name) begin with; `None` where they begin with none.
 pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
@@ -17,6 +22,5 @@ pub fn dispatch(args: &[OsString]) -> Option<ExitCode> {
     if verb == script::SCRIPT_VERB {
         return Some(script::main());
     }
-    detached::leave_session();
     None
 }

@@ -30,6 +30,7 @@ mod serve;
 mod shutdown;
 mod steer;
 mod surplus;
+mod surroundings;
 mod system;
 mod watchdog;
 mod why;
@@ -40,6 +41,7 @@ use crate::app::config::{Config, Variables};
 use crate::app::error::AppError;
 use crate::app::request::Place;
 use crate::domain::event::Event;
+use crate::process::binary::THIS;
 use crate::store::layout::{Environment, StateDir};
 
 /// Gets every durable record of a run, in order, as it becomes durable.
@@ -51,7 +53,7 @@ pub struct Omk {
     state: StateDir,
     config: Config,
     variables: Variables,
-    /// This program's binary, whose hidden verbs its children run.
+    /// This program's binary, whose hidden verbs its children run, as whoever starts it finds it.
     omk: PathBuf,
 }
 
@@ -68,7 +70,6 @@ impl Omk {
         let state = StateDir::locate(place.state_dir.as_deref(), &environment)?;
         let state = StateDir::at(place.cwd.join(state.path()));
         let config = config::load(&variables)?;
-        let omk = std::env::current_exe().map_err(|error| create::infra(format!("omk cannot find itself: {error}")))?;
-        Ok(Self { place, state, config, variables, omk })
+        Ok(Self { place, state, config, variables, omk: THIS.into() })
     }
 }

@@ -5,6 +5,7 @@
 //! and that no repository has any more ends the run with words, everything else is done again.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use crate::adapters::gate::warm;
 use crate::adapters::git::leftovers::{self, Before};
@@ -15,7 +16,8 @@ use crate::domain::goal::{Charter, GoalStatus};
 use crate::domain::ids::{CommitId, SliceId};
 use crate::domain::order::Fault;
 use crate::domain::supervision::Leftovers;
-use crate::process::sweep::kill_leftovers;
+use crate::process::containment::group_directory;
+use crate::process::sweep::{Swept, kill_leftovers};
 use crate::store::atomic::sweep;
 use crate::store::layout::GoalDir;
 use crate::store::lock::this_process;
@@ -36,7 +38,7 @@ pub(super) struct Halt {
 
 impl Halt {
     /// Something failed that may not fail the next time.
-    pub(super) fn passing(charter: &Charter, problem: &dyn std::fmt::Display) -> Self {
+    pub(super) fn passing(charter: &Charter, problem: &dyn Display) -> Self {
         let next = vec![format!("omk goal resume {}", charter.id)];
         Self { reason: problem.to_string(), next, status: GoalStatus::FailedInfra }
     }
@@ -52,21 +54,25 @@ impl Halt {
 pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Result<Leftovers, Halt> {
     let before = before(state);
     // First of all: what still runs could write into what is mended below.
-    let processes = match before {
-        Before::Nothing => Vec::new(),
+    let swept = match before {
+        Before::Nothing => Swept::default(),
         Before::Death | Before::Failure | Before::Rest => kill_leftovers(&dir.owner()),
     };
-    let halt = |fault: Fault| Halt::passing(charter, &format!("{fault}; nothing of the goal was changed"));
+    let halt = |problem: &dyn Display| Halt::passing(charter, &format!("{problem}; nothing of the goal was changed"));
+    if let Some(resisting) = resisting(&swept.resisting) {
+        return Err(halt(&resisting));
+    }
+    let halt = |fault: Fault| halt(&fault);
     let kept = state.slices.iter().filter_map(SliceRecord::left_worktree).cloned().collect();
     let mut found = leftovers::clear(dir.path(), &charter.id, &charter.repository, (before, &kept)).map_err(halt)?;
-    found.processes = processes;
+    found.processes = swept.killed;
     sweep(dir.path());
     let gates = clear_gates(dir);
     if gates > 0 {
         found.repairs.push(format!("removed what {gates} unfinished gate run(s) left"));
     }
     if before == Before::Death {
-        found.left_alone.extend(elsewhere(state));
+        found.left_alone.extend(elsewhere(state).into_iter().chain(unfindable()));
     }
     let there = leftovers::base_is_there(&charter.repository).map_err(halt)?;
     if there { Ok(found) } else { Err(base_gone(charter)) }
@@ -101,6 +107,22 @@ fn elsewhere(state: &GoalState) -> Option<String> {
             "the run before was process {} on host {}: what it left running there is not seen here",
             holder.pid, holder.host
         )
+    })
+}
+
+/// Says of processes of a goal that they cannot be ended, where there are any.
+pub(super) fn resisting(processes: &[String]) -> Option<String> {
+    let (first, more) = processes.split_first()?;
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    Some(format!("process {first}{more} of the goal resists SIGKILL and still runs"))
+}
+
+/// Where no control group says who belongs to it, a process is known by its environment only.
+pub(super) fn unfindable() -> Option<String> {
+    group_directory().is_none().then(|| {
+        "what has cleared its environment and outlived its keeper, if anything has: no control group can be made here, by \
+         which it would be found"
+            .to_owned()
     })
 }
 

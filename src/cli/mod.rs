@@ -29,6 +29,7 @@ use crate::cli::output::Output;
 
 /// Runs the program on the arguments of the process.
 pub fn main() -> ExitCode {
+    app::hidden::prepare();
     let args: Vec<OsString> = std::env::args_os().collect();
     let hidden = args.get(1).is_some_and(|first| first.as_encoded_bytes().starts_with(b"__"));
     if hidden && let Some(code) = app::hidden::dispatch(&args[1..]) {

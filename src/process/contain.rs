@@ -16,10 +16,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::orphans::start_of;
+
 /// How the directories of our groups begin.
-pub(super) const PREFIX: &str = "omk.";
+const PREFIX: &str = "omk.";
 /// How long a group may take to become empty after SIGKILL.
 const RESISTS: Duration = Duration::from_secs(5);
+/// How many names are tried for a new group.
+const TRIES: u32 = 100;
 /// The most groups within one that are looked at.
 const MOST: usize = 1000;
 /// Hierarchies of version 1, the best first: any of them tells members; none limits what it is not told to limit.
@@ -39,11 +43,22 @@ impl Group {
 
     /// Makes a new group for a tree that this process starts for `owner`, where the system allows it.
     pub(super) fn make(owner: &str) -> Option<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let dir = place()?.join(format!("{PREFIX}{}.{number}.{owner}", std::process::id()));
-        fs::create_dir(&dir).ok()?;
-        Some(Self { dir })
+        let place = place()?;
+        for _ in 0..TRIES {
+            let dir = place.join(name(owner));
+            match fs::create_dir(&dir) {
+                Ok(()) => return Some(Self { dir }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    /// Whether a directory of this name is the group of a tree that was started for `owner`, by whatever process.
+    pub(super) fn is_of(name: &str, owner: &str) -> bool {
+        let whose = name.strip_prefix(PREFIX).and_then(|name| name.splitn(3, '.').nth(2));
+        whose == Some(owner)
     }
 
     /// Its directory.
@@ -120,6 +135,17 @@ impl Group {
     }
 }
 
+/// A new name for a group: `omk.<pid>.<start>-<number>.<owner>`. The process id comes again, in a container at every
+/// start; the moment of the start does not.
+fn name(owner: &str) -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    static START: OnceLock<u64> = OnceLock::new();
+    let pid = std::process::id();
+    let start = START.get_or_init(|| start_of(pid));
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{pid}.{start}-{number}.{owner}")
+}
+
 fn listed(dir: &Path) -> String {
     fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default()
 }
@@ -148,7 +174,7 @@ fn read(path: &str) -> String {
 
 /// Whether a group can be made, entered and removed below a directory: a process of ours is let in and out again.
 fn works(parent: &Path) -> bool {
-    let group = Group { dir: parent.join(format!("{PREFIX}{}.probe", std::process::id())) };
+    let group = Group { dir: parent.join(name("probe")) };
     if fs::create_dir(&group.dir).is_err() {
         return false;
     }
@@ -256,6 +282,18 @@ mod tests {
         let mounts = "30 23 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
         assert_eq!(places(mounts, "0::/docker/abc/job\n"), ["/sys/fs/cgroup/job"]);
         assert_eq!(places(mounts, "0::/elsewhere\n"), [""; 0]);
+    }
+
+    #[test]
+    fn no_name_comes_again_and_each_says_whose_it_is() {
+        let (one, two) = (name("g.1@p"), name("g.1@p"));
+        assert_ne!(one, two);
+        assert!(!one.contains(".0-"), "{one} does not say when its process was started");
+        let whose = |name: &str| (Group::is_of(name, "g.1@p"), Group::is_of(name, "1@p"));
+        assert_eq!(
+            [whose(&one), whose("omk.7.0.g.1@p"), whose("omk.7.probe")],
+            [(true, false), (true, false), (false, false)]
+        );
     }
 
     #[test]

@@ -11,6 +11,18 @@ pub fn group_directory() -> Option<PathBuf> {
     place().cloned()
 }
 
+/// Whether `/proc` shows the processes that this one starts, by the numbers that it knows them by; `Err` is a phrase.
+pub fn own_proc() -> Result<(), String> {
+    let own = std::process::id();
+    match std::fs::read_link("/proc/self") {
+        Ok(shown) if shown.as_os_str() == own.to_string().as_str() => Ok(()),
+        Ok(shown) => {
+            Err(format!("/proc is that of another pid namespace (process {own} is {} there)", shown.display()))
+        }
+        Err(error) => Err(format!("/proc is not there ({error})")),
+    }
+}
+
 /// Whether this process can be the parent of what dead keepers leave; it is from then on.
 pub fn adopts_orphans() -> std::io::Result<()> {
     adopt()

@@ -9,22 +9,27 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Starts `program` in a process group of its own with nothing on stdin and its words in `log`; returns its process
-/// id. It is not waited for: it outlives this process.
-#[expect(clippy::disallowed_methods, reason = "this room is the one that starts processes")]
+use rustix::process::setsid;
+
+use super::binary;
+
+/// Starts `program` in a session of its own, without a terminal, with nothing on stdin and its words in `log`; returns
+/// its process id. It is not waited for: it outlives this process.
 pub fn start(program: &Path, arguments: &[OsString], cwd: &Path, log: &Path) -> io::Result<u32> {
     let words = OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
-    let mut command = Command::new(program);
+    let mut command = binary::command(program);
     command.args(arguments).current_dir(cwd).stdin(Stdio::null()).stdout(words.try_clone()?).stderr(words);
-    command.env("OMK_DETACHED", "1").process_group(0);
+    leave_session(&mut command);
     Ok(command.spawn()?.id())
 }
 
-/// Leaves the terminal's session, where this process was started by [`start`].
-pub fn leave_session() {
-    if std::env::var_os("OMK_DETACHED").is_some() {
-        // A leader of a group cannot; then the group of its own has to do.
-        let _ = rustix::process::setsid();
+/// Lets the program leave the terminal's session. Here and not later: only who leads no group may, and a process has no
+/// group yet that it leads.
+fn leave_session(command: &mut Command) {
+    #[expect(unsafe_code, reason = "a child asks for it between fork and exec")]
+    // SAFETY: the closure makes one system call, without allocation or locks.
+    unsafe {
+        command.pre_exec(|| Ok(setsid().map(drop)?));
     }
 }
 

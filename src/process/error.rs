@@ -14,7 +14,7 @@ pub enum ProcessError {
         detail: String,
     },
     /// The keeper cannot be started, so that nothing can.
-    #[error("start a keeper ({action}); is the omk binary still where it was?")]
+    #[error("start a keeper ({action})")]
     NoKeeper {
         /// What was tried.
         action: &'static str,

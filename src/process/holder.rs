@@ -1,22 +1,28 @@
 //! The process that holds a goal, looked at and ended from outside.
 //!
 //! Owns the only signal that one `omk` sends to another. Invariant: nothing is signalled but a process that has the
-//! goal's lock file open and locked, and by a descriptor that cannot come to mean another process meanwhile.
+//! goal's lock file open and locked, and by a descriptor that cannot come to mean another process meanwhile; where the
+//! system has none, right behind that look.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use thiserror::Error;
 
+use super::tree::process;
 use crate::domain::control::Holder;
 
 /// How long a process may resist SIGKILL (uninterruptible sleep) before it is reported instead.
 const RESISTS: Duration = Duration::from_secs(10);
+/// How often a process is looked at that cannot be waited for.
+const LOOKS: Duration = Duration::from_millis(10);
 
 /// Why the process that holds a goal was not ended. Ends the fragment "failed to …".
 #[derive(Debug, Error)]
@@ -27,6 +33,9 @@ pub enum NotEnded {
         /// The lock file that names it.
         lock: PathBuf,
     },
+    /// The system does not let us at it.
+    #[error("end it: {0}")]
+    NotReached(io::Error),
     /// It is still there after SIGKILL: it waits for a disk or a network that does not answer.
     #[error("end it: it resists SIGKILL")]
     Resists,
@@ -64,22 +73,53 @@ fn state(stat: &[u8]) -> Option<char> {
 }
 
 /// Kills the process that holds the lock file `lock`, and waits until it is gone; its keepers end what it ran. One
-/// that is gone already is no error. Refuses `NotTheHolder` and `Resists`.
+/// that is gone already is no error. Refuses `NotTheHolder`, `NotReached` and `Resists`.
 pub fn end(holder: &Holder, lock: &Path) -> Result<(), NotEnded> {
     let pid = holder.pid;
-    let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+    let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
         return Err(NotEnded::NotTheHolder { lock: lock.to_owned() });
     };
     // Opened before it is looked at: from here on the number cannot be given to another process unnoticed.
-    let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return Ok(()) };
+    let opened = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(opened) => Some(opened),
+        Err(Errno::SRCH) => return Ok(()),
+        // An old kernel, or a filter of system calls. What is left is the number, right behind a look at the lock.
+        Err(Errno::NOSYS | Errno::PERM) => None,
+        Err(error) => return Err(NotEnded::NotReached(error.into())),
+    };
     if !locks(pid, lock) {
         return Err(NotEnded::NotTheHolder { lock: lock.to_owned() });
     }
-    let _gone_meanwhile = pidfd_send_signal(process.as_fd(), Signal::KILL);
-    let mut ended = [PollFd::new(&process, PollFlags::IN)];
-    match poll(&mut ended, Timespec::try_from(RESISTS).ok().as_ref()) {
-        Ok(1..) => Ok(()),
-        Ok(0) | Err(_) => Err(NotEnded::Resists),
+    let ended = match opened {
+        Some(opened) => end_opened(&opened)?,
+        None => end_by_number(number)?,
+    };
+    if ended { Ok(()) } else { Err(NotEnded::Resists) }
+}
+
+/// Kills a process; says whether it ended in time.
+fn end_opened(process: &OwnedFd) -> Result<bool, NotEnded> {
+    killed(pidfd_send_signal(process, Signal::KILL))?;
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    Ok(poll(&mut ended, Timespec::try_from(RESISTS).ok().as_ref()).is_ok_and(|ended| ended > 0))
+}
+
+/// The same of one that is known by its number and by the moment of its start.
+fn end_by_number(pid: Pid) -> Result<bool, NotEnded> {
+    let look = || process(pid.as_raw_pid()).filter(|process| !process.zombie()).map(|process| process.started);
+    let Some(started) = look() else { return Ok(true) };
+    killed(kill_process(pid, Signal::KILL))?;
+    let deadline = Instant::now() + RESISTS;
+    while look() == Some(started) && Instant::now() < deadline {
+        std::thread::sleep(LOOKS);
+    }
+    Ok(look() != Some(started))
+}
+
+fn killed(sent: Result<(), Errno>) -> Result<(), NotEnded> {
+    match sent {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(NotEnded::NotReached(error.into())),
     }
 }
 

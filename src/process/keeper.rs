@@ -19,6 +19,7 @@ use rustix::process::{
 };
 
 use super::contain::Group;
+use super::inherited::heed_all;
 use super::keeper_channel::KeeperChannel;
 use super::program::{Ended, Exit, Order, Program, Report};
 use super::tree::Tree;
@@ -33,7 +34,8 @@ const LOOKS: Duration = Duration::from_millis(5);
 const LAST: Duration = Duration::from_millis(250);
 
 /// The hidden verb. To be called first thing in `main`, before anything is parsed or any thread started; standard
-/// input is the channel. Exit status 0 when the tree is empty, 70 when the keeper itself could not work.
+/// input is the channel. Exit status 0 when the tree is empty and its end is told, 70 when the
+/// keeper itself could not work.
 pub fn main() -> ExitCode {
     match keep() {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
 fn keep() -> std::io::Result<()> {
     let _leader_already = setsid();
     set_child_subreaper(Some(getpid()))?;
+    heed_all();
     outlive_signals();
     keep_descriptors_in();
     let mut channel = KeeperChannel::inherited()?;
@@ -55,9 +58,9 @@ fn keep() -> std::io::Result<()> {
         Err(detail) => {
             let _left_for_the_next_resume = group.as_ref().map(Group::remove);
             channel.report(&Report::Unstartable { detail });
+            Ok(())
         }
     }
-    Ok(())
 }
 
 /// Installs handlers that do nothing. Not "ignore": that would be inherited by the program, handlers are not.
@@ -78,9 +81,21 @@ fn outlive_signals() {
 /// Closes on exec whatever `omk` itself was started with: a lock or a pipe of its caller must not reach a program.
 fn keep_descriptors_in() {
     #[expect(unsafe_code, reason = "neither std nor rustix has close_range")]
-    // SAFETY: marks descriptors, closes none. An old kernel refuses, and what it refuses to do is a precaution.
+    // SAFETY: marks descriptors, closes none.
+    let marked = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) } == 0;
+    // An old kernel, or one that is told to be, has no such call.
+    if !marked {
+        let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let open: Vec<c_int> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        open.into_iter().filter(|descriptor| *descriptor > 2).for_each(close_on_exec);
+    }
+}
+
+fn close_on_exec(descriptor: c_int) {
+    #[expect(unsafe_code, reason = "nobody here owns what this process was started with")]
+    // SAFETY: marks a descriptor and closes none; one that is closed already is refused.
     unsafe {
-        libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+        libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
     }
 }
 
@@ -113,7 +128,9 @@ fn die_with_us(command: &mut Command) {
     }
 }
 
-fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) {
+/// Keeps the tree until it is empty, and tells its end. A program whose status is nowhere to be had (it resists SIGKILL, or
+/// somebody else has taken it) has no end that could be told: nothing is, and whoever listens has lost a keeper.
+fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) -> std::io::Result<()> {
     let pidfd = pidfd_open(tree.root(), PidfdFlags::empty()).ok();
     channel.report(&Report::Started { pid: tree.root().as_raw_pid().cast_unsigned() });
     let mut until = later(lease);
@@ -133,8 +150,11 @@ fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) {
     }
     tree.kill_all();
     let lapsed = lapsed && tree.was_killed();
-    channel.report(&Report::Exited(ended(&tree, lapsed)));
+    if let Some(exit) = tree.exit() {
+        channel.report(&Report::Exited(ended(&tree, exit, lapsed)));
+    }
     tree.close();
+    tree.exit().map(drop).ok_or_else(|| std::io::Error::other("its program's status is not to be had"))
 }
 
 /// Sleeps until the channel, the program or the clock has something. Says whether it is the channel.
@@ -193,17 +213,9 @@ fn later(grace: Duration) -> Instant {
     now.checked_add(grace).unwrap_or(now + Duration::from_secs(365 * 86_400))
 }
 
-fn ended(tree: &Tree, lapsed: bool) -> Ended {
+fn ended(tree: &Tree, exit: Exit, lapsed: bool) -> Ended {
     let (user, system, max_rss_kb) = used_by_children();
-    Ended {
-        // A program whose status is nowhere to be had resisted SIGKILL; it counts as killed.
-        exit: tree.exit().unwrap_or(Exit::Signal(libc::SIGKILL)),
-        cpu_user_ms: user,
-        cpu_system_ms: system,
-        max_rss_kb,
-        survivors: tree.survivors(),
-        lapsed,
-    }
+    Ended { exit, cpu_user_ms: user, cpu_system_ms: system, max_rss_kb, survivors: tree.survivors(), lapsed }
 }
 
 /// Processor time in milliseconds (user, system) and largest resident set in KiB of all children waited for.

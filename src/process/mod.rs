@@ -12,6 +12,7 @@
 
 mod ahead;
 pub mod backlog;
+pub mod binary;
 mod contain;
 pub mod containment;
 pub mod detached;
@@ -19,6 +20,7 @@ pub mod direct;
 pub mod drive;
 pub mod error;
 pub mod holder;
+pub mod inherited;
 pub mod keeper;
 mod keeper_channel;
 pub mod leash;

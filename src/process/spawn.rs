@@ -7,8 +7,8 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
 
 use super::ahead::Ahead;
+use super::binary;
 use super::contain::Group;
 use super::direct::in_memory;
 use super::error::ProcessError;
@@ -80,7 +81,7 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Starts the thread. `omk` is this program's binary, whose hidden verb the keepers run; `owner` is the goal (or
+    /// Starts the thread. `omk` is this program's binary (`binary::THIS`), whose hidden verb the keepers run; `owner` is the goal (or
     /// whatever else) by which leftovers are found again.
     pub fn start(omk: PathBuf, owner: &str) -> Result<Self, ProcessError> {
         let (jobs, queue) = mpsc::channel();
@@ -124,7 +125,7 @@ pub(super) fn fault(action: &'static str) -> impl Fn(io::Error) -> ProcessError 
     move |source| ProcessError::NoKeeper { action, source }
 }
 
-fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
+fn serve(omk: &Path, queue: &mpsc::Receiver<Job>) {
     let mut ending: Vec<Child> = Vec::new();
     loop {
         let job = match ending.is_empty() {
@@ -148,8 +149,8 @@ fn serve(omk: &PathBuf, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-fn spawn_keeper(omk: &PathBuf, channel: OwnedFd) -> io::Result<Child> {
-    let mut command = Command::new(omk);
+fn spawn_keeper(omk: &Path, channel: OwnedFd) -> io::Result<Child> {
+    let mut command = binary::command(omk);
     command.arg(KEEPER_VERB).env_clear().current_dir("/");
     command.stdin(Stdio::from(channel)).stdout(Stdio::null()).stderr(Stdio::null());
     orphans::as_keeper(|| command.spawn())

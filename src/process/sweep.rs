@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::contain::{Group, PREFIX, place};
+use super::contain::{Group, place};
 use super::orphans::{is_adopted, reap, start_of};
 use super::sanitise::one_line;
 use super::tree::{Process, below, process, processes};
@@ -18,6 +18,17 @@ use super::tree::{Process, below, process, processes};
 pub(super) const MARKER: &str = "OMK_TREE";
 /// How long a process may resist SIGKILL before it is reported instead.
 const RESISTS: Duration = Duration::from_secs(5);
+/// How often processes are looked at that end by themselves.
+const LOOKS: Duration = Duration::from_millis(10);
+
+/// What became of processes that should not run any more, each as `pid name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// They ran, and are gone.
+    pub killed: Vec<String>,
+    /// They are still there after SIGKILL: they wait for a disk or a network, are frozen, or belong to somebody else.
+    pub resisting: Vec<String>,
+}
 
 /// The value of the marker: who it belongs to, which `omk` started it, and its number there.
 pub(super) fn marker(owner: &str, number: u64) -> String {
@@ -41,40 +52,68 @@ pub(super) fn sweep(marker: &str, leader: u32, group: Option<&Group>) -> Vec<Str
     }
     kill_until(deadline, &of_tree, &mut killed);
     reap(since);
-    killed.into_values().collect()
+    killed.into_iter().map(|(pid, name)| if is_there(pid) { format!("{name} (still there)") } else { name }).collect()
 }
 
 /// Waits until a killed keeper is dead: its channel closes a moment before its children have their new parent.
 fn await_death(keeper: u32, deadline: Instant) {
-    let lives = || process(keeper.cast_signed()).is_some_and(|keeper| !keeper.zombie());
-    while lives() && Instant::now() < deadline {
+    while is_there(keeper.cast_signed()) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_micros(250));
     }
 }
 
-/// Kills every process that an earlier `omk` started for `owner` and that still runs, and says which, as `pid name`.
-/// To be called by whoever holds the goal: no living `omk` has any for it. Blocks until they are gone.
-pub fn kill_leftovers(owner: &str) -> Vec<String> {
-    let mut killed = BTreeMap::new();
-    let prefix = format!("{owner}:");
-    kill_all(&|process| bears(process.pid, &|value| value.starts_with(&prefix)), &mut killed);
+/// Kills every process that an earlier `omk` started for `owner` and that still runs. To be called by whoever holds the
+/// goal: no living `omk` has any for it. Blocks until they are gone, or resist for some seconds.
+pub fn kill_leftovers(owner: &str) -> Swept {
+    let mut found = BTreeMap::new();
+    kill_all(&|process| belongs(process, owner), &mut found);
     for group in abandoned_groups(owner) {
-        clear(&group, &mut killed);
+        clear(&group, &mut found);
     }
-    killed.into_values().collect()
+    let (resisting, killed): (BTreeMap<_, _>, _) = found.into_iter().partition(|(pid, _)| is_there(*pid));
+    Swept { killed: killed.into_values().collect(), resisting: resisting.into_values().collect() }
 }
 
-/// Groups of `owner` whose `omk` is gone. Those of others are theirs to find.
+/// What runs of `owner` still, as `pid name`, though it is about to end: it is left some seconds. Nothing is killed.
+pub fn still_running(owner: &str) -> Vec<String> {
+    let deadline = Instant::now() + RESISTS;
+    loop {
+        let found = running(owner);
+        if found.is_empty() || Instant::now() >= deadline {
+            return found;
+        }
+        std::thread::sleep(LOOKS);
+    }
+}
+
+fn running(owner: &str) -> Vec<String> {
+    let mut found = BTreeMap::new();
+    for process in find(&|process| belongs(process, owner)) {
+        found.insert(process.pid.as_raw_pid(), shown(&process));
+    }
+    abandoned_groups(owner).iter().for_each(|group| remember(&mut found, &group.members()));
+    found.retain(|pid, _| is_there(*pid));
+    found.into_values().collect()
+}
+
+/// Whether a process was started for `owner`.
+fn belongs(process: &Process, owner: &str) -> bool {
+    bears(process.pid, &|value| value.strip_prefix(owner).is_some_and(|rest| rest.starts_with(':')))
+}
+
+fn is_there(pid: i32) -> bool {
+    process(pid).is_some_and(|process| !process.zombie())
+}
+
+fn shown(process: &Process) -> String {
+    format!("{} {}", process.pid.as_raw_pid(), process.name)
+}
+
+/// Groups of `owner`, all of them abandoned: who calls holds the goal, whatever process has the number of the `omk` that
+/// made them now. Those of others are theirs to find.
 fn abandoned_groups(owner: &str) -> Vec<Group> {
     let Some(entries) = place().and_then(|place| std::fs::read_dir(place).ok()) else { return Vec::new() };
-    let abandoned = entries.flatten().filter(|entry| {
-        let name = entry.file_name();
-        // `omk.<pid>.<number>.<owner>`
-        let parts = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).map(|name| name.splitn(3, '.'));
-        let parts = parts.map(Iterator::collect::<Vec<_>>);
-        let Some([pid, _, whose]) = parts.as_deref() else { return false };
-        *whose == owner && !std::path::Path::new("/proc").join(pid).exists()
-    });
+    let abandoned = entries.flatten().filter(|it| it.file_name().to_str().is_some_and(|it| Group::is_of(it, owner)));
     abandoned.map(|entry| Group::at(entry.path())).filter(|group| !group.is_foreign()).collect()
 }
 
@@ -96,8 +135,7 @@ fn kill_until(deadline: Instant, wanted: &dyn Fn(&Process) -> bool, killed: &mut
         let found = find(wanted);
         for process in &found {
             let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
-            let pid = process.pid.as_raw_pid();
-            killed.entry(pid).or_insert_with(|| format!("{pid} {}", process.name));
+            killed.entry(process.pid.as_raw_pid()).or_insert_with(|| shown(process));
         }
         if found.is_empty() {
             return;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 
 use super::contain::Group;
 use super::program::Exit;
@@ -31,12 +31,14 @@ pub(super) struct Tree {
     survivors: BTreeMap<i32, String>,
     group: Option<Group>,
     killed: bool,
+    /// Whether something of it has resisted SIGKILL for as long as anything may.
+    resists: bool,
 }
 
 impl Tree {
     /// The tree under `root`, a child of this process that has not been waited for.
     pub(super) fn new(root: Pid, group: Option<Group>) -> Self {
-        Self { root, exit: None, empty: false, survivors: BTreeMap::new(), group, killed: false }
+        Self { root, exit: None, empty: false, survivors: BTreeMap::new(), group, killed: false, resists: false }
     }
 
     /// The program.
@@ -108,22 +110,31 @@ impl Tree {
 
     /// Sends a signal to every descendant that can be seen now.
     pub(super) fn signal(&self, signal: Signal) {
-        for process in descendants() {
+        self.send(signal, &descendants());
+    }
+
+    /// Sends a signal to those that were found; to the program and its group unseen, should it not be among them: that
+    /// is who they are as long as nobody has waited for it, whatever `/proc` shows.
+    fn send(&self, signal: Signal, found: &[Process]) {
+        for process in found {
             let _gone_meanwhile = kill_process(process.pid, signal);
+        }
+        if self.exit.is_none() && !self.empty && found.iter().all(|process| process.pid != self.root) {
+            let all_got_it = kill_process_group(self.root, signal).is_ok() && signal != Signal::KILL;
+            let _gone_meanwhile = if all_got_it { Ok(()) } else { kill_process(self.root, signal) };
         }
     }
 
-    /// Kills until nothing is left; whoever is found besides the program itself is remembered as a survivor.
+    /// Kills until nothing is left; whoever is found besides the program itself is remembered as a survivor. What has
+    /// resisted once is not waited for again.
     pub(super) fn kill_all(&mut self) {
-        let deadline = Instant::now() + RESISTS;
+        let deadline = Instant::now() + if self.resists { Duration::ZERO } else { RESISTS };
         let mut pause = Duration::from_micros(250);
         self.reap();
         while !self.empty {
             let found = descendants();
-            self.killed |= found.iter().any(|process| !process.zombie());
-            for process in &found {
-                let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
-            }
+            self.killed |= found.is_empty() || found.iter().any(|process| !process.zombie());
+            self.send(Signal::KILL, &found);
             if Instant::now() >= deadline {
                 self.resisted(found);
                 return;
@@ -150,6 +161,7 @@ impl Tree {
     }
 
     fn resisted(&mut self, found: Vec<Process>) {
+        self.resists = true;
         for process in found.into_iter().filter(|p| !p.zombie()) {
             self.survivors.insert(process.pid.as_raw_pid(), format!("{} (still there)", process.name));
         }

@@ -65,6 +65,7 @@ mod run_standstill;
 mod run_steer;
 mod run_stops;
 mod run_supervision;
+mod run_surroundings;
 mod run_verbs;
 mod run_why;
 mod simulation;

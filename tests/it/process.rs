@@ -11,7 +11,7 @@ use omk::process::output::Bounded;
 use omk::process::program::{Ended, Exit, Program};
 use omk::process::running::{News, Running};
 use omk::process::spawn::{Input, Launcher, OutputPlan, Spec};
-use omk::process::sweep::kill_leftovers;
+use omk::process::sweep::{Swept, kill_leftovers};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
@@ -435,9 +435,9 @@ async fn what_an_earlier_omk_left_behind_is_found_by_its_owner() {
     // What dies with a keeper is swept by whoever waits for it: nobody does here, as after the death of omk itself.
     run(&format!("kill -KILL {keeper}")).await;
     until("the keeper is gone", || !alive(keeper)).await;
-    assert_eq!(kill_leftovers("goal-of-somebody-else"), Vec::<String>::new());
+    assert_eq!(kill_leftovers("goal-of-somebody-else"), Swept::default());
     assert!(alive(stray));
-    assert!(tells_of(&kill_leftovers(&owner), stray));
+    assert!(tells_of(&kill_leftovers(&owner).killed, stray));
     assert!(!alive(stray));
     drop(running);
 }

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use omk::process::containment::group_directory;
 use omk::process::drive::{EndedBy, Heard, Limits, drive};
 use omk::process::error::ProcessError;
 use omk::process::orphans;
 use omk::process::output::Bounded;
 use omk::process::program::Exit;
-use omk::process::spawn::Spec;
+use omk::process::spawn::{Launcher, Spec};
+use omk::process::sweep::kill_leftovers;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::{LONG, alive, daemon, launcher, pid_in, program, shell, tells_of, until};
@@ -91,6 +93,49 @@ fn a_session_whose_leader_is_outside_of_the_pid_namespace_changes_nothing() {
     let mut inside = Command::new("unshare");
     inside.args(way).arg(std::env::current_exe().expect("this program"));
     again(inside, "process_fates::nothing_that_a_killed_keeper_held_survives_wherever_it_hides");
+}
+
+#[test]
+fn a_program_ends_also_where_proc_shows_other_processes() {
+    let ways = [["-pf"], ["-rpf"]];
+    let can =
+        |way: &&[&str; 1]| Command::new("unshare").args(*way).arg("true").output().is_ok_and(|o| o.status.success());
+    let Some(way) = ways.iter().find(can) else {
+        return eprintln!("SKIPPED: a pid namespace of its own: `unshare` is missing, or this user may not");
+    };
+    let mut inside = Command::new("unshare");
+    inside.args(way).arg(std::env::current_exe().expect("this program"));
+    again(inside, "process_fates::a_program_that_cannot_be_seen");
+}
+
+/// Only of use where `/proc` shows others.
+#[tokio::test]
+async fn a_program_that_cannot_be_seen() {
+    let mut running = launcher().launch(shell("sleep 1000 & exec sleep 1001")).await.expect("a start");
+    running.kill(Duration::from_secs(5)).await;
+    let ended = running.wait().await.expect("an end");
+    assert_eq!(ended.exit, Exit::Signal(15));
+}
+
+#[tokio::test]
+async fn what_has_cleared_its_environment_is_found_whoever_has_the_number_of_the_omk_that_started_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let owner = format!("goal-in-a-group-{}", std::process::id());
+    let launcher = Launcher::start(env!("CARGO_BIN_EXE_omk").into(), &owner).expect("a launcher");
+    let cleared = daemon(dir.path()).replace("setsid sh", "env -i PATH=/usr/bin:/bin setsid sh");
+    let running = launcher.launch(shell(&format!("{cleared} exec sleep 1000"))).await.expect("a start");
+    let (pid, keeper) = (pid_in(&dir.path().join("pid")).await, running.keeper_pid());
+    Command::new("kill").args(["-KILL", &keeper.to_string()]).status().expect("kill");
+    until("the keeper is gone", || !alive(keeper)).await;
+    // The number is in use: it is that of this very process.
+    let killed = kill_leftovers(&owner).killed;
+    if group_directory().is_none() {
+        Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill");
+        return eprintln!("SKIPPED: what is in a control group: there is no writable one");
+    }
+    assert!(tells_of(&killed, pid), "{killed:?}");
+    assert!(!alive(pid));
+    drop(running);
 }
 
 #[tokio::test]

@@ -205,7 +205,11 @@ fn a_detached_run_goes_on_by_itself() {
     let status = scene.json("status");
     // Nobody would end it where this fails below.
     scene.make("go");
-    assert_eq!(status["process"]["holder"]["pid"], document["pid"]);
+    let pid = &document["pid"];
+    assert_eq!(&status["process"]["holder"]["pid"], pid);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let session = stat.rsplit(')').next().unwrap().split_whitespace().nth(3).map(str::to_owned);
+    assert_eq!(session, Some(pid.to_string()), "it has a session of its own");
     until("the goal is ready", || scene.json("status")["status"] == "ready");
     assert_nobody_left(&scene);
 }

@@ -7,7 +7,8 @@ use crate::adapters::machine::{Storage, durable_write, storage};
 use crate::adapters::sandbox;
 use crate::app::config::Variables;
 use crate::app::doctor::report::{Check, Topic, Verdict};
-use crate::process::containment::{adopts_orphans, group_directory};
+use crate::app::surroundings::MOUNT;
+use crate::process::containment::{adopts_orphans, group_directory, own_proc};
 
 /// Below this much free space a run may not reach its end.
 const LEAST_BYTES: u64 = 100 << 20;
@@ -87,6 +88,13 @@ pub(super) fn sandbox() -> Vec<Check> {
         Ok(()) => "users may make their own".to_owned(),
         Err(problem) => format!("users may not make their own: {problem}"),
     };
+    let processes = match own_proc() {
+        Ok(()) => check("processes", Verdict::Ok, "seen in /proc, and ended by what it shows".to_owned()),
+        Err(problem) => {
+            let found = format!("{problem}: no process could be found and ended");
+            check("processes", Verdict::Failed, found).with_help(MOUNT)
+        }
+    };
     let orphans = match adopts_orphans() {
         Ok(()) => check("orphans", Verdict::Ok, "come to omk, which ends them".to_owned()),
         Err(error) => check("orphans", Verdict::Failed, format!("omk cannot be their parent: {error}")),
@@ -99,6 +107,7 @@ pub(super) fn sandbox() -> Vec<Check> {
     };
     vec![
         check("in force", Verdict::Note, in_force),
+        processes,
         orphans,
         groups,
         check("bubblewrap", Verdict::Note, bubblewrap),

@@ -9,7 +9,7 @@ use super::{Bench, one_agent, plan, rejected};
 use crate::support::views::capture;
 
 fn report(end: AgentEnd) -> AgentReport {
-    AgentReport { end, duration_ms: 2_960, usage: Usage::default(), log: None, frames: None, survivors: Vec::new() }
+    AgentReport::bare(end, 2_960)
 }
 
 /// The agent of the attempt that is offered ends so: what becomes of the attempt.
