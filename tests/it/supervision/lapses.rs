@@ -1,7 +1,7 @@
 //! What a worker makes of the end of its agent by a clock: its deadline, or its keeper while `omk` stood still.
 
 use omk::domain::agent::{AgentEnd, AgentReport};
-use omk::domain::budget::{Limits, Usage};
+use omk::domain::budget::Limits;
 use omk::domain::task::{AttemptOutcome, FeedbackKind};
 use omk::workflow::worker::{Step, Worker};
 
