@@ -175,12 +175,7 @@ impl Omk {
             Some(reply) => return Err(unforeseen(&reply)),
             None => {}
         }
-        let mut held = self.hold(id, Verb::Resume)?;
-        let limits = held.state.budget.limits.extended_by(&more);
-        held.record(vec![Fact::LimitsSet { limits, account: Account::Goal }], ActorName::Operator)?;
-        drop(held);
-        self.refresh(id);
-        Ok(limits)
+        self.add_at_rest(id, &Account::Goal, &more)
     }
 
     /// Every goal of the state directory that says `running` and has no process, oldest first.

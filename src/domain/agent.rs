@@ -168,6 +168,9 @@ pub enum AgentEnd {
     Lapsed,
 }
 
+/// The built-in agent, as goals name it: it runs what the plan says and uses no model.
+pub const SCRIPT: &str = "script";
+
 /// What came of one run of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentReport {
@@ -185,4 +188,20 @@ pub struct AgentReport {
     /// Processes that outlived it and were killed, as `pid name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub survivors: Vec<String>,
+}
+
+impl AgentReport {
+    /// Whether `agent` worked and did not say what that used.
+    pub fn withholds_use(&self, agent: &str) -> bool {
+        let worked = match &self.end {
+            AgentEnd::Unavailable { .. } | AgentEnd::Limited { .. } => false,
+            AgentEnd::Finished
+            | AgentEnd::Asked { .. }
+            | AgentEnd::Failed { .. }
+            | AgentEnd::TimedOut
+            | AgentEnd::Stopped
+            | AgentEnd::Lapsed => true,
+        };
+        worked && agent != SCRIPT && self.usage.is_nothing()
+    }
 }
