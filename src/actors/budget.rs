@@ -13,7 +13,7 @@ use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::ids::{AttemptRef, Seq};
 use crate::messages::budget::{Booked, Reopened, Reserve, Settle, SliceExhausted, UsageSeen};
-use crate::messages::goal::{Begin, Exhausted, Halt};
+use crate::messages::goal::{Begin, BudgetOpened, Exhausted, Halt};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::operator::AddBudget;
@@ -26,6 +26,8 @@ use crate::workflow::budget::{Ledger, Short};
 pub struct Wires {
     /// Is told when a limit is used up.
     pub controller: Recipient<Exhausted>,
+    /// Is told that the run may go on, once what was used up before it has been said.
+    pub opened: Recipient<BudgetOpened>,
     /// Gives up a slice whose limit is used up.
     pub scheduler: Recipient<SliceExhausted>,
     /// Is told what slices have used.
@@ -104,6 +106,7 @@ impl BudgetActor {
             Intent::Grant(attempt) => self.answer(&attempt, Ok(())),
             Intent::Deny(attempt, reason) => self.answer(&attempt, Err(reason)),
             Intent::Stop(short) => return self.stop(&short, cause),
+            Intent::Open => return tell(&self.wires.opened, BudgetOpened { cause }),
             Intent::Answer(limits) => {
                 if let Some(reply_to) = self.extending.pop_front() {
                     // Whoever asked may have gone away again.
@@ -156,7 +159,7 @@ impl Handler<Begin> for BudgetActor {
         let now = self.reading();
         let Some((ledger, begins_run)) = self.folded.take() else { return };
         self.cashier = Some(Cashier::new(ledger, begins_run, now));
-        self.decide(None, None, Cashier::tick);
+        self.decide(None, None, Cashier::open);
         self.look_later(ctx);
     }
 }
@@ -195,7 +198,14 @@ impl Handler<AddBudget> for BudgetActor {
             drop(add.reply_to.send(Err("the run has not begun yet".to_owned())));
             return;
         };
-        let decided = cashier.extend(&add.more, now);
+        let decided = match cashier.extend(&add.more, now) {
+            Ok(decided) => decided,
+            Err(refusal) => {
+                // Whoever asked may have gone away again.
+                drop(add.reply_to.send(Err(format!("{} {refusal}", Account::Goal))));
+                return;
+            }
+        };
         self.extending.push_back(add.reply_to);
         let committed = self.outbox.commit_as(ActorName::Operator, decided, None, None);
         let performed = committed.and_then(|released| self.perform(released));

@@ -13,8 +13,8 @@ use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
 use crate::domain::review::{Role, Subject};
 use crate::domain::task::GateSpec;
 use crate::messages::goal::{
-    BaseMeasured, Begin, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, PlanMade, ProveTip,
-    StopRun, TipProven,
+    BaseMeasured, Begin, BudgetOpened, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, PlanMade,
+    ProveTip, StopRun, TipProven,
 };
 use crate::messages::journal::{Committed, JournalDistressed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, RunOver, StopEffects};
@@ -34,6 +34,8 @@ pub struct Wires {
     pub halt_scheduler: Recipient<Halt>,
     /// The integrator, to be halted.
     pub halt_integrator: Recipient<Halt>,
+    /// The budget, to say what is used up before anything starts.
+    pub begin_budget: Recipient<Begin>,
     /// The budget, to write down the time.
     pub halt_budget: Recipient<Halt>,
     /// Runs the gates on the base.
@@ -95,6 +97,7 @@ impl ControllerActor {
 
     fn start(&mut self, intent: Intent, cause: Option<Seq>, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
         match intent {
+            Intent::OpenBudget => tell(&self.wires.begin_budget, Begin),
             Intent::MakePlan => tell(&self.wires.planner, MakePlan { cause }),
             Intent::MeasureBase(plan) => tell(&self.wires.measure_base, MeasureBase { plan, cause }),
             Intent::Execute(plan) => tell(&self.wires.execute, Execute { plan, drive: self.drive, cause }),
@@ -173,6 +176,14 @@ impl Handler<Begin> for ControllerActor {
     fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
         let decided = self.controller.begin();
         self.decide(decided, None, ctx);
+    }
+}
+
+impl Handler<BudgetOpened> for ControllerActor {
+    type Result = ();
+    fn handle(&mut self, opened: BudgetOpened, ctx: &mut Context<Self>) {
+        let decided = self.controller.budget_opened();
+        self.decide(decided, opened.cause, ctx);
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Recipient};
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 use tokio::sync::oneshot;
 
 use crate::actors::exit_guard::ExitGuard;
@@ -15,7 +15,7 @@ use crate::actors::scheduler::operator::Speaker;
 use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::Charter;
-use crate::domain::ids::{AttemptRef, Now, Seq};
+use crate::domain::ids::{AttemptRef, Moment, Now, Seq};
 use crate::domain::order::LeaseOver;
 use crate::domain::review::Subject;
 use crate::domain::task::{Assignment, Capture, GateSpec};
@@ -76,6 +76,8 @@ pub struct SchedulerActor {
     /// The operator's words that are not durable yet, by number.
     speakers: BTreeMap<u64, Speaker>,
     words: u64,
+    /// The next look at the clocks, and when that is.
+    look: Option<(SpawnHandle, Moment)>,
     _guard: ExitGuard,
 }
 
@@ -102,6 +104,7 @@ impl SchedulerActor {
             finishers: BTreeMap::new(),
             speakers: BTreeMap::new(),
             words: 0,
+            look: None,
             _guard: guard,
         }
     }
@@ -193,15 +196,28 @@ impl SchedulerActor {
         }
     }
 
-    /// Looks for ended leases and for providers whose time has come, a few times within the length of a lease.
-    /// Asking both clocks each time, it cannot be misled by one that was set meanwhile.
-    fn tick_later(&self, ctx: &mut Context<Self>) {
-        let period = Duration::from_millis((self.charter.settings.lease_ms / 4).clamp(20, 5_000));
-        ctx.run_later(period, |actor, ctx| {
+    /// Looks for ended leases and for providers whose time has come: a few times within the length of a lease, and
+    /// when the next provider's time comes. Asking both clocks each time, it cannot be misled by one that was set
+    /// meanwhile. A look that comes sooner anyway stays.
+    fn look_later(&mut self, ctx: &mut Context<Self>) {
+        let now = self.now();
+        let period_ms = (self.charter.settings.lease_ms / 4).clamp(20, 5_000);
+        let due_ms = self.scheduler.as_ref().and_then(|scheduler| scheduler.provider_due_ms(now));
+        let in_ms = due_ms.map_or(period_ms, |due| due.min(period_ms));
+        let at = now.steady.plus(in_ms);
+        if let Some((look, before)) = self.look {
+            if before <= at {
+                return;
+            }
+            ctx.cancel_future(look);
+        }
+        let look = ctx.run_later(Duration::from_millis(in_ms), |actor, ctx| {
+            actor.look = None;
             let now = actor.now();
             actor.decide(None, None, |scheduler| scheduler.tick(now));
-            actor.tick_later(ctx);
+            actor.look_later(ctx);
         });
+        self.look = Some((look, at));
     }
 }
 
@@ -216,13 +232,13 @@ impl Actor for SchedulerActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.tick_later(ctx);
+        self.look_later(ctx);
     }
 }
 
 impl Handler<Execute> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, order: Execute, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, order: Execute, ctx: &mut Context<Self>) {
         let Some(folded) = self.folded.take() else { return };
         let now = self.now();
         let graph = match TaskGraph::of(&order.plan) {
@@ -241,6 +257,7 @@ impl Handler<Execute> for SchedulerActor {
         }
         self.scheduler = Some(scheduler);
         self.decide(order.cause, None, |scheduler| scheduler.begin(order.drive, now));
+        self.look_later(ctx);
     }
 }
 
@@ -277,11 +294,12 @@ impl Handler<Renew> for SchedulerActor {
 
 impl Handler<Finish> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, finish: Finish, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, finish: Finish, ctx: &mut Context<Self>) {
         let now = self.now();
         let Finish { attempt, end, reply_to } = finish;
         self.finishers.insert(attempt.clone(), reply_to);
         self.decide(None, Some(&attempt), |scheduler| scheduler.finish(&attempt, end, now));
+        self.look_later(ctx);
     }
 }
 

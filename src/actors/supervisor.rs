@@ -199,9 +199,7 @@ impl Supervisor {
 
     fn begin(&mut self, ctx: &mut Context<Self>) {
         let Some(generation) = &self.generation else { return };
-        // The controller first: what the budget says of a run comes after the record of its start.
         let begun = tell(&generation.controller.clone().recipient(), Begin)
-            .and_then(|()| tell(&generation.budget.clone().recipient(), Begin))
             .and_then(|()| match self.stop_wanted.clone() {
                 Some(stop) => tell(&generation.controller.clone().recipient(), stop),
                 None => Ok(()),

@@ -1,34 +1,63 @@
-//! What commands show of a goal's budget, and more for one of its slices or roles.
+//! What commands show of a goal's budget, and more for the goal, one of its slices or its roles.
 
 use crate::app::Omk;
+use crate::app::clock;
 use crate::app::create::usage;
 use crate::app::error::AppError;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::Verb;
 use crate::domain::ids::GoalId;
-use crate::domain::spending::BudgetReport;
+use crate::domain::spending::{BudgetReport, UsedUp};
+use crate::domain::view::Liveness;
+use crate::workflow::budget::Short;
+use crate::workflow::slices::Stage;
 use crate::workflow::spending::budget_report;
 
 impl Omk {
     /// What a goal may spend and has spent, folded from its journal.
     pub fn budget(&self, id: &GoalId) -> Result<BudgetReport, AppError> {
-        let state = self.state_of(id, None)?;
+        let (state, _) = self.state_now(id)?;
         budget_report(&state).ok_or_else(|| usage(format!("goal {id} has no record"), &[]))
     }
 
     /// Adds to what a slice or a role may spend while nobody runs the goal, and returns its new limits.
     pub fn add_budget_to(&self, id: &GoalId, account: &Account, more: Limits) -> Result<Limits, AppError> {
+        self.add_at_rest(id, account, &more)
+    }
+
+    /// Adds to a limit on the goal's journal.
+    pub(super) fn add_at_rest(&self, id: &GoalId, account: &Account, more: &Limits) -> Result<Limits, AppError> {
         let mut held = self.hold(id, Verb::Resume)?;
+        let look = format!("omk goal budget {id}");
         if let Account::Slice(slice) = account
             && held.state.slices.slice(slice).is_none()
         {
-            return Err(usage(format!("goal {id} has no slice `{slice}`"), &[&format!("omk goal budget {id}")]));
+            return Err(usage(format!("goal {id} has no slice `{slice}`"), &[&look]));
         }
-        let limits = held.state.budget.limits_of(account).extended_by(&more);
+        let extended = held.state.budget.limits_of(account).extended_by(more);
+        let limits = extended.map_err(|refusal| usage(format!("{account} {refusal}"), &[&look]))?;
         held.record(vec![Fact::LimitsSet { limits, account: account.clone() }], ActorName::Operator)?;
         drop(held);
         self.refresh(id);
         Ok(limits)
+    }
+
+    /// The limits that stand in the way of a goal: used up, with what its dead attempts held. Those of slices that are
+    /// done do not.
+    pub fn used_up(&self, id: &GoalId) -> Result<Vec<UsedUp>, AppError> {
+        let mut state = self.state_of(id, None)?;
+        if self.liveness(id)? == Liveness::NoProcess {
+            state.budget.begin_run(clock::now());
+        }
+        let done = |account: &Account| match account {
+            Account::Goal | Account::Role(_) => false,
+            Account::Slice(slice) => {
+                state.slices.slice(slice).is_some_and(|record| matches!(record.stage, Stage::Integrated { .. }))
+            }
+        };
+        let short = state.budget.used_up().into_iter().filter(|short| !done(&short.account));
+        let used_up = |Short { account, budget, spent, limit }: Short| UsedUp { account, budget, spent, limit };
+        Ok(short.map(used_up).collect())
     }
 }

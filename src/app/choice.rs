@@ -15,10 +15,10 @@ use crate::app::create::usage;
 use crate::app::error::AppError;
 use crate::app::meeting::{HostFor, greeter};
 use crate::app::request::GoalRequest;
+use crate::domain::agent::SCRIPT;
 use crate::domain::goal::GoalStatus;
 use crate::domain::task::SliceSpec;
 use crate::workflow::plan_file::PlanText;
-use crate::workflow::profiles::SCRIPT;
 
 /// The built-in agents in the order in which they are tried where nobody names one: the one with the best control
 /// first, then those of a provider by their second way.

@@ -81,13 +81,13 @@ impl Omk {
         if status == GoalStatus::Running {
             require_own_proc()?;
         }
-        let (status, by, next) = match stop {
+        let (to, by, next) = match stop {
             Stop::Pause if status == GoalStatus::Paused => return self.settled(id),
             Stop::Pause => (GoalStatus::Paused, "paused by the operator", "resume"),
             Stop::Cancel => (GoalStatus::Cancelled, "cancelled by the operator", "show"),
         };
         let (reason, next) = (with_ending(by, ended), vec![format!("omk goal {next} {id}")]);
-        let settled = Fact::GoalSettled { status, reason, next };
+        let settled = Fact::GoalSettled { status: to, reason, next };
         let dir = self.state.goal(id);
         let unfindable = if status == GoalStatus::Running { unfindable() } else { None };
         let Swept { killed, resisting } = kill_leftovers(&dir.owner());
@@ -98,7 +98,7 @@ impl Omk {
             Leftovers { processes: killed, left_alone: unfindable.into_iter().collect(), ..Leftovers::default() };
         let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
-        surplus::set_aside(&dir, status);
+        surplus::set_aside(&dir, to);
         drop(held);
         surplus::remove(&dir);
         self.refresh(id);
@@ -201,12 +201,7 @@ impl Omk {
             Some(reply) => return Err(unforeseen(&reply)),
             None => {}
         }
-        let mut held = self.hold(id, Verb::Resume)?;
-        let limits = held.state.budget.limits.extended_by(&more);
-        held.record(vec![Fact::LimitsSet { limits, account: Account::Goal }], ActorName::Operator)?;
-        drop(held);
-        self.refresh(id);
-        Ok(limits)
+        self.add_at_rest(id, &Account::Goal, &more)
     }
 
     /// Every goal of the state directory that says `running` and has no process, oldest first.

@@ -16,7 +16,7 @@ use crate::app::create::usage;
 use crate::app::doctor::report::{AgentCheck, AgentState, Diagnosis};
 use crate::app::error::AppError;
 use crate::app::meeting::{HostFor, greeter};
-use crate::workflow::profiles::SCRIPT;
+use crate::domain::agent::SCRIPT;
 
 impl Omk {
     /// Tries the agents that are `named`, or else all that are known, and the rest of what runs need. Blocks until the

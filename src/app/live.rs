@@ -9,16 +9,15 @@ use crate::app::Omk;
 use crate::app::create::usage;
 use crate::app::error::AppError;
 use crate::domain::control::{ControlReply, ControlRequest, Holder, Stop};
-use crate::domain::goal::{GoalStatus, Settings};
+use crate::domain::goal::Settings;
 use crate::domain::ids::GoalId;
-use crate::domain::view::{GoalView, Health, Liveness};
+use crate::domain::view::{Health, Liveness};
 use crate::domain::vitals::Sighting;
 use crate::process::detached::breathe;
 use crate::process::holder::{self, Condition};
 use crate::store::control::ask;
 use crate::store::error::StoreError;
 use crate::store::lock::{Occupation, occupation, this_process};
-use crate::workflow::view::orphaned;
 
 /// How long a run may take to make an answer, a retry or more budget durable.
 const DURABLE_WITHIN: Duration = Duration::from_secs(10);
@@ -54,14 +53,6 @@ impl Omk {
         let Liveness::Held { holder, health: Health::Well } = seen else { return Ok(seen) };
         let silent = matches!(self.ping(id, GLANCE), Err(StoreError::NoAnswer { .. }));
         Ok(Liveness::Held { holder, health: if silent { Health::Silent } else { Health::Well } })
-    }
-
-    /// A goal as it stands, and the process that runs it; what the journal cannot know of one that died is said.
-    pub fn seen(&self, id: &GoalId) -> Result<(GoalView, Liveness), AppError> {
-        let process = self.liveness_asked(id)?;
-        let view = self.view(id, None)?;
-        let died = view.status == GoalStatus::Running && process == Liveness::NoProcess;
-        Ok((if died { orphaned(view) } else { view }, process))
     }
 
     /// What the agents of a goal do just now, where a process runs it and answers at once.

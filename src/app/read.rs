@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::adapters::git::leftovers::branch_now;
 use crate::adapters::git::look::Look;
 use crate::app::Omk;
+use crate::app::clock;
 use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
 use crate::app::list::is_free;
@@ -13,14 +14,15 @@ use crate::app::request::DiffRequest;
 use crate::domain::change::Change;
 use crate::domain::event::Event;
 use crate::domain::evidence::ProofStatement;
+use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{CommitId, GoalId, Seq, SliceId};
-use crate::domain::view::GoalView;
+use crate::domain::view::{GoalView, Health, Liveness};
 use crate::store::error::StoreError;
 use crate::store::reader::read_events;
 use crate::workflow::plan_file::render;
 use crate::workflow::proof::prove;
 use crate::workflow::state::GoalState;
-use crate::workflow::view::goal_view;
+use crate::workflow::view::{goal_view, orphaned};
 
 impl Omk {
     /// The state directory.
@@ -43,6 +45,28 @@ impl Omk {
         let events = self.events(id)?;
         let shown = events.iter().take_while(|event| at.is_none_or(|last| event.seq <= last));
         Ok(GoalState::replay(shown))
+    }
+
+    /// The folded state as it is now, and what is seen of the process that runs the goal. The time of a run that is well
+    /// goes on after its last record.
+    pub(super) fn state_now(&self, id: &GoalId) -> Result<(GoalState, Liveness), AppError> {
+        let mut state = self.state_of(id, None)?;
+        let process = self.liveness_asked(id)?;
+        if let Liveness::Held { holder, health: Health::Well } = &process
+            && state.goal.holder.as_ref() == Some(holder)
+        {
+            state.budget.goes_on(clock::now());
+        }
+        Ok((state, process))
+    }
+
+    /// The full state as it is now, and what is seen of the process that runs the goal; what the journal cannot know of
+    /// one that died is said.
+    pub fn view_now(&self, id: &GoalId) -> Result<(GoalView, Liveness), AppError> {
+        let (state, process) = self.state_now(id)?;
+        let view = goal_view(&state).ok_or_else(|| usage(format!("goal {id} has no record"), &[]))?;
+        let died = view.status == GoalStatus::Running && process == Liveness::NoProcess;
+        Ok((if died { orphaned(view) } else { view }, process))
     }
 
     /// The full state, folded from the journal, up to record `at` where given.

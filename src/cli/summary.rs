@@ -54,10 +54,7 @@ impl End<'_> {
             ),
             units::duration(view.budget.time_ms),
         ];
-        parts.extend(
-            Some(units::spent(&view.budget.usage, view.budget.usd_complete, &view.budget.limits))
-                .filter(|spent| !spent.is_empty()),
-        );
+        parts.extend(Some(units::spent(&view.budget)).filter(|spent| !spent.is_empty()));
         parts.push(units::counted(view.slices.len(), "slice"));
         parts.extend((retries > 0).then(|| units::counted(retries as usize, "retry")));
         parts.extend((!view.questions.is_empty()).then(|| units::counted(view.questions.len(), "open question")));
@@ -120,7 +117,8 @@ impl End<'_> {
             paths.map(|paths| field("left out", &format!("{}: ignored by the repository: {paths}", slice.spec.id)))
         };
         let notes = self.view.notes.iter().map(|note| field("note", note));
-        notes.chain(self.view.slices.iter().filter_map(ignored)).collect()
+        let unreported = units::unreported(&self.view.budget).map(|note| field("note", &note));
+        notes.chain(unreported).chain(self.view.slices.iter().filter_map(ignored)).collect()
     }
 }
 

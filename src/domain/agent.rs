@@ -169,6 +169,9 @@ pub enum AgentEnd {
     Lapsed,
 }
 
+/// The built-in agent, as goals name it: it runs what the plan says and uses no model.
+pub const SCRIPT: &str = "script";
+
 /// What came of one run of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentReport {
@@ -203,5 +206,21 @@ impl AgentReport {
             survivors: Vec::new(),
             refused: Box::default(),
         }
+    }
+}
+
+impl AgentReport {
+    /// Whether `agent` worked and did not say what that used.
+    pub fn withholds_use(&self, agent: &str) -> bool {
+        let worked = match &self.end {
+            AgentEnd::Unavailable { .. } | AgentEnd::Limited { .. } => false,
+            AgentEnd::Finished
+            | AgentEnd::Asked { .. }
+            | AgentEnd::Failed { .. }
+            | AgentEnd::TimedOut
+            | AgentEnd::Stopped
+            | AgentEnd::Lapsed => true,
+        };
+        worked && agent != SCRIPT && self.usage.is_nothing()
     }
 }

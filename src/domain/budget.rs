@@ -25,18 +25,39 @@ impl Limits {
         *self == Self::default()
     }
 
-    /// These limits with more of what is limited; what had no limit gets one.
-    #[must_use]
-    pub fn extended_by(&self, more: &Self) -> Self {
-        let sum = |have: Option<u64>, more: Option<u64>| match (have, more) {
-            (Some(have), Some(more)) => Some(have.saturating_add(more)),
-            (have, None) => have,
-            (None, Some(more)) => Some(more),
+    /// These limits with more of what is limited. What has no limit gets none by this: more of it would be less.
+    pub fn extended_by(&self, more: &Self) -> Result<Self, Unextendable> {
+        let sum = |budget: BudgetKind| match (budget.of(self), budget.of(more)) {
+            (have, None) => Ok(have),
+            (None, Some(_)) => Err(Unextendable::Unlimited(budget)),
+            (Some(have), Some(more)) => have.checked_add(more).map(Some).ok_or(Unextendable::TooMuch(budget)),
         };
-        Self {
-            time_ms: sum(self.time_ms, more.time_ms),
-            tokens: sum(self.tokens, more.tokens),
-            usd_micros: sum(self.usd_micros, more.usd_micros),
+        Ok(Self {
+            time_ms: sum(BudgetKind::Time)?,
+            tokens: sum(BudgetKind::Tokens)?,
+            usd_micros: sum(BudgetKind::Usd)?,
+        })
+    }
+}
+
+/// Why more cannot be added to a limit. Its text follows a word for whose limit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unextendable {
+    /// There is none.
+    Unlimited(BudgetKind),
+    /// The sum is more than can be counted.
+    TooMuch(BudgetKind),
+}
+
+impl std::fmt::Display for Unextendable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unlimited(budget) => {
+                write!(f, "has no limit of {}, so there is nothing to add to: it goes on without", budget.as_str())
+            }
+            Self::TooMuch(budget) => {
+                write!(f, "would have a limit of {} that is more than this program can count", budget.as_str())
+            }
         }
     }
 }
@@ -123,6 +144,14 @@ impl Account {
     /// Whether it is the one that old journals mean.
     pub fn is_goal(&self) -> bool {
         *self == Self::Goal
+    }
+
+    /// Whether nothing of the goal can go on once it is used up.
+    pub fn stops_the_run(&self) -> bool {
+        match self {
+            Self::Goal | Self::Role(_) => true,
+            Self::Slice(_) => false,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::budget::{BudgetKind, Limits, Price, Reservation, Spender, Usage};
+use crate::domain::budget::{Account, BudgetKind, Limits, Price, Reservation, Spender, Usage};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{Attempt, GoalId, SliceId, Timestamp};
 
@@ -45,8 +45,11 @@ pub struct AccountView {
     pub time_ms: u64,
     /// What agents reported.
     pub usage: Usage,
-    /// Whether `usage` has the price of every token.
+    /// Whether `usage` has the price of every token, and every attempt reported its use.
     pub usd_complete: bool,
+    /// Attempts whose agent worked and did not say what it used: no limit of tokens or money holds for them.
+    #[serde(default)]
+    pub unreported: u32,
     /// What attempts held that ended without a word: counted as spent. Time is never lost.
     pub lost: Limits,
     /// What attempts under way hold and have not used.
@@ -59,6 +62,26 @@ pub struct AccountView {
     pub exhausted: Option<BudgetKind>,
 }
 
+/// A limit that is used up (in `goal budget-add --json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedUp {
+    /// Whose.
+    pub account: Account,
+    /// Which.
+    pub budget: BudgetKind,
+    /// How much is spent.
+    pub spent: u64,
+    /// Of how much.
+    pub limit: u64,
+}
+
+impl UsedUp {
+    /// The least that has to be added for anything to be left.
+    pub fn needs(&self) -> u64 {
+        self.spent.saturating_sub(self.limit).saturating_add(1)
+    }
+}
+
 /// What was spent at some time (a line of `budget-checkpoints.jsonl`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointView {
@@ -68,7 +91,7 @@ pub struct CheckpointView {
     pub time_ms: u64,
     /// What agents reported.
     pub usage: Usage,
-    /// Whether `usage` has the price of every token.
+    /// Whether `usage` has the price of every token, and every attempt reported its use.
     pub usd_complete: bool,
 }
 

@@ -196,13 +196,20 @@ pub struct IntegrationView {
 pub struct BudgetView {
     /// What may be spent.
     pub limits: Limits,
-    /// Wall-clock time of runs up to the journal's last record, in milliseconds.
+    /// Wall-clock time of runs, in milliseconds: up to the journal's last record, or, where a run that is well was
+    /// looked at, to that moment.
     pub time_ms: u64,
     /// What agents reported.
     pub usage: Usage,
-    /// Whether `usage` has the price of every token; else the true sum is unknown.
+    /// Whether `usage` has the price of every token, and every attempt reported its use; else the true sum is unknown.
     #[serde(default = "is_complete")]
     pub usd_complete: bool,
+    /// Attempts whose agent worked and did not say what it used: no limit of tokens or money holds for them.
+    #[serde(default)]
+    pub unreported: u32,
+    /// What attempts held that ended without a word: it counts as spent, on top of `usage`.
+    #[serde(default)]
+    pub lost: Limits,
     /// The limit that ended the last run, where one did.
     pub exhausted: Option<BudgetKind>,
 }

@@ -12,10 +12,18 @@ use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
 use crate::domain::settlement::Settlement;
 use crate::domain::task::AcceptedPlan;
 
-/// Supervisor -> everybody that acts on its own: everything is wired, go.
+/// Supervisor -> controller: everything is wired, go. Controller -> budget: the run is on record, open its account.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Begin;
+
+/// Budget -> controller: whatever was used up before this run has been said; the run may go on.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct BudgetOpened {
+    /// The record that led to this.
+    pub cause: Option<Seq>,
+}
 
 /// Controller -> planner: turn the proposal into an accepted plan.
 #[derive(Clone, Copy, Debug, Message)]

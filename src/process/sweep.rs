@@ -128,7 +128,7 @@ fn kill_all(wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String
     kill_until(Instant::now() + RESISTS, wanted, killed);
 }
 
-/// Kills until nothing is left, or the deadline has come: what is there still is remembered as such.
+/// Kills until nothing is left, or the deadline has come.
 fn kill_until(deadline: Instant, wanted: &dyn Fn(&Process) -> bool, killed: &mut BTreeMap<i32, String>) {
     let mut pause = Duration::from_micros(250);
     loop {
@@ -137,21 +137,12 @@ fn kill_until(deadline: Instant, wanted: &dyn Fn(&Process) -> bool, killed: &mut
             let _gone_meanwhile = kill_process(process.pid, Signal::KILL);
             killed.entry(process.pid.as_raw_pid()).or_insert_with(|| shown(process));
         }
-        if found.is_empty() {
-            return;
-        }
-        if Instant::now() >= deadline {
-            killed.extend(found.into_iter().map(resisting));
+        if found.is_empty() || Instant::now() >= deadline {
             return;
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
-}
-
-fn resisting(process: Process) -> (i32, String) {
-    let pid = process.pid.as_raw_pid();
-    (pid, format!("{pid} {} (still there)", process.name))
 }
 
 /// Who is wanted, and all below them: a child that has cleaned its environment is found while its parent is there.

@@ -1,8 +1,8 @@
 //! What an attempt is told: by which agent, from which state, with which words of earlier checks.
 
+use crate::domain::agent::SCRIPT;
 use crate::domain::ids::CommitId;
 use crate::domain::task::{AgentSession, Assignment, Feedback, FeedbackKind, Surroundings};
-use crate::workflow::profiles::SCRIPT;
 use crate::workflow::slices::{NextStart, SliceRecord};
 
 /// Whether a further attempt of this agent goes on in its earlier work. A script is a function of the tree that it

@@ -88,6 +88,16 @@ impl Probes {
         }
     }
 
+    /// How long until the next provider's time comes, in milliseconds; `None` where none is still to come.
+    pub fn next_due_ms(&self, breakers: &Breakers, now: Now) -> Option<u64> {
+        let awaited = breakers.iter().filter(|breaker| !self.out.contains_key(&breaker.provider));
+        let left = awaited.map(|breaker| match self.due.get(&breaker.provider).filter(|_| !breaker.stated) {
+            Some(due) => due.since(now.steady),
+            None => breaker.until.since(now.wall),
+        });
+        left.filter(|ms| *ms > 0).min()
+    }
+
     fn is_due(&self, breaker: &Breaker, now: Now) -> bool {
         match self.due.get(&breaker.provider).filter(|_| !breaker.stated) {
             Some(due) => *due <= now.steady,

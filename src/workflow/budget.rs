@@ -1,7 +1,7 @@
 //! What a goal has spent, on whose account, and when that is too much.
 //!
-//! Pure. Time counts while a run is under way; pauses, the machine's sleep, and the time between a crash and the next
-//! run do not. Invariants: what was spent is counted once on each account that it belongs to; a reservation that was
+//! Pure. Time counts while a run is under way, until it is told to stop; pauses, the machine's sleep, and the time
+//! between a crash and the next run do not. Invariants: what was spent is counted once on each account that it belongs to; a reservation that was
 //! never settled counts as spent once its run is over; a limit's end is said once until the limit is raised.
 
 pub mod cashier;
@@ -88,6 +88,9 @@ impl Ledger {
             || matches!(event.fact, Fact::RunStarted { .. } | Fact::LeftoversCleared(_));
         if !outside {
             self.time.touch(event.ts);
+        } else if let Fact::GoalSettled { .. } = event.fact {
+            // A command settles a goal whose run has died.
+            self.time.died(event.ts);
         }
         self.apply(&event.fact, event.attempt.as_ref(), event.ts);
     }
@@ -96,18 +99,21 @@ impl Ledger {
     pub fn apply(&mut self, fact: &Fact, attempt: Option<&AttemptRef>, at: Timestamp) {
         match fact {
             Fact::GoalCreated(charter) => self.open(charter),
-            Fact::RunStarted { .. } => {
-                self.begin_run();
-                self.time.begin(at);
-            }
+            Fact::RunStarted { .. } => self.begin_run(at),
             Fact::GoalSettled { .. } => self.time.end(),
+            Fact::StopRequested { .. } => self.time.stop(),
             Fact::LimitsSet { limits, account } => self.limit(account, *limits),
             Fact::UsageRecorded { slice, usage, role, .. } => self.use_up(&(slice.clone(), *role), usage),
             Fact::BudgetReserved(reservation) => self.hold(reservation, attempt),
             Fact::BudgetSettled { slice, .. } => self.release(slice, attempt),
             Fact::BudgetCheckpointed(checkpoint) => self.time.checkpoint(checkpoint.time_ms, at),
             Fact::BudgetNoticed { budget, account, .. } => self.standing(account).noticed.push(*budget),
-            Fact::BudgetExhausted { budget, account, .. } => self.standing(account).exhausted = Some(*budget),
+            Fact::BudgetExhausted { budget, account, .. } => {
+                self.standing(account).exhausted = Some(*budget);
+                if account.stops_the_run() {
+                    self.time.stop();
+                }
+            }
             Fact::SliceReopened { slice, .. } => {
                 self.standing(&Account::Slice(slice.clone())).exhausted = None;
             }
@@ -153,8 +159,9 @@ impl Ledger {
         self.standings.entry(account.clone()).or_default()
     }
 
-    /// A run begins: nothing of an earlier one is alive any more.
-    pub fn begin_run(&mut self) {
+    /// A run begins at `at`: nothing of an earlier one is alive any more.
+    pub fn begin_run(&mut self, at: Timestamp) {
+        self.time.begin(at);
         let now = self.time.total_ms();
         for (work, held) in std::mem::take(&mut self.held) {
             self.lose(&work, &held);
@@ -162,8 +169,7 @@ impl Ledger {
         for (work, since) in std::mem::take(&mut self.working) {
             self.end_work(&work, now.saturating_sub(since));
         }
-        let of_run = |account: &Account| !matches!(account, Account::Slice(_));
-        for (_, standing) in self.standings.iter_mut().filter(|(account, _)| of_run(account)) {
+        for (_, standing) in self.standings.iter_mut().filter(|(account, _)| account.stops_the_run()) {
             standing.exhausted = None;
         }
     }
@@ -250,6 +256,33 @@ impl Ledger {
     /// The limit of an account that is used up.
     pub fn exhausted(&self, account: &Account) -> Option<BudgetKind> {
         self.standings.get(account)?.exhausted
+    }
+
+    /// Every limit that is used up, whether that was said or not; the goal's first.
+    pub fn used_up(&self) -> Vec<Short> {
+        let others = self.standings.keys().filter(|account| !account.is_goal());
+        let accounts = std::iter::once(&Account::Goal).chain(others);
+        let kinds = accounts.flat_map(|account| BudgetKind::ALL.map(|budget| (account, budget)));
+        let short = |(account, budget): (&Account, BudgetKind)| {
+            let (spent, limit) = (self.spent(account, budget), budget.of(&self.limits_of(account))?);
+            (spent >= limit).then(|| Short { account: account.clone(), budget, spent, limit })
+        };
+        kinds.filter_map(short).collect()
+    }
+
+    /// The run under way is well at `at`: its time goes on after its last record.
+    pub fn goes_on(&mut self, at: Timestamp) {
+        self.time.touch(at);
+    }
+
+    /// The limits that have stopped the run.
+    fn stopped_by(&self) -> impl Iterator<Item = Short> {
+        let stops = |(account, standing): (&Account, &Standing)| {
+            let budget = standing.exhausted.filter(|_| account.stops_the_run())?;
+            let limit = budget.of(&self.limits_of(account))?;
+            Some(Short { account: account.clone(), budget, spent: self.spent(account, budget), limit })
+        };
+        self.standings.iter().filter_map(stops)
     }
 
     /// What models cost.

@@ -23,6 +23,8 @@ use crate::workflow::verdict::Ruling;
 /// What the controller wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
+    /// Have it said what is used up already.
+    OpenBudget,
     /// Have the plan made.
     MakePlan,
     /// Have the gates run on the base.
@@ -163,6 +165,17 @@ impl Controller {
         if let Some(holder) = self.holder.take() {
             let drive = self.drive;
             self.commit(&mut decided, Fact::RunStarted { holder, drive });
+        }
+        decided.intents.push(Intent::OpenBudget);
+        decided
+    }
+
+    /// What was used up before this run has been said: the run goes on, unless that stops it.
+    pub fn budget_opened(&mut self) -> Decided<Intent> {
+        let mut decided = Decided::default();
+        if let Some(ruling) = self.stopping() {
+            self.settle(&mut decided, ruling);
+            return decided;
         }
         match self.record.plan.clone() {
             None => {

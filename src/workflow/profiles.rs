@@ -1,12 +1,10 @@
 //! Which agents may work on a slice, in the order in which they stand in for each other.
 
+use crate::domain::agent::SCRIPT;
 use crate::domain::goal::Charter;
 use crate::domain::supervision::Breaker;
 use crate::domain::task::SliceSpec;
 use crate::workflow::slices::{SliceRecord, SliceTable};
-
-/// The built-in agent, which does a slice's own `run`.
-pub const SCRIPT: &str = "script";
 
 /// The agents of a slice: the built-in one for a `run`, else its own or the goal's, and then the goal's stand-ins.
 pub fn candidates(charter: &Charter, spec: &SliceSpec) -> Vec<String> {

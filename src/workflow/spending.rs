@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::agent::AgentReport;
 use crate::domain::budget::{Account, BudgetKind, Limits, Price, Spender, Usage};
 use crate::domain::event::{Event, Fact};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{AttemptRef, Timestamp};
 use crate::domain::spending::{AccountView, AttemptCost, BudgetReport, CheckpointView};
+use crate::domain::view::BudgetView;
 use crate::workflow::budget::{Ledger, Standing};
 use crate::workflow::state::GoalState;
 
@@ -21,6 +23,8 @@ pub struct SpendingRecord {
     attempts: Vec<AttemptCost>,
     index: BTreeMap<AttemptRef, usize>,
     unpriced: BTreeSet<usize>,
+    /// Attempts whose agent worked and did not say what it used.
+    unreported: BTreeSet<usize>,
     /// What was spent at which time.
     pub checkpoints: Vec<CheckpointView>,
 }
@@ -31,11 +35,7 @@ impl SpendingRecord {
         match &event.fact {
             Fact::AttemptOffered { attempt, agent, .. } => self.offer(attempt, agent),
             Fact::UsageRecorded { usage, model, role, .. } => self.add(event.attempt.as_ref(), *role, usage, model),
-            Fact::AgentReported { report } => {
-                if let Some(cost) = self.of(event.attempt.as_ref()) {
-                    cost.time_ms = cost.time_ms.saturating_add(report.duration_ms);
-                }
-            }
+            Fact::AgentReported { report } => self.end(event.attempt.as_ref(), report),
             Fact::BudgetCheckpointed(_) => self.mark(event.ts, ledger),
             Fact::GoalSettled { .. } if ledger.time_ms() > 0 => self.mark(event.ts, ledger),
             _ => {}
@@ -56,9 +56,19 @@ impl SpendingRecord {
         });
     }
 
-    fn of(&mut self, attempt: Option<&AttemptRef>) -> Option<&mut AttemptCost> {
-        let place = *self.index.get(attempt?)?;
-        self.attempts.get_mut(place)
+    fn end(&mut self, attempt: Option<&AttemptRef>, report: &AgentReport) {
+        let Some(place) = attempt.and_then(|attempt| self.index.get(attempt)).copied() else { return };
+        let Some(cost) = self.attempts.get_mut(place) else { return };
+        cost.time_ms = cost.time_ms.saturating_add(report.duration_ms);
+        if cost.usage.is_nothing() && report.withholds_use(&cost.agent) {
+            self.unreported.insert(place);
+        }
+    }
+
+    /// How many attempts of those that `wanted` names did not say what they used.
+    fn unreported(&self, wanted: impl Fn(&AttemptCost) -> bool) -> u32 {
+        let costs = self.unreported.iter().filter_map(|place| self.attempts.get(*place));
+        u32::try_from(costs.filter(|cost| wanted(cost)).count()).unwrap_or(u32::MAX)
     }
 
     fn add(&mut self, attempt: Option<&AttemptRef>, role: Spender, usage: &Usage, model: &Option<String>) {
@@ -66,6 +76,7 @@ impl SpendingRecord {
         if usage.is_unpriced() {
             self.unpriced.insert(place);
         }
+        self.unreported.remove(&place);
         let priced = !self.unpriced.contains(&place);
         let Some(cost) = self.attempts.get_mut(place) else { return };
         cost.role = role;
@@ -75,7 +86,8 @@ impl SpendingRecord {
     }
 
     fn mark(&mut self, at: Timestamp, ledger: &Ledger) {
-        let (time_ms, usage, usd_complete) = (ledger.time_ms(), ledger.usage(), ledger.is_priced());
+        let (time_ms, usage) = (ledger.time_ms(), ledger.usage());
+        let usd_complete = ledger.is_priced() && self.unreported.is_empty();
         self.checkpoints.push(CheckpointView { at, time_ms, usage, usd_complete });
     }
 
@@ -96,15 +108,15 @@ pub fn budget_report(state: &GoalState) -> Option<BudgetReport> {
     let models = state.spending.models();
     let priced = |price: &&Price| models.contains(price.model.as_str());
     let is_unpriced = |model: &&&str| !ledger.prices().iter().any(|price| price.model == **model);
-    let mut slices: Vec<_> = views(ledger, |account| matches!(account, Account::Slice(_)));
+    let mut slices: Vec<_> = views(state, |account| matches!(account, Account::Slice(_)));
     slices.sort_by_key(|view| state.slices.iter().position(|record| record.spec.id.as_str() == view.name));
     Some(BudgetReport {
         schema: BUDGET_SCHEMA.to_owned(),
         id: charter.id.clone(),
         status: state.goal.status.unwrap_or(GoalStatus::Planned),
-        goal: account_view(ledger, &Account::Goal, &Standing::default()),
+        goal: account_view(state, &Account::Goal, &Standing::default()),
         slices,
-        roles: views(ledger, |account| matches!(account, Account::Role(_))),
+        roles: views(state, |account| matches!(account, Account::Role(_))),
         reservations: ledger.reservations().collect(),
         checkpoints: state.spending.checkpoints.clone(),
         attempts: state.spending.costs().cloned().collect(),
@@ -113,12 +125,32 @@ pub fn budget_report(state: &GoalState) -> Option<BudgetReport> {
     })
 }
 
-fn views(ledger: &Ledger, wanted: fn(&Account) -> bool) -> Vec<AccountView> {
-    let standings = ledger.standings().filter(|(account, _)| wanted(account));
-    standings.map(|(account, standing)| account_view(ledger, account, standing)).collect()
+/// The goal's account in short.
+pub fn budget_view(state: &GoalState) -> BudgetView {
+    let goal = account_view(state, &Account::Goal, &Standing::default());
+    BudgetView {
+        limits: goal.limits,
+        time_ms: goal.time_ms,
+        usage: goal.usage,
+        usd_complete: goal.usd_complete,
+        unreported: goal.unreported,
+        lost: goal.lost,
+        exhausted: goal.exhausted,
+    }
 }
 
-fn account_view(ledger: &Ledger, account: &Account, fallback: &Standing) -> AccountView {
+fn views(state: &GoalState, wanted: fn(&Account) -> bool) -> Vec<AccountView> {
+    let standings = state.budget.standings().filter(|(account, _)| wanted(account));
+    standings.map(|(account, standing)| account_view(state, account, standing)).collect()
+}
+
+fn account_view(state: &GoalState, account: &Account, fallback: &Standing) -> AccountView {
+    let ledger = &state.budget;
+    let unreported = state.spending.unreported(|cost| match account {
+        Account::Goal => true,
+        Account::Slice(slice) => cost.slice == *slice,
+        Account::Role(role) => cost.role == *role,
+    });
     let standing = ledger.standings().find(|(of, _)| *of == account).map_or(fallback, |(_, standing)| standing);
     let name = match account {
         Account::Goal => "goal".to_owned(),
@@ -136,7 +168,8 @@ fn account_view(ledger: &Ledger, account: &Account, fallback: &Standing) -> Acco
         name,
         time_ms: ledger.spent(account, BudgetKind::Time),
         usage: standing.usage,
-        usd_complete: !standing.unpriced,
+        usd_complete: !standing.unpriced && unreported == 0,
+        unreported,
         lost: Limits { time_ms: None, tokens: some(standing.lost_tokens), usd_micros: some(standing.lost_usd_micros) },
         reserved: Limits {
             time_ms: None,

@@ -1,6 +1,5 @@
 //! From the folded state to the read model that commands show.
 
-use crate::domain::budget::Account;
 use crate::domain::event::Branch;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::{Charter, GoalStatus, Phase};
@@ -8,12 +7,12 @@ use crate::domain::ids::{Attempt, GoalId};
 use crate::domain::question::answer_command;
 use crate::domain::task::WaitingFor;
 use crate::domain::view::{
-    BudgetView, GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery,
-    SliceState, SliceView,
+    GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery, SliceState, SliceView,
 };
 use crate::workflow::profiles::breaker_before;
 use crate::workflow::rest::{self, Course};
 use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
+use crate::workflow::spending::budget_view;
 use crate::workflow::state::GoalState;
 
 /// The schema of [`GoalView`].
@@ -40,13 +39,7 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
         gate_results: scoped_gates(state),
         reviews: state.goal.wall.as_ref().map(|(_, reviews)| reviews.clone()).unwrap_or_default(),
         integration: integration(state)?,
-        budget: BudgetView {
-            limits: state.budget.limits,
-            time_ms: state.budget.time_ms(),
-            usage: state.budget.usage(),
-            usd_complete: state.budget.is_priced(),
-            exhausted: state.budget.exhausted(&Account::Goal),
-        },
+        budget: budget_view(state),
         questions: state.slices.iter().filter(|_| course != Course::Cancelled).filter_map(question).collect(),
         branches: state.goal.branches.clone(),
         notes: state.goal.notes.clone(),

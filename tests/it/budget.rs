@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{
-    Account, BudgetKind, Checkpoint, ClockMove, Limits, Price, Reservation, Spender, Usage, usd_micros,
+    Account, BudgetKind, Checkpoint, ClockMove, Limits, Price, Reservation, Spender, Unextendable, Usage, usd_micros,
 };
-use omk::domain::control::Holder;
+use omk::domain::control::{Holder, Stop};
 use omk::domain::event::{ActorName, Event, Fact};
 use omk::domain::goal::{Charter, Drive, GoalStatus};
 use omk::domain::ids::{Attempt, AttemptRef, Epoch, Moment, Seq, SliceId, Timestamp};
@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use crate::support::facts::{charter, hash, slice};
 
 const START: u64 = 1_763_700_000_000;
+const DAY: u64 = 86_400_000;
 
 fn tokens(count: u64) -> Usage {
     Usage { output_tokens: count, ..Usage::default() }
@@ -48,13 +49,15 @@ struct Life {
     /// How far the wall clock is ahead of the steady one.
     ahead: i64,
     slept: u64,
+    /// What the newest run began with.
+    opened: Vec<Intent>,
 }
 
 impl Life {
     fn new(charter: Charter) -> Self {
         let now = Reading { wall: Timestamp(START), moment: Moment(0), slept_ms: 0 };
         let cashier = Cashier::new(Ledger::default(), true, now);
-        let mut life = Self { journal: Vec::new(), cashier, moment: 0, ahead: 0, slept: 0 };
+        let mut life = Self { journal: Vec::new(), cashier, moment: 0, ahead: 0, slept: 0, opened: Vec::new() };
         life.note(ActorName::Controller, Fact::GoalCreated(Box::new(charter)), None);
         life.begin();
         life
@@ -78,7 +81,16 @@ impl Life {
         let holder = Holder { pid: 1, host: String::new(), boot_id: String::new(), version: String::new() };
         self.cashier = Cashier::new(folded, true, self.now());
         self.note(ActorName::Controller, Fact::RunStarted { holder, drive: Drive::UntilReady }, None);
-        self.act(None, Cashier::tick);
+        self.opened = self.act(None, Cashier::open);
+    }
+
+    /// Looks at the clocks as often as it wants to, for `ms` milliseconds.
+    fn live(&mut self, ms: u64) {
+        let end = self.moment + ms;
+        while self.moment + self.cashier.look_again_ms() <= end {
+            self.pass(self.cashier.look_again_ms());
+        }
+        self.moment = end;
     }
 
     fn act(
@@ -219,7 +231,7 @@ fn a_soft_notice_comes_once_at_two_thirds_and_again_for_a_raised_limit() {
     life.used(&a, None, tokens(1));
     life.used(&a, None, tokens(5));
     assert_eq!(notices(&life), [(60, 90)]);
-    let more = life.act(None, |cashier, now| cashier.extend(&only_tokens(10), now));
+    let more = life.act(None, |cashier, now| cashier.extend(&only_tokens(10), now).unwrap());
     assert_eq!(more, [Intent::Answer(only_tokens(100))]);
     life.used(&a, None, tokens(5));
     assert_eq!(notices(&life), [(60, 90), (70, 100)]);
@@ -239,6 +251,15 @@ fn a_slice_and_a_role_have_limits_of_their_own() {
     life.reserve(&b);
     assert_eq!(life.used(&b, None, tokens(20)), [stop(Account::Role(Spender::Executor), 32, 25)]);
     assert_eq!(life.spent(&Account::Slice(slice("b")), BudgetKind::Tokens), 20);
+}
+
+#[test]
+fn what_has_no_limit_and_what_cannot_be_counted_is_not_added_to() {
+    let have = Limits { time_ms: None, tokens: Some(u64::MAX - 6), usd_micros: Some(5) };
+    let add = |time_ms, tokens| have.extended_by(&Limits { time_ms, tokens, usd_micros: Some(1) });
+    assert_eq!(add(None, Some(6)), Ok(Limits { time_ms: None, tokens: Some(u64::MAX), usd_micros: Some(6) }));
+    assert_eq!(add(None, Some(7)), Err(Unextendable::TooMuch(BudgetKind::Tokens)));
+    assert_eq!(add(Some(1), None), Err(Unextendable::Unlimited(BudgetKind::Time)));
 }
 
 #[test]
@@ -345,29 +366,129 @@ fn time_is_that_of_runs_whatever_the_wall_clock_does() {
     life.pass(5_000);
     let moved = |slept_ms, jumped_ms| Fact::ClockMoved(ClockMove { slept_ms, jumped_ms });
     let at = |time_ms| Fact::BudgetCheckpointed(Checkpoint { time_ms });
-    let said =
-        [&moved(0, 86_400_000), &at(15_000), &moved(7_200_000, 0), &at(20_000), &moved(0, -172_800_000), &at(25_000)];
+    let said = [
+        &at(10_000),
+        &moved(0, 86_400_000),
+        &at(15_000),
+        &moved(7_200_000, 0),
+        &at(20_000),
+        &moved(0, -172_800_000),
+        &at(25_000),
+    ];
     assert_eq!(life.facts(), said);
     assert_eq!(fold(&life.journal).time_ms(), 25_000);
 }
 
 #[test]
-fn a_run_that_dies_has_lasted_to_its_last_record_and_a_pause_lasts_for_nothing() {
+fn a_run_that_dies_counts_for_what_it_lasted_and_little_more() {
     let mut life = Life::new(bounded(Limits::default()));
-    (0..30).for_each(|_| life.pass(5_000));
-    assert_eq!(life.facts().len(), 2, "a checkpoint a minute: {:?}", life.facts());
-    life.moment += 4_000;
-    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/a.1".into() }, Some(&try_of("a", 1)));
-    assert_eq!(fold(&life.journal).time_ms(), 154_000);
-    // The clock is set while nobody looks; then it dies, and somebody else writes a day later.
-    life.ahead = 86_400_000;
-    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/b.1".into() }, Some(&try_of("b", 2)));
-    assert!(fold(&life.journal).time_ms() <= 154_000 + 120_000);
-    let before = fold(&life.journal).time_ms();
-    life.moment += 50_000_000;
+    life.live(1_000);
+    for lasted in [0, 300, 900, 4_000, 20_500, 154_000, 3_600_000] {
+        let before = fold(&life.journal).time_ms();
+        life.live(lasted);
+        life.moment += DAY;
+        life.begin();
+        let counted = fold(&life.journal).time_ms() - before;
+        assert!((lasted..=lasted + (lasted / 10).max(1_000)).contains(&counted), "{counted} for {lasted}");
+        assert_eq!(life.cashier.ledger().time_ms(), before + counted);
+    }
+}
+
+#[test]
+fn a_budget_of_time_ends_however_often_its_runs_are_killed() {
+    for lasted in [200, 900, 4_000] {
+        let mut life = Life::new(bounded(Limits { time_ms: Some(10_000), ..Limits::default() }));
+        let mut runs = 0;
+        while life.opened == [Intent::Open] {
+            life.live(lasted);
+            life.moment += DAY;
+            life.begin();
+            runs += 1;
+            assert!(runs * lasted <= 12_000, "{runs} runs of {lasted} ms");
+        }
+        let stop = |intent: &Intent| matches!(intent, Intent::Stop(Short { budget: BudgetKind::Time, .. }));
+        assert!(stop(&life.opened[0]), "{:?}", life.opened);
+    }
+}
+
+#[test]
+fn the_time_is_written_down_often_at_first_and_once_a_minute_in_the_end() {
+    let mut life = Life::new(bounded(Limits::default()));
+    life.live(10_000);
+    assert_eq!(life.facts().len(), 10);
+    life.live(DAY - 10_000);
+    let before = life.facts().len();
+    assert!(before < 1_500, "{before} in a day");
+    life.live(DAY);
+    assert_eq!(life.facts().len() - before, 1_440);
+}
+
+#[test]
+fn what_is_written_of_a_dead_run_makes_it_no_longer() {
+    let mut life = Life::new(bounded(Limits::default()));
+    life.live(30_000);
+    let reason = "its captured work is lost".to_owned();
+    life.moment += DAY;
+    life.note(ActorName::Scheduler, Fact::SliceGivenUp { slice: slice("a"), reason }, None);
     life.note(ActorName::Operator, Fact::LimitsSet { limits: Limits::default(), account: Account::Goal }, None);
     life.begin();
-    assert_eq!(fold(&life.journal).time_ms(), before);
+    assert!((30_000..=33_500).contains(&fold(&life.journal).time_ms()), "{}", fold(&life.journal).time_ms());
+    // A command that settles it comes to the same.
+    life.live(30_000);
+    let before = fold(&life.journal).time_ms();
+    life.moment += DAY;
+    let (status, reason, next) = (GoalStatus::Paused, String::new(), Vec::new());
+    life.note(ActorName::Operator, Fact::GoalSettled { status, reason, next }, None);
+    assert!((before..=before + 3_000).contains(&fold(&life.journal).time_ms()));
+}
+
+#[test]
+fn from_the_moment_at_which_a_run_is_told_to_stop_no_time_is_taken_and_nothing_is_used_up() {
+    let limits = Limits { time_ms: Some(3_000), tokens: Some(100), usd_micros: None };
+    let mut life = Life::new(bounded(limits));
+    let a = try_of("a", 1);
+    life.reserve(&a);
+    life.live(1_500);
+    let (stop, by) = (Stop::Pause, "somebody".to_owned());
+    life.note(ActorName::Controller, Fact::StopRequested { stop, by }, None);
+    assert_eq!(life.act(None, Cashier::close), []);
+    life.live(4_000);
+    // What the agent still reports counts; that it is too much is said by the next run.
+    assert_eq!(life.used(&a, None, tokens(120)), []);
+    assert_eq!(life.settle(&a, tokens(120), 5_500), []);
+    let (status, reason, next) = (GoalStatus::Paused, String::new(), Vec::new());
+    life.note(ActorName::Controller, Fact::GoalSettled { status, reason, next }, None);
+    let said = life.facts();
+    let loud = |fact: &&&Fact| matches!(fact, Fact::BudgetNoticed { .. } | Fact::BudgetExhausted { .. });
+    assert_eq!(said.iter().find(loud), None);
+    assert_eq!([life.cashier.ledger().time_ms(), fold(&life.journal).time_ms()], [1_500, 1_500]);
+    life.moment += DAY;
+    life.begin();
+    let short = Short { account: Account::Goal, budget: BudgetKind::Tokens, spent: 120, limit: 100 };
+    assert_eq!(life.opened, [Intent::Stop(short), Intent::Open]);
+    assert_eq!(fold(&life.journal).exhausted(&Account::Goal), Some(BudgetKind::Tokens));
+}
+
+#[test]
+fn the_time_of_a_run_goes_on_after_its_last_record_whoever_wrote_that() {
+    let mut life = Life::new(bounded(Limits::default()));
+    life.live(5_500);
+    life.moment += 100;
+    life.note(ActorName::Operator, Fact::LimitsSet { limits: Limits::default(), account: Account::Goal }, None);
+    life.moment += 200;
+    let mut seen = fold(&life.journal);
+    seen.goes_on(life.now().wall);
+    assert_eq!(seen.time_ms(), 5_800);
+}
+
+#[test]
+fn a_step_of_the_clock_adds_no_more_than_a_run_may_be_silent() {
+    let mut life = Life::new(bounded(Limits::default()));
+    life.live(150_000);
+    let before = fold(&life.journal).time_ms();
+    life.ahead = DAY as i64;
+    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/b.1".into() }, Some(&try_of("b", 2)));
+    assert!(fold(&life.journal).time_ms() <= before + 15_000);
 }
 
 #[test]
@@ -400,7 +521,7 @@ fn a_slice_lasts_as_long_as_its_agents_work() {
     life.moment += 400;
     let stop = Short { account: Account::Slice(slice("a")), budget: BudgetKind::Time, spent: 1_000, limit: 1_000 };
     assert_eq!(life.act(None, Cashier::tick), [Intent::Stop(stop)]);
-    assert_eq!(life.cashier.look_again_ms(), 5_000, "there is nothing more to look for");
+    assert_eq!(life.cashier.look_again_ms(), 1_000, "there is no limit to look for, only the time to write down");
 }
 
 /// Something that happens.
@@ -477,7 +598,7 @@ impl World {
             Step::Extend(more) => {
                 let more = only_tokens(*more);
                 let now = self.life.now();
-                let decided = self.life.cashier.extend(&more, now);
+                let Ok(decided) = self.life.cashier.extend(&more, now) else { return };
                 decided.facts.into_iter().for_each(|fact| self.life.note(ActorName::Operator, fact, None));
             }
             Step::Die => {

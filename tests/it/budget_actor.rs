@@ -11,7 +11,7 @@ use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::goal::Charter;
 use omk::domain::ids::{Moment, Seq, Timestamp};
 use omk::messages::budget::{Booked, Reserve, Settle, SliceExhausted, UsageSeen};
-use omk::messages::goal::{Begin, Exhausted};
+use omk::messages::goal::{Begin, BudgetOpened, Exhausted, Halt};
 use omk::messages::journal::{Append, Committed, Outbox};
 use omk::messages::lifecycle::{Child, ChildExited, Defect};
 use omk::messages::operator::AddBudget;
@@ -58,6 +58,13 @@ impl Handler<Exhausted> for Others {
     type Result = ();
     fn handle(&mut self, exhausted: Exhausted, _: &mut Context<Self>) {
         self.stops.send(format!("{} of {}", exhausted.budget.as_str(), exhausted.account)).unwrap();
+    }
+}
+
+impl Handler<BudgetOpened> for Others {
+    type Result = ();
+    fn handle(&mut self, _: BudgetOpened, _: &mut Context<Self>) {
+        self.stops.send("opened".to_owned()).unwrap();
     }
 }
 
@@ -110,6 +117,7 @@ impl Scene {
             let outbox = Outbox::new(ActorName::Budget, others.clone().recipient(), reply_to);
             let wires = Wires {
                 controller: others.clone().recipient(),
+                opened: others.clone().recipient(),
                 scheduler: others.clone().recipient(),
                 booked: others.clone().recipient(),
                 supervisor: others.clone().recipient(),
@@ -215,9 +223,24 @@ fn a_limit_that_is_raised_meanwhile_is_the_operators_word_and_answered_once_it_i
 }
 
 #[test]
+fn more_of_what_has_no_limit_is_refused_and_changes_nothing() {
+    play(|| async {
+        let mut scene = Scene::new(Limits { time_ms: Some(60_000), ..Limits::default() }, Limits::default());
+        let (reply_to, mut answer) = oneshot::channel();
+        scene.budget.try_send(AddBudget { more: only_tokens(50), reply_to }).unwrap();
+        let refusal = "the goal has no limit of tokens, so there is nothing to add to: it goes on without".to_owned();
+        settle_down().await;
+        assert_eq!(answer.try_recv(), Ok(Err(refusal)));
+        scene.use_up(90);
+        assert_eq!(facts(&scene.append().await), [(ActorName::Budget, "usage_recorded")]);
+    });
+}
+
+#[test]
 fn a_limit_that_is_used_up_stops_its_slice_or_the_run_once_that_is_durable() {
     play(|| async {
         let mut scene = Scene::new(only_tokens(100), only_tokens(10));
+        assert_eq!(scene.stopped.recv().await.as_deref(), Some("opened"));
         for (tokens, stops) in [
             (12, vec!["a: its budget of 10 tokens is used up", "tokens of slice `a`"]),
             (90, vec!["tokens of the goal"]),
@@ -240,5 +263,22 @@ fn a_limit_that_is_used_up_stops_its_slice_or_the_run_once_that_is_durable() {
         let refused = scene.reserve();
         assert_eq!(refused.await, Ok(Err("the goal's budget of 100 tokens is used up".to_owned())));
         assert_eq!(slice("a"), attempt("a").slice);
+    });
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_counts_what_is_used_and_calls_nothing_used_up() {
+    play(|| async {
+        let mut scene = Scene::new(only_tokens(100), Limits::default());
+        assert_eq!(scene.stopped.recv().await.as_deref(), Some("opened"));
+        scene.budget.try_send(Halt { why: "pause".to_owned(), cause: None }).unwrap();
+        scene.use_up(120);
+        for said in ["budget_checkpointed", "usage_recorded"] {
+            let append = scene.append().await;
+            assert_eq!(facts(&append), [(ActorName::Budget, said)]);
+            scene.acknowledge(&append);
+        }
+        settle_down().await;
+        assert_eq!(scene.stopped.try_recv().ok(), None);
     });
 }

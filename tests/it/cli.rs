@@ -113,7 +113,7 @@ fn quantities_are_shown_as_people_read_them() {
     assert_eq!(durations, ["0ms", "340ms", "6.1s", "41s", "12m08s", "3h12m", "2d03h"]);
     assert_eq!([59_000, 2_520_000, 7_200_000, 432_000_000].map(units::age), ["59s", "42m", "2h", "5d"]);
     assert_eq!([1_100_000, 4_999, 5_000, 18_400_000].map(units::money), ["$1.10", "$0.00", "$0.01", "$18.40"]);
-    assert_eq!([950, 12_400, 1_990_000].map(units::tokens), ["950", "12k", "1.9M"]);
+    assert_eq!([950, 1_100, 9_999, 12_400, 1_990_000].map(units::tokens), ["950", "1.1k", "9.9k", "12k", "1.9M"]);
     assert_eq!(
         [(1, "slice"), (2, "retry"), (0, "branch")].map(|(count, noun)| units::counted(count, noun)),
         ["1 slice", "2 retries", "0 branches"]

@@ -14,6 +14,7 @@ fn account(name: &str, usage: Usage, usd_complete: bool) -> AccountView {
         time_ms: 42 * 60_000,
         usage,
         usd_complete,
+        unreported: 0,
         lost: Limits::default(),
         reserved: Limits::default(),
         limits: Limits::default(),

@@ -25,6 +25,7 @@ fn begun(drive: Drive) -> Controller {
     record.plan = Some(Arc::new(plan));
     let mut controller = Controller::new(record, drive, None);
     controller.begin();
+    controller.budget_opened();
     controller
 }
 

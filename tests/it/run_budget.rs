@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::omk::{Place, Ran};
-use crate::support::scene::{GATE, Scene, slice};
+use crate::support::scene::{GATE, Scene, slice, until};
 
 #[test]
 fn a_goal_whose_time_is_used_up_goes_on_with_more() {
@@ -205,5 +205,126 @@ fn without_a_limit_the_journal_holds_nothing_about_reservations() {
     let ran = scene.run(&(slice("one", "writes = [\"one.txt\"]", "echo 1 > one.txt") + GATE), &[]);
     assert_ready(&ran);
     let kinds: Vec<_> = scene.records().iter().map(|it| it["type"].as_str().unwrap().to_owned()).collect();
-    assert!(!kinds.iter().any(|kind| kind.starts_with("budget_")), "{kinds:?}");
+    let of_reservations = ["budget_reserved", "budget_settled"];
+    assert!(!kinds.iter().any(|kind| of_reservations.contains(&kind.as_str())), "{kinds:?}");
+}
+
+#[test]
+fn what_has_no_limit_gets_none_by_an_addition() {
+    let scene = Scene::new();
+    let run = format!("{}\nexit 1", says(440));
+    scene.run(&(slice("one", "writes = [\"one.txt\"]\nretries = 0", &run) + GATE), &[]);
+    let before = scene.everything();
+    let ran = scene.omk(&["goal", "budget-add", "--tokens", "100"]);
+    assert_eq!(ran.code(), Some(2), "{}", ran.stdout());
+    let refusal = "the goal has no limit of tokens, so there is nothing to add to: it goes on without";
+    assert!(ran.stderr().contains(refusal), "{}", ran.stderr());
+    scene.everything().assert_as(&before);
+}
+
+#[test]
+fn an_addition_that_does_not_do_says_what_is_still_used_up_and_what_helps() {
+    let scene = Scene::new();
+    configure(&scene, "[budget.roles.executor]\ntokens = 1200\n");
+    let run = format!("{}\n{}; echo x > one.txt", says(1_300), scene.wait_for("on", "go"));
+    scene.run(&(slice("one", "writes = [\"one.txt\"]", &run) + GATE), &["--budget-tokens", "1000"]);
+    let id = scene.id();
+    let added = scene.omk(&["goal", "budget-add", "--tokens", "100"]);
+    let (to_goal, to_role) = (
+        format!("omk goal budget-add {id} --tokens 201"),
+        format!("omk goal budget-add {id} --role executor --tokens 101"),
+    );
+    let said = [
+        format!("{id} may spend 1.1k tokens in all"),
+        format!("still used up: tokens of the goal: 1300 of 1100; needs at least: {to_goal}"),
+        format!("still used up: tokens of role executor: 1300 of 1200; needs at least: {to_role}"),
+        format!("next: {to_goal}"),
+    ];
+    assert_eq!(added.stdout().lines().collect::<Vec<_>>(), said);
+    let document = scene.omk(&["goal", "budget-add", "--tokens", "5000", "--json"]).json();
+    let role = json!([{"account": {"role": "executor"}, "budget": "tokens", "spent": 1300, "limit": 1200}]);
+    assert_eq!((&document["used_up"], &document["next"]), (&role, &json!(to_role)));
+    assert_eq!(scene.omk(&["goal", "resume"]).code(), Some(7));
+    let document = scene.omk(&["goal", "budget-add", "--role", "executor", "--tokens", "5000", "--json"]).json();
+    assert_eq!((&document["used_up"], &document["next"]), (&Value::Null, &json!(format!("omk goal resume {id}"))));
+    scene.make("go");
+    assert_ready(&scene.omk(&["goal", "resume"]));
+}
+
+#[test]
+fn a_goal_that_is_resumed_with_its_budget_used_up_starts_nothing_and_says_so_again() {
+    let scene = Scene::new();
+    let run = format!("{}\n{}; echo x > one.txt", says(1_300), scene.wait_for("on", "go"));
+    scene.run(&(slice("one", "writes = [\"one.txt\"]", &run) + GATE), &["--budget-tokens", "1000"]);
+    assert_eq!(scene.omk(&["goal", "resume"]).code(), Some(7));
+    assert_eq!(scene.records_of("attempt_offered").len(), 1);
+    let status = scene.omk(&["goal", "status", "--json"]).json();
+    assert_eq!((&status["status"], &status["budget"]["exhausted"]), (&json!("needs_more_budget"), &json!("tokens")));
+    let text = scene.omk(&["goal", "status"]).stdout();
+    assert!(text.contains("1.3k of 1.0k tok   tokens used up"), "{text}");
+}
+
+#[test]
+fn use_that_no_agent_reports_is_unknown_and_never_zero() {
+    let scene = Scene::new();
+    let agent = "cmd:echo x > one.txt; echo '{\"type\":\"usage\",\"output_tokens\":\"many\"}'";
+    let plan = "[[slices]]\nid = \"one\"\ntitle = \"The one\"\ndescription = \"Write it\"\nwrites = [\"one.txt\"]\n"
+        .to_owned()
+        + GATE;
+    let ran = scene.run(&plan, &["--agent", agent, "--budget-usd", "2", "--budget-tokens", "1000"]);
+    assert_ready(&ran);
+    let note = "1 attempt reported no use; the limits of tokens and US dollars do not hold for them";
+    for verb in ["budget", "status"] {
+        let text = scene.omk(&["goal", verb]).stdout();
+        assert!(text.contains("unknown") && text.contains(note) && !text.contains("$0.00"), "{text}");
+    }
+    for said in ["unknown of $2.00   unknown of 1.0k tok", note] {
+        assert!(ran.stdout().contains(said), "{}", ran.stdout());
+    }
+    let budget = scene.json("budget");
+    for account in [&budget["goal"], &budget["slices"][0], &budget["roles"][0]] {
+        assert_eq!((&account["usd_complete"], &account["unreported"]), (&json!(false), &json!(1)), "{account}");
+    }
+    let list = scene.omk(&["goal", "list"]).stdout();
+    assert!(list.contains("unknown"), "{list}");
+}
+
+#[test]
+fn what_attempts_lost_is_shown_beside_what_they_used() {
+    let scene = Scene::new();
+    let run = format!("{}\n{}; echo x > one.txt", says(300), scene.wait_for("on", "go"));
+    let plan = slice("one", "writes = [\"one.txt\"]", &run) + GATE;
+    let mut session = scene.start_plan(&plan, &["--budget-tokens", "10000", "--max-agents", "1"]);
+    scene.see("on");
+    scene.see_record("usage_recorded");
+    session.signal(Signal::KILL);
+    session.end();
+    scene.make("go");
+    let resumed = scene.omk(&["goal", "resume"]);
+    assert_ready(&resumed);
+    for text in [resumed.stdout(), scene.omk(&["goal", "status"]).stdout()] {
+        assert!(text.contains("600 + 4.7k lost of 10k tok"), "{text}");
+    }
+    let text = scene.omk(&["goal", "budget"]).stdout();
+    let columns = text.lines().find(|line| line.contains("may spend")).unwrap();
+    assert!(columns.contains("cost     lost"), "{text}");
+    assert!(text.contains("4.7k tokens"), "{text}");
+}
+
+#[test]
+fn the_time_of_a_run_goes_on_between_its_records_and_never_back() {
+    let scene = Scene::new();
+    let plan = slice("one", "writes = [\"one.txt\"]", &format!("{}; echo x > one.txt", scene.wait_for("on", "go")));
+    let mut session = scene.start_plan(&(plan + GATE), &["--budget-usd", "5"]);
+    scene.see("on");
+    let status = || scene.json("status")["budget"]["time_ms"].as_u64().unwrap();
+    let mut before = status();
+    until("the time goes on", || status() > before + 300);
+    before = status();
+    assert_eq!(scene.omk(&["goal", "budget-add", "--usd", "5"]).code(), Some(0));
+    let after = status();
+    let budget = scene.json("budget")["goal"]["time_ms"].as_u64().unwrap();
+    assert!(before <= after && after <= budget, "{before}, {after}, {budget}");
+    scene.make("go");
+    assert_eq!(session.code(), Some(0));
 }

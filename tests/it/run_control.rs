@@ -261,8 +261,16 @@ fn a_retry_reaches_a_run_which_goes_on_with_it() {
 
 #[test]
 fn more_budget_reaches_a_run() {
-    let (scene, mut session) = running("");
-    let added = scene.omk(&["goal", "budget-add", "--tokens", "1000", "--json"]);
+    let scene = Scene::new();
+    let slow = format!("{}; echo slow > slow.txt", scene.wait_for("on", "go"));
+    let plan = slice("slow", "writes = [\"slow.txt\"]", &slow) + GATE;
+    let mut session = scene.start_plan(&plan, &["--budget-tokens", "500"]);
+    scene.see("on");
+    let refused = scene.omk(&["goal", "budget-add", "--usd", "5"]);
+    assert_eq!(refused.code(), Some(2), "{}", refused.stdout());
+    let refusal = "refused: the goal has no limit of usd, so there is nothing to add to";
+    assert!(refused.stderr().contains(refusal), "{}", refused.stderr());
+    let added = scene.omk(&["goal", "budget-add", "--tokens", "500", "--json"]);
     assert_eq!((added.code(), &added.json()["limits"]["tokens"]), (Some(0), &json!(1000)), "{}", added.stderr());
     assert_eq!(scene.json("status")["status"], "running");
     scene.make("go");

@@ -77,6 +77,7 @@ impl Supervisor {
         let outbox = self.outbox(ActorName::Budget, seats.budget.clone().recipient())?;
         let wires = budget::Wires {
             controller: seats.controller.clone().recipient(),
+            opened: seats.controller.clone().recipient(),
             scheduler: seats.scheduler.clone().recipient(),
             booked: seats.scheduler.clone().recipient(),
             supervisor: ctx.address().recipient(),
@@ -137,6 +138,7 @@ impl Supervisor {
             execute: seats.scheduler.clone().recipient(),
             halt_scheduler: seats.scheduler.clone().recipient(),
             halt_integrator: seats.integrator.clone().recipient(),
+            begin_budget: seats.budget.clone().recipient(),
             halt_budget: seats.budget.clone().recipient(),
             measure_base: seats.integrator.clone().recipient(),
             prove_tip: seats.integrator.clone().recipient(),

@@ -45,7 +45,7 @@ struct Table {
 }
 
 fn tables(report: &BudgetReport, most: usize) -> Vec<Table> {
-    const ACCOUNT: &[&str] = &["name", "time", "in", "cached", "out", "cost", "may spend", "left"];
+    const ACCOUNT: &[&str] = &["name", "time", "in", "cached", "out", "cost", "lost", "may spend", "left"];
     let accounts = |accounts: &[AccountView]| accounts.iter().map(account_row).collect();
     let skipped = report.checkpoints.len().saturating_sub(most);
     vec![
@@ -100,7 +100,7 @@ fn used(usage: &Usage, complete: bool) -> [String; 4] {
 
 fn account_row(account: &AccountView) -> Vec<String> {
     let head = [account.name.clone(), units::duration(account.time_ms)];
-    let limits = [units::limits(&account.limits), units::limits(&account.left)];
+    let limits = [&account.lost, &account.limits, &account.left].map(units::limits);
     head.into_iter().chain(used(&account.usage, account.usd_complete)).chain(limits).collect()
 }
 
@@ -113,13 +113,18 @@ fn checkpoint_row(checkpoint: &CheckpointView) -> Vec<String> {
 fn remarks(report: &BudgetReport) -> Vec<String> {
     let mut said = Vec::new();
     let goal = &report.goal;
-    if !goal.usd_complete {
+    if !goal.usd_complete && (goal.unreported == 0 || !report.unpriced_models.is_empty()) {
         let models = match report.unpriced_models.as_slice() {
             [] => "agents named no model for some of it".to_owned(),
             models => format!("no price for {}", models.join(", ")),
         };
         let limited = goal.limits.usd_micros.map_or("", |_| "; the limit in US dollars holds for the known part only");
         said.push(format!("the cost of some use is unknown: {models}{limited}"));
+    }
+    if goal.unreported > 0 {
+        let limited = std::iter::once(goal).chain(&report.slices).chain(&report.roles);
+        let limited = limited.map(|account| account.limits.tokens.or(account.limits.usd_micros)).any(|it| it.is_some());
+        said.push(units::unreported_by(goal.unreported, limited));
     }
     if goal.lost.tokens.is_some() || goal.lost.usd_micros.is_some() {
         let lost = units::limits(&goal.lost);

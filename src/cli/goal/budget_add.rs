@@ -1,6 +1,6 @@
 //! `omk goal budget-add`: adds to what a goal may spend.
 //!
-//! Starts nothing: a goal that ended `needs_more_budget` goes on with `resume`.
+//! Starts nothing: a goal that ended `needs_more_budget` goes on with `resume`, once nothing that it needs is used up.
 
 use clap::Args;
 use serde::Serialize;
@@ -10,8 +10,9 @@ use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::goal::run::{parse_duration, parse_usd};
 use crate::cli::output::units;
-use crate::domain::budget::{Account, Limits, Spender};
+use crate::domain::budget::{Account, BudgetKind, Limits, Spender};
 use crate::domain::ids::{GoalId, SliceId};
+use crate::domain::spending::UsedUp;
 use crate::domain::view::Liveness;
 
 /// `omk goal budget-add`.
@@ -46,6 +47,9 @@ struct BudgetDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a Account>,
     limits: Limits,
+    /// What is used up in spite of it.
+    #[serde(skip_serializing_if = "<[UsedUp]>::is_empty")]
+    used_up: &'a [UsedUp],
     next: String,
 }
 
@@ -58,21 +62,55 @@ pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
         Account::Goal => context.omk.add_budget(&id, more)?,
         Account::Slice(_) | Account::Role(_) => context.omk.add_budget_to(&id, &account, more)?,
     };
-    let next = match context.omk.liveness(&id)? {
-        Liveness::NoProcess => context.command(&format!("omk goal resume {id}")),
-        Liveness::Held { .. } => context.command(&format!("omk goal status {id}")),
+    let used_up = context.omk.used_up(&id)?;
+    let next = match (context.omk.liveness(&id)?, used_up.first()) {
+        (Liveness::NoProcess, None) => context.command(&format!("omk goal resume {id}")),
+        (Liveness::NoProcess, Some(short)) => context.command(&addition(&id, short)),
+        (Liveness::Held { .. }, _) => context.command(&format!("omk goal status {id}")),
     };
     if context.output.json {
         let account = Some(&account).filter(|account| !account.is_goal());
-        context.output.document(&BudgetDocument { schema: "omk.budget-add/v1", id: &id, account, limits, next })?;
+        context.output.document(&BudgetDocument {
+            schema: "omk.budget-add/v1",
+            id: &id,
+            account,
+            limits,
+            used_up: &used_up,
+            next,
+        })?;
     } else {
         let whose = match &account {
             Account::Goal => id.to_string(),
             Account::Slice(_) | Account::Role(_) => format!("{account} of {id}"),
         };
-        context.output.result(&format!("{whose} may spend {} in all\nnext: {next}\n", units::limits(&limits)))?;
+        let short = |short: &UsedUp| still_short(short, &context.command(&addition(&id, short)));
+        let short: String = used_up.iter().map(short).collect();
+        let limits = units::limits(&limits);
+        context.output.result(&format!("{whose} may spend {limits} in all\n{short}next: {next}\n"))?;
     }
     Ok(0)
+}
+
+/// What is still used up, and the least that mends it.
+fn still_short(short: &UsedUp, command: &str) -> String {
+    let amount = |count: u64| match short.budget {
+        BudgetKind::Time => units::duration(count),
+        BudgetKind::Tokens => count.to_string(),
+        BudgetKind::Usd => units::exact_money(count),
+    };
+    let (spent, limit) = (amount(short.spent), amount(short.limit));
+    let kind = short.budget.as_str();
+    format!("still used up: {kind} of {}: {spent} of {limit}; needs at least: {command}\n", short.account)
+}
+
+/// The command that adds the least that helps.
+fn addition(id: &GoalId, short: &UsedUp) -> String {
+    let least = match short.budget {
+        BudgetKind::Time => format!("{}s", short.needs().div_ceil(1_000)),
+        BudgetKind::Tokens => short.needs().to_string(),
+        BudgetKind::Usd => units::exact_money(short.needs()).trim_start_matches('$').to_owned(),
+    };
+    format!("omk goal budget-add {id}{} --{} {least}", short.account.options(), short.budget.as_str())
 }
 
 fn account(args: &BudgetAddArgs) -> Account {

@@ -111,7 +111,8 @@ fn cost(goal: &GoalSummary) -> String {
     match (goal.usd_micros, goal.tokens) {
         (Some(usd), _) if goal.usd_complete => units::money(usd),
         (Some(usd), _) => format!("{}+?", units::money(usd)),
-        (None, 0) => "-".to_owned(),
+        (None, 0) if goal.usd_complete => "-".to_owned(),
+        (None, 0) => "unknown".to_owned(),
         (None, tokens) => format!("{} tok", units::tokens(tokens)),
     }
 }

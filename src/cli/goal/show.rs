@@ -57,7 +57,7 @@ pub fn text(view: &GoalView) -> String {
         "time",
         &format!("{} in {}", units::duration(view.budget.time_ms), units::counted(view.runs as usize, "run")),
     );
-    page.field("spent", &units::spent(&view.budget.usage, view.budget.usd_complete, &view.budget.limits));
+    page.field("spent", &units::spent(&view.budget));
     page.list("constraints", charter.constraints.iter().cloned());
     page.list("assumptions", charter.assumptions.iter().cloned());
     page.list("criteria", charter.criteria.iter().cloned());

@@ -94,7 +94,7 @@ impl<'a> SliceDocument<'a> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &StatusArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let (view, process) = context.omk.seen(&id)?;
+    let (view, process) = context.omk.view_now(&id)?;
     let view = typed(context, view);
     if context.output.json {
         context.output.document(&StatusDocument::of(&view, &process))?;
@@ -146,6 +146,7 @@ impl Seen<'_> {
         }
         lines.extend(view.questions.iter().map(|question| self.question(question)));
         lines.push(line("budget", &self.budget()));
+        lines.extend(units::unreported(&view.budget).map(|note| line("note", &style::paint(style::WARN, &note))));
         lines.push(line("sandbox", words::sandbox(view.charter.sandbox_level)));
         lines.extend(
             self.next
@@ -229,21 +230,11 @@ impl Seen<'_> {
         )
     }
 
-    /// How long a run that is well has gone on since its last record, by which its time is counted.
-    fn unrecorded(&self) -> u64 {
-        match (self.view.status, self.process) {
-            (GoalStatus::Running, Liveness::Held { health: Health::Well, .. }) => self.now.since(self.view.updated),
-            _ => 0,
-        }
-    }
-
     fn budget(&self) -> String {
         let budget = &self.view.budget;
         let limit = budget.limits.time_ms.map(|limit| format!(" of {}", units::duration(limit))).unwrap_or_default();
-        let mut parts = vec![format!("time {}{limit}", units::duration(budget.time_ms + self.unrecorded()))];
-        parts.extend(
-            Some(units::spent(&budget.usage, budget.usd_complete, &budget.limits)).filter(|spent| !spent.is_empty()),
-        );
+        let mut parts = vec![format!("time {}{limit}", units::duration(budget.time_ms))];
+        parts.extend(Some(units::spent(budget)).filter(|spent| !spent.is_empty()));
         parts.extend(budget.exhausted.map(|kind| format!("{} used up", kind.as_str())));
         parts.join("   ")
     }

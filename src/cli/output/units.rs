@@ -3,6 +3,7 @@
 use crate::domain::budget::{Limits, Usage};
 use crate::domain::evidence::{GateResult, TestCount};
 use crate::domain::ids::Timestamp;
+use crate::domain::view::BudgetView;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -63,11 +64,12 @@ pub fn limits(limits: &Limits) -> String {
     [time, tokens, limits.usd_micros.map(money)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// A count of tokens: `950`, `12k`, `1.9M`.
+/// A count of tokens: `950`, `1.9k`, `12k`, `1.9M`.
 pub fn tokens(count: u64) -> String {
     match count {
         0..1_000 => count.to_string(),
-        1_000..1_000_000 => format!("{}k", count / 1_000),
+        1_000..10_000 => format!("{}.{}k", count / 1_000, count % 1_000 / 100),
+        10_000..1_000_000 => format!("{}k", count / 1_000),
         1_000_000.. => format!("{}.{}M", count / 1_000_000, count % 1_000_000 / 100_000),
     }
 }
@@ -118,16 +120,47 @@ pub fn gate(result: &GateResult) -> String {
     format!("{} {tests}{}", result.gate, duration(result.duration_ms))
 }
 
-/// What was used, with its limit where there is one: `$6.12 of $25.00   1.9M tok`. `complete`: every token has a price.
-pub fn spent(usage: &Usage, complete: bool, limits: &Limits) -> String {
+/// What was used, what counts as used because nobody said so, and the limit where there is one:
+/// `$6.12 of $25.00   3.0k + 16k lost of 20k tok`.
+pub fn spent(budget: &BudgetView) -> String {
+    let BudgetView { usage, usd_complete, unreported, lost, limits, .. } = budget;
+    let beyond = |lost: Option<String>, limit: Option<String>| {
+        let lost = lost.map(|lost| format!(" + {lost} lost")).unwrap_or_default();
+        let limit = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        format!("{lost}{limit}")
+    };
     let mut parts = Vec::new();
-    if usage.usd_micros.is_some() || limits.usd_micros.is_some() {
-        let limit = limits.usd_micros.map(|limit| format!(" of {}", money(limit))).unwrap_or_default();
-        parts.push(format!("{}{limit}", cost(usage, complete)));
+    if usage.usd_micros.or(lost.usd_micros).or(limits.usd_micros).is_some() {
+        let beyond = beyond(lost.usd_micros.map(money), limits.usd_micros.map(money));
+        parts.push(format!("{}{beyond}", cost(usage, *usd_complete)));
     }
-    if usage.tokens() > 0 || limits.tokens.is_some() {
-        let limit = limits.tokens.map(|limit| format!(" of {}", tokens(limit))).unwrap_or_default();
-        parts.push(format!("{}{limit} tok", tokens(usage.tokens())));
+    if usage.tokens() > 0 || lost.tokens.or(limits.tokens).is_some() {
+        let beyond = beyond(lost.tokens.map(tokens), limits.tokens.map(tokens));
+        parts.push(format!("{}{beyond} tok", reported(usage.tokens(), *unreported)));
+    }
+    if parts.is_empty() && *unreported > 0 {
+        parts.push("use unknown".to_owned());
     }
     parts.join("   ")
+}
+
+/// Tokens that some attempts may not have reported.
+fn reported(count: u64, unreported: u32) -> String {
+    match (count, unreported) {
+        (count, 0) => tokens(count),
+        (0, _) => "unknown".to_owned(),
+        (count, _) => format!("{} + unknown", tokens(count)),
+    }
+}
+
+/// That attempts did not say what they used, and what this means for the limits that there are.
+pub fn unreported(budget: &BudgetView) -> Option<String> {
+    let limited = budget.limits.tokens.or(budget.limits.usd_micros).is_some();
+    Some(unreported_by(budget.unreported, limited)).filter(|_| budget.unreported > 0)
+}
+
+/// The same of so many attempts.
+pub fn unreported_by(attempts: u32, limited: bool) -> String {
+    let limits = if limited { "; the limits of tokens and US dollars do not hold for them" } else { "" };
+    format!("{} reported no use{limits}", counted(attempts as usize, "attempt"))
 }

@@ -2,14 +2,17 @@
 //!
 //! Ephemeral: begun from the goal's view, carried on by its records, never written down.
 
-use crate::domain::budget::{Account, Limits, Usage};
+use std::collections::BTreeMap;
+
+use crate::domain::agent::AgentReport;
+use crate::domain::budget::Account;
 use crate::domain::event::{Event, Fact};
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Phase;
-use crate::domain::ids::{Attempt, SliceId, Timestamp};
+use crate::domain::ids::{Attempt, AttemptRef, SliceId, Timestamp};
 use crate::domain::review::Subject;
 use crate::domain::task::{AttemptOutcome, SliceSpec};
-use crate::domain::view::{GoalView, QuestionView, SliceState, SliceView};
+use crate::domain::view::{BudgetView, GoalView, QuestionView, SliceState, SliceView};
 
 /// What a slice is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +67,12 @@ pub struct Board {
     pub updated: Timestamp,
     /// Slices that may be worked on at once.
     pub max_agents: u32,
-    /// What may be spent.
-    pub limits: Limits,
-    /// What agents reported.
-    pub usage: Usage,
-    /// Whether that has the price of every token.
-    pub usd_complete: bool,
+    /// What may be spent and was.
+    pub budget: BudgetView,
     /// Questions that wait for an answer.
     pub questions: Vec<QuestionView>,
+    /// Who works on each slice.
+    agents: BTreeMap<SliceId, String>,
 }
 
 impl Board {
@@ -83,9 +84,8 @@ impl Board {
             since: view.updated,
             updated: view.updated,
             max_agents: view.charter.max_agents,
-            limits: view.budget.limits,
-            usage: view.budget.usage,
-            usd_complete: view.budget.usd_complete,
+            budget: view.budget.clone(),
+            agents: BTreeMap::new(),
             questions: view.questions.clone(),
         }
     }
@@ -128,15 +128,29 @@ impl Board {
         } else if let Fact::PlanAccepted(plan) = &event.fact {
             self.rows = plan.slices.iter().map(|spec| Row::planned(spec, event.ts)).collect();
         } else if let Fact::LimitsSet { limits, account: Account::Goal } = &event.fact {
-            self.limits = *limits;
+            self.budget.limits = *limits;
+        } else if let Fact::AttemptOffered { attempt, agent, .. } = &event.fact {
+            self.agents.insert(attempt.slice.clone(), agent.clone());
         } else if let Fact::UsageRecorded { usage, .. } = &event.fact {
-            self.usage = self.usage.plus(usage);
-            self.usd_complete &= !usage.is_unpriced();
+            self.budget.usage = self.budget.usage.plus(usage);
+            self.budget.usd_complete &= !usage.is_unpriced();
+        } else if let Fact::AgentReported { report } = &event.fact {
+            self.hear_of_use(event.attempt.as_ref(), report);
         } else if let Fact::QuestionAsked { id, slice, text } = &event.fact {
             let (id, slice, text) = (id.clone(), slice.clone(), text.clone());
             self.questions.push(QuestionView { id, slice, text, since: event.ts });
         } else if let Fact::QuestionAnswered { id, .. } = &event.fact {
             self.questions.retain(|question| question.id != *id);
+        }
+    }
+}
+
+impl Board {
+    fn hear_of_use(&mut self, attempt: Option<&AttemptRef>, report: &AgentReport) {
+        let agent = attempt.and_then(|attempt| self.agents.get(&attempt.slice));
+        if agent.is_some_and(|agent| report.withholds_use(agent)) {
+            self.budget.unreported += 1;
+            self.budget.usd_complete = false;
         }
     }
 }

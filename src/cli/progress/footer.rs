@@ -135,7 +135,7 @@ fn head(board: &Board, now: Timestamp, glyphs: Glyphs) -> String {
         format!("slices {merged}/{all} {bar}"),
         format!("agents {}/{}", board.working(), board.max_agents),
     ];
-    let spent = units::spent(&board.usage, board.usd_complete, &board.limits);
+    let spent = units::spent(&board.budget);
     if !spent.is_empty() {
         parts.push(spent);
     }

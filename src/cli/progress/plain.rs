@@ -72,7 +72,7 @@ pub fn still_line(board: &Board, now: Timestamp) -> String {
     for question in &board.questions {
         parts.push(format!("asks {} for {}", question.id, units::age(now.since(question.since))));
     }
-    let spent = units::spent(&board.usage, board.usd_complete, &board.limits);
+    let spent = units::spent(&board.budget);
     if !spent.is_empty() {
         parts.push(spent.replace("   ", ", "));
     }

@@ -1,7 +1,8 @@
 //! The budget's decisions while a run is under way: who may start, what is recorded, who has to stop.
 //!
-//! Pure: inputs and readings of the clocks go in, facts and intents come out. Invariant: an agent starts only with
-//! something left on every account that it is charged to.
+//! Pure: inputs and readings of the clocks go in, facts and intents come out. Invariants: an agent starts only with
+//! something left on every account that it is charged to; from the moment at which the run is told to stop, no more time
+//! is taken and nothing is called used up: what its agents still report counts, and the next run says what that comes to.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +12,11 @@ use super::clock_watch::ClockWatch;
 use super::meter::Meter;
 use super::{Ledger, Short, Work};
 use crate::domain::agent::AgentReport;
-use crate::domain::budget::{Account, BudgetKind, Checkpoint, Limits, SLICE_USED_UP, Spender, Usage};
+use crate::domain::budget::{Account, BudgetKind, Checkpoint, Limits, SLICE_USED_UP, Spender, Unextendable, Usage};
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::ids::{AttemptRef, Moment};
 
-/// The longest time between two checkpoints.
-const CHECKPOINT_MS: u64 = 60_000;
 /// The longest time between two looks at the clocks.
 const LOOK_MS: u64 = 5_000;
 /// A run that ends so soon after a checkpoint needs no other.
@@ -26,6 +25,8 @@ const SOON_MS: u64 = 1_000;
 /// What the budget wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
+    /// Let the run go on: what was used up before it has been said.
+    Open,
     /// Let the agent of this attempt start.
     Grant(AttemptRef),
     /// Do not; why, one phrase.
@@ -63,19 +64,46 @@ pub struct Cashier {
     base_ms: u64,
     began: Moment,
     checkpointed_ms: u64,
+    /// When it is to be written down again, in milliseconds after that.
+    gap_ms: u64,
+    /// What a run that died may have taken is counted, and the journal does not say so yet.
+    owes_checkpoint: bool,
+    /// The journal has no checkpoint yet.
+    unwritten: bool,
+    halted: bool,
 }
 
 impl Cashier {
-    /// Over a ledger that was folded from the journal. `begins_run`: the journal does not say yet that a run began.
+    /// Over a ledger that was folded from the journal. `begins_run`: up to before the record that a run began.
     pub fn new(mut ledger: Ledger, begins_run: bool, now: Reading) -> Self {
+        let owes_checkpoint = begins_run && ledger.time.is_open();
         if begins_run {
-            ledger.begin_run();
-            ledger.time.end();
+            ledger.begin_run(now.wall);
         }
+        let unwritten = ledger.time.is_unwritten();
         ledger.time.measured_from(now.wall);
-        let base_ms = ledger.time_ms();
-        let watch = ClockWatch::new(now);
-        Self { ledger, meters: BTreeMap::new(), watch, base_ms, began: now.moment, checkpointed_ms: base_ms }
+        let (base_ms, gap_ms) = (ledger.time_ms(), ledger.time.longest_gap_ms());
+        Self {
+            ledger,
+            meters: BTreeMap::new(),
+            watch: ClockWatch::new(now),
+            base_ms,
+            began: now.moment,
+            checkpointed_ms: base_ms,
+            gap_ms,
+            owes_checkpoint,
+            unwritten,
+            halted: false,
+        }
+    }
+
+    /// The run is on record: says what is used up, before anything of it starts.
+    pub fn open(&mut self, now: Reading) -> Decided<Intent> {
+        let said_before: Vec<_> = self.ledger.stopped_by().collect();
+        let mut decided = self.tick(now);
+        decided.intents.extend(said_before.into_iter().map(Intent::Stop));
+        decided.intents.push(Intent::Open);
+        decided
     }
 
     /// What was spent so far.
@@ -84,7 +112,15 @@ impl Cashier {
     }
 
     fn measure(&mut self, now: Reading) {
-        self.ledger.time.measured(self.base_ms + now.moment.since(self.began));
+        if !self.halted {
+            self.ledger.time.measured(self.base_ms + now.moment.since(self.began));
+        }
+    }
+
+    /// How long until the time is to be written down again, in milliseconds.
+    fn checkpoint_due_ms(&self) -> u64 {
+        let unsaid = self.ledger.time_ms().saturating_sub(self.checkpointed_ms);
+        self.gap_ms.saturating_sub(unsaid)
     }
 
     fn commit(&mut self, decided: &mut Decided<Intent>, fact: Fact, of: Option<&AttemptRef>, now: Reading) {
@@ -98,10 +134,13 @@ impl Cashier {
 
     /// Looks at every limit, and writes the time down where that is due.
     fn check(&mut self, decided: &mut Decided<Intent>, of: Option<&AttemptRef>, now: Reading) {
+        if self.halted {
+            return;
+        }
         let said = self.ledger.check();
         let told = !said.is_empty();
         said.into_iter().for_each(|fact| self.commit(decided, fact, of, now));
-        if told || self.ledger.time_ms().saturating_sub(self.checkpointed_ms) >= CHECKPOINT_MS {
+        if told || self.owes_checkpoint || self.checkpoint_due_ms() == 0 {
             self.checkpoint(decided, now);
         }
     }
@@ -109,6 +148,8 @@ impl Cashier {
     fn checkpoint(&mut self, decided: &mut Decided<Intent>, now: Reading) {
         let time_ms = self.ledger.time_ms();
         self.checkpointed_ms = time_ms;
+        self.gap_ms = self.ledger.time.longest_gap_ms();
+        (self.owes_checkpoint, self.unwritten) = (false, false);
         self.commit(decided, Fact::BudgetCheckpointed(Checkpoint { time_ms }), None, now);
     }
 
@@ -127,11 +168,15 @@ impl Cashier {
 
     /// When to look again, in milliseconds.
     pub fn look_again_ms(&self) -> u64 {
-        match self.ledger.time_left_ms() {
+        if self.halted {
+            return LOOK_MS;
+        }
+        let soon = match self.ledger.time_left_ms() {
             Some(left @ 0..200) => left.max(1),
             Some(left) => (left / 3).clamp(100, LOOK_MS),
             None => LOOK_MS,
-        }
+        };
+        soon.min(self.checkpoint_due_ms().max(1))
     }
 
     /// An attempt wants to let its agent start.
@@ -158,6 +203,9 @@ impl Cashier {
 
     /// Says that an account is used up; where that was said before, only stops what is charged to it.
     fn fall_short(&mut self, short: Short, of: Option<&AttemptRef>, decided: &mut Decided<Intent>, now: Reading) {
+        if self.halted {
+            return;
+        }
         if self.ledger.exhausted(&short.account).is_some() {
             decided.intents.push(Intent::Stop(short));
         } else {
@@ -222,12 +270,12 @@ impl Cashier {
     }
 
     /// The operator lets the goal spend more. The fact is the operator's; what follows from it is said apart.
-    pub fn extend(&mut self, more: &Limits, now: Reading) -> Decided<Intent> {
+    pub fn extend(&mut self, more: &Limits, now: Reading) -> Result<Decided<Intent>, Unextendable> {
         let mut decided = Decided::default();
-        let limits = self.ledger.limits.extended_by(more);
+        let limits = self.ledger.limits.extended_by(more)?;
         self.commit(&mut decided, Fact::LimitsSet { limits, account: Account::Goal }, None, now);
         decided.intents.push(Intent::Answer(limits));
-        decided
+        Ok(decided)
     }
 
     /// A slice gets attempts again. The fact is somebody else's: what is used up is said again when it matters.
@@ -235,13 +283,15 @@ impl Cashier {
         self.ledger.apply(fact, None, now.wall);
     }
 
-    /// The run is being stopped: writes the time down once more.
+    /// The run is being stopped: writes the time down once more, and takes no more of it.
     pub fn close(&mut self, now: Reading) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.measure(now);
-        if self.ledger.time_ms().saturating_sub(self.checkpointed_ms) >= SOON_MS {
+        let news = self.ledger.time_ms().saturating_sub(self.checkpointed_ms);
+        if !self.halted && (self.unwritten || news >= SOON_MS) {
             self.checkpoint(&mut decided, now);
         }
+        self.halted = true;
         decided
     }
 }

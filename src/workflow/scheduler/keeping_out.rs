@@ -27,6 +27,11 @@ impl Scheduler {
         }
     }
 
+    /// How long until a provider's time comes, in milliseconds, where one does.
+    pub fn provider_due_ms(&self, now: Now) -> Option<u64> {
+        self.probes.next_due_ms(&self.table.breakers, now)
+    }
+
     fn due_pairs(&self) -> Vec<Fact> {
         let due = |record: &SliceRecord| {
             let agents = candidates(&self.charter, &record.spec);

@@ -31,6 +31,10 @@ pub(crate) struct Checker {
     integrated: BTreeSet<SliceId>,
     /// Whether the newest run has said how it ended.
     settled: bool,
+    /// Whether it began with an account used up that it cannot go on without.
+    used_up: bool,
+    /// Whether a limit was raised in it.
+    raised: bool,
     spent: u64,
     breakers: BTreeMap<String, Breaker>,
     quarantined: BTreeSet<(SliceId, String)>,
@@ -81,10 +85,27 @@ impl Checker {
                 must(self.ended.insert(attempt.epoch), || format!("{attempt} ended twice"))
             }
             Fact::SliceIntegrated { slice, .. } => self.lands(scenario, slice),
-            Fact::GoalSettled { status, .. } => self.settles(scenario, event.actor, *status),
+            Fact::GoalSettled { status, .. } => {
+                let budget = &self.folded.budget;
+                let short = budget.standings().any(|(account, _)| budget.exhausted(account).is_some());
+                must(*status != GoalStatus::NeedsMoreBudget || short || self.raised, || {
+                    "it needs more budget, and of nothing by the journal".to_owned()
+                })?;
+                self.settles(scenario, event.actor, *status)
+            }
             Fact::RunStarted { .. } => {
-                (self.settled, self.before) = (false, self.newest);
+                (self.settled, self.before, self.raised) = (false, self.newest, false);
+                let stops =
+                    |fact: &Fact| matches!(fact, Fact::BudgetExhausted { account, .. } if account.stops_the_run());
+                self.used_up = self.folded.budget.check().iter().any(stops);
                 Ok(())
+            }
+            Fact::LimitsSet { .. } => {
+                self.raised = true;
+                Ok(())
+            }
+            Fact::BudgetExhausted { .. } => {
+                must(!self.settled, || format!("{:?} was said outside of a run, which forgets it", event.fact))
             }
             Fact::UsageRecorded { usage, model, .. } => {
                 // Of an attempt that `omk` did not outlive, only the report may have come this far.
@@ -143,6 +164,7 @@ impl Checker {
         let unmet: Vec<_> = spec.after.iter().filter(|id| !self.integrated.contains(id)).collect();
         must(unmet.is_empty(), || format!("{attempt} was offered before {unmet:?}"))?;
         must(!self.settled, || format!("{attempt} was offered after the run had settled"))?;
+        must(!self.used_up, || format!("{attempt} was offered with the budget used up"))?;
         must(attempt.epoch > self.newest, || format!("{attempt} has epoch {} after {}", attempt.epoch, self.newest))?;
         // Work that is only to be checked needs no provider.
         let needs_agent = self.folded.slices.slice(&attempt.slice).is_none_or(|record| !record.take_up);

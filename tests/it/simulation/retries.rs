@@ -42,7 +42,7 @@ fn a_slice_that_is_retried_without_more_budget_is_given_up_for_it_again() {
     let mut scenario = Scenario::of(&slices).with("a", &[Behaviour::Spend(2)]).with("b", &[Behaviour::Spend(30)]);
     scenario.slices[0].budget.tokens = Some(TURN);
     let world = World::new(scenario);
-    let Ended::Settled(over) = run_with(&world, Drive::UntilReady, vec![(24, Act::Retry)]) else { panic!("it died") };
+    let Ended::Settled(over) = run_with(&world, Drive::UntilReady, vec![(28, Act::Retry)]) else { panic!("it died") };
     check(&world);
     assert_eq!(over.status, GoalStatus::NeedsMoreBudget, "{over:?}\n{}", world.narrative());
     let (reopened, given_up) = (

@@ -166,8 +166,10 @@ impl Campaign {
 
     fn add_budget(&self, tokens: u64) {
         let more = Limits { tokens: Some(tokens), time_ms: None, usd_micros: None };
-        let limits = self.state().budget.limits.extended_by(&more);
-        self.world.say(vec![Fact::LimitsSet { limits, account: Default::default() }]);
+        // What ended it may be the limit of a slice.
+        if let Ok(limits) = self.state().budget.limits.extended_by(&more) {
+            self.world.say(vec![Fact::LimitsSet { limits, account: Default::default() }]);
+        }
     }
 
     /// Nothing goes wrong any more: the goal has to converge.

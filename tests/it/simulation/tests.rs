@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use omk::domain::budget::{Account, Limits};
+use omk::domain::budget::{Account, BudgetKind, Limits};
 use omk::domain::control::Stop;
-use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::event::{ActorName, Draft, Event, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::domain::ids::{Attempt, SliceId};
 use omk::messages::lifecycle::RunOver;
@@ -291,6 +291,42 @@ fn a_spent_budget_of_tokens_stops_the_agents_and_more_of_it_goes_on() {
     let limits = Limits { tokens: Some(60_000), ..Limits::default() };
     world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+}
+
+#[test]
+fn a_run_with_its_budget_used_up_starts_nothing() {
+    let mut scenario = Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Spend(20)]);
+    scenario.token_limit = Some(10_500);
+    let world = World::new(scenario);
+    settle(&world, Drive::UntilReady);
+    let offers = |world: &World| count(world, |fact| matches!(fact, Fact::AttemptOffered { .. }));
+    let before = offers(&world);
+    let over = settle(&world, Drive::UntilReady);
+    check(&world);
+    assert_eq!((over.status, over.reason.as_str()), (GoalStatus::NeedsMoreBudget, "the budget of tokens is used up"));
+    assert_eq!(offers(&world), before, "{}", world.narrative());
+    assert_eq!(world.folded().budget.exhausted(&Account::Goal), Some(BudgetKind::Tokens));
+}
+
+#[test]
+fn a_provider_is_asked_again_at_the_time_that_it_states() {
+    for stated in [1_300, 7_700, 61_300] {
+        let scenario =
+            Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &[Behaviour::Limited(Some(stated)), Behaviour::Succeed]);
+        let world = World::new(scenario);
+        assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+        let events = world.events();
+        let opened = events.iter().find_map(|event| match &event.fact {
+            Fact::BreakerOpened(breaker) => Some((event.seq, breaker.until)),
+            _ => None,
+        });
+        let (seq, until) = opened.unwrap();
+        let again = |event: &&Event| {
+            event.seq > seq && matches!(&event.fact, Fact::AttemptOffered { attempt, .. } if attempt.slice == id("a"))
+        };
+        let late = events.iter().find(again).unwrap().ts.since(until);
+        assert!(late < 200, "{late} ms after a time that was {stated} ms away");
+    }
 }
 
 #[test]

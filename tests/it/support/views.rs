@@ -331,6 +331,8 @@ pub(crate) fn running_goal() -> GoalView {
                 usd_micros: Some(6_120_000),
             },
             usd_complete: true,
+            unreported: 0,
+            lost: Limits::default(),
             exhausted: None,
         },
         questions: vec![QuestionView {
