@@ -325,6 +325,10 @@ fn the_time_of_a_run_goes_on_between_its_records_and_never_back() {
     let after = status();
     let budget = scene.json("budget")["goal"]["time_ms"].as_u64().unwrap();
     assert!(before <= after && after <= budget, "{before}, {after}, {budget}");
+    session.signal(Signal::STOP);
+    until("it is seen to be stopped", || scene.json("status")["process"]["health"] == "stopped");
+    assert_eq!(status(), status(), "nobody works");
+    session.signal(Signal::CONT);
     scene.make("go");
     assert_eq!(session.code(), Some(0));
 }

@@ -2,19 +2,13 @@
 
 use std::fs;
 
-use omk::cli::context::Typist;
-use omk::cli::goal::status::Seen;
-use omk::cli::output::stripped;
-use omk::cli::output::style::Glyphs;
 use omk::cli::output::words::Tries;
-use omk::domain::control::Holder;
 use omk::domain::ids::Attempt;
-use omk::domain::view::{Health, Liveness, SliceState};
+use omk::domain::view::SliceState;
 use serde_json::{Value, json};
 
 use crate::support::orphan::{assert_resumes, orphaned, paused};
 use crate::support::scene::{GATE, Scene, slice};
-use crate::support::views::{minutes, running_goal};
 
 /// Of each slice its state, and what it waits for with what follows.
 fn slices(scene: &Scene) -> Vec<Value> {
@@ -177,19 +171,3 @@ fn a_plan_takes_the_gates_and_the_agent_that_its_help_names() {
 }
 
 // ---- a run that is looked at ----
-
-#[test]
-fn the_time_of_a_run_that_is_well_goes_on_behind_its_last_record() {
-    let view = running_goal();
-    let holder = Holder { pid: 7, host: "here".into(), boot_id: "b".into(), version: "0".into() };
-    let held = |health| Liveness::Held { holder: holder.clone(), health };
-    let typist = Typist { id: view.id.clone(), tail: String::new() };
-    let time = |process: &Liveness| {
-        let seen = Seen { view: &view, process, typist: &typist, next: &[], now: minutes(52) };
-        let text = stripped(&seen.text(Glyphs::ASCII), false);
-        text.lines().find(|line| line.starts_with("budget")).unwrap()[..24].to_owned()
-    };
-    assert_eq!(time(&held(Health::Well)), "budget  time 52m00s of 8");
-    assert_eq!(time(&held(Health::Stopped)), "budget  time 42m00s of 8");
-    assert_eq!(time(&Liveness::NoProcess), "budget  time 42m00s of 8");
-}
