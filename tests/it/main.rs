@@ -44,6 +44,7 @@ mod planner;
 mod process;
 mod process_fates;
 mod real_agents;
+mod removal;
 mod review;
 mod run_agents;
 mod run_bad_input;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -178,6 +179,22 @@ fn locks_of_the_user_are_left_alone_and_said_and_stand_in_nobodys_way() {
 }
 
 // ---- repositories ----
+
+#[test]
+fn a_worktree_of_which_something_cannot_be_removed_holds_nobody_up() {
+    let scene = Scene::new();
+    let tried = scene.mark("tried");
+    let run =
+        format!("[ -e {0} ] || {{ : > junk; chattr +i junk && : > {0}; exit 1; }}; echo 1 > one.txt", tried.display());
+    let ran = scene.run(&(slice("one", "writes = [\"one.txt\"]\nretries = 1", &run) + GATE), &[]);
+    if !tried.exists() {
+        return eprintln!("SKIPPED: a file that cannot be removed: `chattr +i` is missing, or this user may not");
+    }
+    assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
+    let junk = scene.goal().join("unremovable/one.1.1/junk");
+    assert!(junk.exists());
+    assert!(Command::new("chattr").arg("-i").arg(&junk).status().unwrap().success());
+}
 
 #[test]
 fn a_worktree_that_is_deleted_under_its_agent_costs_an_attempt() {

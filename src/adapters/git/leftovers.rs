@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::objects::{commit_id, commit_oid, failed, fault};
 use super::power;
-use super::private::{CONFIG, DIRECTORIES, HEAD, PrivateRepository};
-use crate::adapters::removal::remove_tree;
+use super::private::{CONFIG, DIRECTORIES, HEAD, PrivateRepository, UNREMOVABLE};
+use crate::adapters::removal::{remove_or_move, remove_tree};
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
 use crate::domain::order::Fault;
@@ -54,7 +54,7 @@ pub fn clear(
     let repository = goal_directory.join("repo.git");
     let what = || format!("mend the goal's repository {}", repository.display());
     mend(&repository, before, &mut found.repairs).map_err(failed(what()))?;
-    clear_worktrees(goal_directory, &repository, kept, &mut found.worktrees)?;
+    clear_worktrees(goal_directory, &repository, kept, &mut found)?;
     if repository.exists() {
         let locks = remove_where(&repository, &|name| name.ends_with(".lock"), &["objects"]).map_err(failed(what()))?;
         found.locks.extend(locks.iter().map(|lock| relative(goal_directory, lock)));
@@ -131,8 +131,9 @@ fn clear_worktrees(
     goal_directory: &Path,
     repository: &Path,
     kept: &BTreeSet<PathBuf>,
-    found: &mut Vec<String>,
+    found: &mut Leftovers,
 ) -> Result<(), Fault> {
+    let aside = goal_directory.join(UNREMOVABLE);
     let making = repository.join("omk-making");
     for place in [&goal_directory.join("worktrees"), &repository.join("worktrees"), &making] {
         for entry in entries(place).map_err(failed(format!("list {}", place.display())))? {
@@ -140,13 +141,15 @@ fn clear_worktrees(
             if kept.contains(Path::new(&name)) && *place != making {
                 continue;
             }
-            remove_any(&entry).map_err(failed(format!("remove {}", entry.display())))?;
-            if !found.contains(&name) {
-                found.push(name);
+            let moved = remove_or_move(&entry, &aside).map_err(failed(format!("remove {}", entry.display())))?;
+            let why = |place: PathBuf| format!("{}: something in it cannot be removed", place.display());
+            found.left_alone.extend(moved.map(why));
+            if !found.worktrees.contains(&name) {
+                found.worktrees.push(name);
             }
         }
     }
-    found.sort();
+    found.worktrees.sort();
     Ok(())
 }
 

@@ -42,6 +42,8 @@ pub(super) const CONFIG: &str = "[core]
 \tauto = false
 ";
 
+/// Where worktrees go of which something cannot be removed, below the goal's directory: there they hold nobody up.
+pub(super) const UNREMOVABLE: &str = "unremovable";
 /// A HEAD that names nothing: the repository has no refs.
 pub(super) const HEAD: &str = "ref: refs/heads/none\n";
 /// What git expects of a repository, and what we put worktrees' entries into.
@@ -252,7 +254,7 @@ pub fn release(order: &Release) -> Result<Vec<String>, Fault> {
         }
         delete_ref(&user, &PrivateRepository::base_ref(&order.goal))?;
     }
-    for name in ["worktrees", "repo.git", "repo.git.making"] {
+    for name in ["worktrees", "repo.git", "repo.git.making", UNREMOVABLE] {
         let directory = order.directory.join(name);
         remove_tree(&directory).map_err(failed(format!("remove {}", directory.display())))?;
     }

@@ -18,10 +18,10 @@ use rustix::fs::Stat;
 use super::checkout::{open_directory, write_out};
 use super::listing::Entry;
 use super::objects::{commit_oid, failed, fault, tree_of_commit, tree_oid};
-use super::private::PrivateRepository;
+use super::private::{PrivateRepository, UNREMOVABLE};
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot, backdated};
-use crate::adapters::removal::remove_tree;
+use crate::adapters::removal::{remove_or_move, remove_tree};
 use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, Prepared, WorktreeOrder};
 
@@ -105,7 +105,10 @@ impl Shared {
     fn remove(&self, directory: &Path) -> Result<(), Fault> {
         let what = || format!("remove the worktree {}", directory.display());
         self.snapshots.forget(directory);
-        remove_tree(directory).map_err(failed(what()))?;
+        let aside = self.place.directory().join(UNREMOVABLE);
+        if let Some(place) = remove_or_move(directory, &aside).map_err(failed(what()))? {
+            tracing::warn!(place = %place.display(), "something in a worktree cannot be removed");
+        }
         remove_tree(&self.place.worktree_entry(directory)?).map_err(failed(what()))
     }
 
