@@ -8,7 +8,6 @@ use crate::app::control::reopened;
 use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
 use crate::app::projection::Projector;
-use crate::app::surplus;
 use crate::app::surroundings::require_own_proc;
 use crate::app::system::{Order, run};
 use crate::domain::event::Event;
@@ -117,7 +116,6 @@ impl TakenUp<'_> {
         // The last sender is gone with the run: the thread ends when it has shown everything.
         watching.join().map_err(|_| infra("the thread that shows progress panicked"))?;
         let outcome = outcome?;
-        surplus::remove(&omk.state.goal(&id));
         let over = outcome.over;
         let (status, reason, next) = (over.status, over.reason, over.next);
         Ok(Settled { id, status, reason, next, signal: outcome.signal })

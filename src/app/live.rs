@@ -40,7 +40,9 @@ impl Omk {
         Ok(match occupation(&self.state.goal(id))? {
             Occupation::Free => Liveness::NoProcess,
             Occupation::Held(holder) => {
-                let holder = holder.unwrap_or_else(unknown_holder);
+                // Its lock file may be gone; the journal says who runs it.
+                let last = || self.state_of(id, None).ok().and_then(|state| state.goal.holder);
+                let holder = holder.or_else(last).unwrap_or_else(unknown_holder);
                 let stopped = holder::condition(&holder, &this_process()) == Condition::Stopped;
                 Liveness::Held { holder, health: if stopped { Health::Stopped } else { Health::Well } }
             }
@@ -137,7 +139,8 @@ impl Omk {
         if holder::condition(&holder, &this_process()) == Condition::Elsewhere {
             return Err(deaf(id, &holder, "runs on another host and cannot be ended from here"));
         }
-        holder::end(&holder, &self.state.goal(id).lock()).map_err(|error| AppError::Infra {
+        let dir = self.state.goal(id);
+        holder::end(&holder, &[dir.lock(), dir.events()]).map_err(|error| AppError::Infra {
             message: format!("process {} {why}; failed to {error}", holder.pid),
             help: vec![format!("end it yourself: kill -KILL {}; then try again", holder.pid)],
         })?;

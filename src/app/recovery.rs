@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use crate::adapters::gate::warm;
 use crate::adapters::git::leftovers::{self, Before};
 use crate::adapters::git::workspace::GitWorkspace;
 use crate::adapters::removal::remove_tree;
@@ -72,7 +71,8 @@ pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Resu
         found.repairs.push(format!("removed what {gates} unfinished gate run(s) left"));
     }
     if before == Before::Death {
-        found.left_alone.extend(elsewhere(state).into_iter().chain(unfindable()));
+        let unfindable = if is_of_this_boot(state) { unfindable() } else { None };
+        found.left_alone.extend(elsewhere(state).into_iter().chain(unfindable));
     }
     let there = leftovers::base_is_there(&charter.repository).map_err(halt)?;
     if there { Ok(found) } else { Err(base_gone(charter)) }
@@ -87,15 +87,18 @@ fn before(state: &GoalState) -> Before {
     }
 }
 
-/// Removes the places of gate runs that did not end; warm places are kept, but for those that were set aside. Returns how
-/// many runs did not end.
+/// Removes the places of gate runs that did not end; warm places are kept, and those that were set aside have time until
+/// the run is over. Returns how many runs did not end.
 fn clear_gates(dir: &GoalDir) -> usize {
-    let gates = dir.gates();
-    // What stays of either is in nobody's way: every run takes a new number.
-    drop(warm::remove_aside(&gates));
-    let places = std::fs::read_dir(gates).into_iter().flatten().flatten();
+    let places = std::fs::read_dir(dir.gates()).into_iter().flatten().flatten();
     let cold = places.filter(|place| place.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
     cold.filter(|place| remove_tree(&place.path()).is_ok()).count()
+}
+
+/// Whether something of the run before can be running here still.
+fn is_of_this_boot(state: &GoalState) -> bool {
+    let here = this_process();
+    state.goal.holder.as_ref().is_none_or(|holder| (&holder.host, &holder.boot_id) == (&here.host, &here.boot_id))
 }
 
 /// A run that died on another host may have left processes there.

@@ -1,9 +1,12 @@
 //! What a goal at rest keeps for a resume and what it does not: warm places of gates, by its status.
 //!
-//! That they stay where they cannot be removed fails nothing: the next run, or `goal gc`, tries again.
+//! That they stay where they cannot be removed fails nothing: the end of the next run, or `goal gc`, tries again.
 
 use crate::adapters::gate::warm::{self, Wanted};
+use crate::app::Omk;
+use crate::app::shutdown::{Signals, Stopped};
 use crate::domain::goal::GoalStatus;
+use crate::domain::ids::GoalId;
 use crate::store::layout::GoalDir;
 
 /// Sets aside what a goal that came to rest so does not want any more; takes an instant. To be called while its lock is
@@ -18,5 +21,27 @@ pub(super) fn set_aside(dir: &GoalDir, status: GoalStatus) {
 pub(super) fn remove(dir: &GoalDir) {
     if let Err(error) = warm::remove_aside(&dir.gates()) {
         tracing::warn!(goal = %dir.id(), %error, "warm places of gates were not removed; `omk goal gc` does that");
+    }
+}
+
+impl Omk {
+    /// Removes what a run that is over and told has left for nobody, which may take a while. A signal ends it, by its
+    /// number: what is left then has time until the next run is over.
+    pub fn tidy(&self, id: &GoalId) -> Option<i32> {
+        let dir = self.state.goal(id);
+        if !warm::is_anything_aside(&dir.gates()) {
+            return None;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let signal = runtime.block_on(async {
+            let mut signals = Signals::install().ok()?;
+            let removal = tokio::task::spawn_blocking(move || remove(&dir));
+            tokio::select! {
+                _removed = removal => None,
+                Stopped::First(signal) | Stopped::Again(signal) = signals.next() => Some(signal),
+            }
+        });
+        runtime.shutdown_background();
+        signal
     }
 }

@@ -86,7 +86,9 @@ pub fn run(common: &Common, output: Output, options: &DemoArgs) -> Result<u8, Fa
     ));
     let goal = context.omk.create(request(&stage))?;
     let settled = drive::drive(&context, &goal.id, Drive::UntilReady, &goal.notes)?;
-    finish(&context, &stage, &settled)
+    let exit = finish(&context, &stage, &settled)?;
+    let _told_already = context.omk.tidy(&goal.id);
+    Ok(exit)
 }
 
 fn request(stage: &Stage) -> GoalRequest {

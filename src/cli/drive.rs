@@ -44,7 +44,9 @@ pub fn drive(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Re
 /// Drives a goal and shows the end of it; returns the exit code.
 pub fn drive_and_conclude(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Result<u8, Failure> {
     let settled = drive(context, id, how, notes)?;
-    conclude(context, &settled)
+    let exit = conclude(context, &settled)?;
+    let _told_already = context.omk.tidy(id);
+    Ok(exit)
 }
 
 /// Shows how a goal came back; returns the exit code.

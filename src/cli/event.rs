@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::domain::budget::Account;
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::evidence::GateScope;
 use crate::domain::ids::{AttemptRef, ContentHash, Seq, SliceId, Timestamp};
@@ -86,6 +87,10 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, .. }
         | Fact::ReviewFinished { subject: Subject::Slice { slice, .. }, .. } => vec![slice],
         Fact::BudgetReserved(reservation) => vec![&reservation.slice],
+        Fact::BudgetNoticed { account: Account::Slice(slice), .. }
+        | Fact::BudgetExhausted { account: Account::Slice(slice), .. }
+        | Fact::LimitsSet { account: Account::Slice(slice), .. }
+        | Fact::FlakeSeen { scope: GateScope::Attempt { slice, .. }, .. } => vec![slice],
         Fact::WorkerQuarantined(quarantine) => vec![&quarantine.slice],
         Fact::AttemptQuiet(sighting) => vec![&sighting.attempt.slice],
         Fact::BatchFormed { slices, .. } => slices.iter().collect(),

@@ -343,6 +343,9 @@ pub struct GarbageReport {
     pub goals: Vec<GarbageOfGoal>,
     /// Whether nothing was removed because the user only asked.
     pub dry_run: bool,
+    /// What could not be removed, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// What `goal gc` found of one goal.

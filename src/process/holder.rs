@@ -72,12 +72,13 @@ fn state(stat: &[u8]) -> Option<char> {
     stat.get(close + 1..)?.iter().find(|byte| !byte.is_ascii_whitespace()).map(|&byte| char::from(byte))
 }
 
-/// Kills the process that holds the lock file `lock`, and waits until it is gone; its keepers end what it ran. One
+/// Kills the process that holds a lock on one of these files, and waits until it is gone; its keepers end what it ran. One
 /// that is gone already is no error. Refuses `NotTheHolder`, `NotReached` and `Resists`.
-pub fn end(holder: &Holder, lock: &Path) -> Result<(), NotEnded> {
+pub fn end(holder: &Holder, locked: &[PathBuf]) -> Result<(), NotEnded> {
     let pid = holder.pid;
+    let not_the_holder = || NotEnded::NotTheHolder { lock: locked.first().cloned().unwrap_or_default() };
     let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return Err(NotEnded::NotTheHolder { lock: lock.to_owned() });
+        return Err(not_the_holder());
     };
     // Opened before it is looked at: from here on the number cannot be given to another process unnoticed.
     let opened = match pidfd_open(number, PidfdFlags::empty()) {
@@ -87,8 +88,8 @@ pub fn end(holder: &Holder, lock: &Path) -> Result<(), NotEnded> {
         Err(Errno::NOSYS | Errno::PERM) => None,
         Err(error) => return Err(NotEnded::NotReached(error.into())),
     };
-    if !locks(pid, lock) {
-        return Err(NotEnded::NotTheHolder { lock: lock.to_owned() });
+    if !locked.iter().any(|lock| locks(pid, lock)) {
+        return Err(not_the_holder());
     }
     let ended = match opened {
         Some(opened) => end_opened(&opened)?,
@@ -160,6 +161,6 @@ mod tests {
     fn a_process_that_does_not_hold_the_lock_is_left_alone() {
         let lock = tempfile::NamedTempFile::new().expect("a file");
         let own = holder(std::process::id());
-        assert!(matches!(end(&own, lock.path()), Err(NotEnded::NotTheHolder { .. })));
+        assert!(matches!(end(&own, &[lock.path().to_owned()]), Err(NotEnded::NotTheHolder { .. })));
     }
 }

@@ -18,6 +18,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, set_pare
 use super::direct::command;
 use super::program::Program;
 
+/// A thread that reads a pipe.
+type Reading = JoinHandle<io::Result<Vec<u8>>>;
+
 /// Holds the tools of one run.
 #[derive(Debug, Default)]
 pub struct Leash {
@@ -44,8 +47,16 @@ impl Leash {
     pub fn run(&self, program: &Program, patience: Duration) -> io::Result<Output> {
         let mut child = self.start(program)?;
         let (reads, ended) = mpsc::channel();
-        let output = reading(child.stdout.take(), reads.clone());
-        let errors = reading(child.stderr.take(), reads);
+        let readers = reading(child.stdout.take(), reads.clone())
+            .and_then(|output| Ok((output, reading(child.stderr.take(), reads)?)));
+        let (output, errors) = match readers {
+            Ok(readers) => readers,
+            Err(no_thread) => {
+                kill(child.id().cast_signed());
+                self.reap(&mut child)?;
+                return Err(no_thread);
+            }
+        };
         if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
             kill(child.id().cast_signed());
             self.reap(&mut child)?;
@@ -110,8 +121,8 @@ fn over() -> io::Error {
 }
 
 /// Reads a pipe to its end; `reads` is dropped then.
-fn reading(pipe: Option<impl Read + Send + 'static>, reads: Sender<Infallible>) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || {
+fn reading(pipe: Option<impl Read + Send + 'static>, reads: Sender<Infallible>) -> io::Result<Reading> {
+    thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         let read = pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes));
         drop(reads);
@@ -119,6 +130,6 @@ fn reading(pipe: Option<impl Read + Send + 'static>, reads: Sender<Infallible>) 
     })
 }
 
-fn joined(reader: JoinHandle<io::Result<Vec<u8>>>) -> io::Result<Vec<u8>> {
+fn joined(reader: Reading) -> io::Result<Vec<u8>> {
     reader.join().unwrap_or_else(|_panicked| Err(io::Error::other("its output cannot be read")))
 }

@@ -461,6 +461,7 @@ fn garbage_is_reported_per_goal() {
     let report = GarbageReport {
         goals: vec![GarbageOfGoal { id: goal(), removed: vec!["worktrees (2)".to_owned()], bytes: 1_234_567 }],
         dry_run: true,
+        problems: Vec::new(),
     };
     insta::assert_snapshot!(gc::text(&report));
 }

@@ -210,9 +210,6 @@ fn a_capture_is_the_tree_that_git_would_write() {
 fn whoever_prunes_nothing_that_was_captured_is_lost() {
     let goal = Goal::with_files(&[("a", "1\n")]);
     let repository = goal.repository();
-    // As an earlier version made it, or an agent: it becomes what it has to be when the goal is taken up.
-    fs::write(repository.join("config"), "[core]\n\tbare = true\n\trepositoryformatversion = 0\n").unwrap();
-    let goal = goal.restarted();
     let one = goal.slice("one", |tree| write(tree, "a", "2\n"));
     let worktree = goal.worktree("two");
     for words in [&["prune", "--expire=now"][..], &["gc", "--prune=now"], &["repack", "-a", "-d"]] {

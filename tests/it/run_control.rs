@@ -277,3 +277,18 @@ fn more_budget_reaches_a_run() {
     assert_eq!(session.code(), Some(0), "{}", session.stderr());
     assert_eq!(scene.json("show")["budget"]["limits"]["tokens"], 1000);
 }
+
+#[test]
+fn a_stopped_run_whose_lock_file_is_deleted_is_named_and_paused_all_the_same() {
+    let (scene, mut session) = running("");
+    std::fs::remove_file(scene.goal().join("lock")).unwrap();
+    session.signal(Signal::STOP);
+    until("it is seen to be stopped", || scene.json("status")["process"]["health"] == "stopped");
+    assert_eq!(scene.json("status")["process"]["holder"]["pid"], session.pid());
+    let refused = scene.omk(&["goal", "resume"]);
+    assert_eq!(refused.code(), Some(2), "{}", refused.stderr());
+    assert!(refused.stderr().contains(&format!("process {}", session.pid())), "{}", refused.stderr());
+    settled(&scene.omk(&["goal", "pause", "--json"]), "paused");
+    session.end();
+    assert_resumes(&scene);
+}

@@ -193,7 +193,13 @@ fn a_worktree_of_which_something_cannot_be_removed_holds_nobody_up() {
     assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
     let junk = scene.goal().join("unremovable/one.1.1/junk");
     assert!(junk.exists());
+    let gc = scene.omk(&["goal", "gc"]);
+    assert_eq!(gc.code(), Some(70), "{}", gc.stdout());
+    assert!(gc.stderr().contains("something was not removed"), "{}", gc.stderr());
+    assert!(!scene.goal().join("repo.git").exists() && !scene.goal().join("gates").exists());
     assert!(Command::new("chattr").arg("-i").arg(&junk).status().unwrap().success());
+    assert_eq!(scene.omk(&["goal", "gc"]).code(), Some(0));
+    assert!(!scene.goal().join("unremovable").exists() && !scene.goal().join("garbage").exists());
 }
 
 #[test]

@@ -70,17 +70,27 @@ pub fn unwanted(gates: &Path, wanted: Wanted) -> Vec<PathBuf> {
 /// runs; takes an instant.
 pub fn set_aside(gates: &Path, wanted: Wanted) -> io::Result<()> {
     let warm = entries(gates).filter(|(name, _)| slot_of(name).is_some_and(|slot| !wanted.keeps(slot)));
-    for (name, path) in warm.collect::<Vec<_>>() {
+    each(warm.collect(), |(name, path)| {
         let free = (0_u32..).map(|number| gates.join(format!("{ASIDE}{number}-{name}"))).find(|path| !path.exists());
-        free.map_or(Ok(()), |aside| fs::rename(&path, aside))?;
-    }
-    Ok(())
+        free.map_or(Ok(()), |aside| fs::rename(path, aside))
+    })
+}
+
+/// Whether something was set aside below `gates` and is still there.
+pub fn is_anything_aside(gates: &Path) -> bool {
+    entries(gates).any(|(name, _)| name.starts_with(ASIDE))
 }
 
 /// Removes what was set aside below `gates`. Anybody may call it at any time.
 pub fn remove_aside(gates: &Path) -> io::Result<()> {
     let aside = entries(gates).filter(|(name, _)| name.starts_with(ASIDE));
-    aside.collect::<Vec<_>>().iter().try_for_each(|(_, path)| remove_tree(path))
+    each(aside.collect(), |(_, path)| remove_tree(path))
+}
+
+/// Does it to all; one that fails keeps it from no other. The first failure counts.
+fn each(all: Vec<(String, PathBuf)>, act: impl Fn(&(String, PathBuf)) -> io::Result<()>) -> io::Result<()> {
+    let done: Vec<_> = all.iter().map(act).collect();
+    done.into_iter().collect()
 }
 
 fn slot_of(name: &str) -> Option<usize> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::objects::{commit_id, commit_oid, failed, fault};
 use super::power;
-use super::private::{CONFIG, DIRECTORIES, HEAD, PrivateRepository, UNREMOVABLE};
+use super::private::{CONFIG, DIRECTORIES, HEAD, PRECIOUS, PrivateRepository, UNREMOVABLE};
 use crate::adapters::removal::{remove_or_move, remove_tree};
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
@@ -101,8 +101,11 @@ fn mend(repository: &Path, before: Before, repairs: &mut Vec<String>) -> io::Res
     }
     for (file, content) in [("HEAD", HEAD), ("config", CONFIG)] {
         let path = repository.join(file);
-        if !fs::read(&path).is_ok_and(|bytes| bytes == content.as_bytes()) {
-            damaged.push(file.to_owned());
+        let found = fs::read(&path).unwrap_or_default();
+        if found != content.as_bytes() {
+            if found != earlier_config().as_bytes() {
+                damaged.push(file.to_owned());
+            }
             drop(remove_tree(&path));
             fs::write(&path, content)?;
         }
@@ -113,6 +116,11 @@ fn mend(repository: &Path, before: Before, repairs: &mut Vec<String>) -> io::Res
         repairs.push(format!("made again in the private repository: {}", damaged.join(", ")));
     }
     Ok(())
+}
+
+/// What versions before 0.2 wrote, which knew no precious objects.
+fn earlier_config() -> String {
+    CONFIG.replace("repositoryformatversion = 1", "repositoryformatversion = 0").replace(PRECIOUS, "")
 }
 
 fn first_free(path: &Path) -> PathBuf {

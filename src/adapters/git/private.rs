@@ -42,8 +42,10 @@ pub(super) const CONFIG: &str = "[core]
 \tauto = false
 ";
 
+/// The part of it by which git refuses to prune.
+pub(super) const PRECIOUS: &str = "[extensions]\n\tpreciousObjects = true\n";
 /// Where worktrees go of which something cannot be removed, below the goal's directory: there they hold nobody up.
-pub(super) const UNREMOVABLE: &str = "unremovable";
+pub const UNREMOVABLE: &str = "unremovable";
 /// A HEAD that names nothing: the repository has no refs.
 pub(super) const HEAD: &str = "ref: refs/heads/none\n";
 /// What git expects of a repository, and what we put worktrees' entries into.
@@ -72,7 +74,6 @@ impl PrivateRepository {
         if !place.repository().exists() {
             place.make().map_err(failed(what()))?;
         }
-        place.configure().map_err(failed(what()))?;
         place.borrow()?;
         place.sweep().map_err(failed(what()))?;
         power::mend(&place.repository(), false)?;
@@ -153,18 +154,6 @@ impl PrivateRepository {
         File::open(&self.directory)?.sync_all()
     }
 
-    /// Gives a repository of an earlier version, or one that an agent configured, the configuration that it has to have.
-    fn configure(&self) -> io::Result<()> {
-        let file = self.repository().join("config");
-        if fs::read(&file).is_ok_and(|old| old == CONFIG.as_bytes()) {
-            return Ok(());
-        }
-        let fresh = file.with_extension("new");
-        fs::write(&fresh, CONFIG)?;
-        File::open(&fresh)?.sync_all()?;
-        fs::rename(&fresh, &file)
-    }
-
     /// Names the user's object stores as alternates, all of them, absolutely.
     fn borrow(&self) -> Result<(), Fault> {
         let stores = alternates::stores(&self.user_objects())?;
@@ -232,17 +221,14 @@ fn open_user(git_dir: &Path) -> Result<Repository, Fault> {
 pub struct Release {
     /// The goal.
     pub goal: GoalId,
-    /// Its directory.
-    pub directory: PathBuf,
     /// The user's git directory, as [`RepositoryFacts`] has it.
     pub git_dir: PathBuf,
     /// Delivered branches to delete; one that names another commit by now, or is checked out, stays.
     pub branches: Vec<Branch>,
 }
 
-/// Removes what a goal needs no more: its ref in the user's repository, the private repository, the worktrees, and the
-/// branches asked for. Returns the branches that stayed. What is gone already is no error, a user's repository that is
-/// gone included.
+/// Removes what a goal needs no more of the user's repository: its ref, and the branches asked for. Returns the branches
+/// that stayed. What is gone already is no error, a user's repository that is gone included.
 pub fn release(order: &Release) -> Result<Vec<String>, Fault> {
     let mut stayed = Vec::new();
     if order.git_dir.exists() {
@@ -253,10 +239,6 @@ pub fn release(order: &Release) -> Result<Vec<String>, Fault> {
             }
         }
         delete_ref(&user, &PrivateRepository::base_ref(&order.goal))?;
-    }
-    for name in ["worktrees", "repo.git", "repo.git.making", UNREMOVABLE] {
-        let directory = order.directory.join(name);
-        remove_tree(&directory).map_err(failed(format!("remove {}", directory.display())))?;
     }
     Ok(stayed)
 }

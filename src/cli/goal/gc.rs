@@ -7,6 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::goal::list;
 use crate::cli::output::{safe, units};
+use crate::domain::goal::GoalStatus;
 use crate::domain::view::GarbageReport;
 
 /// `omk goal gc`.
@@ -36,7 +37,8 @@ pub fn run(context: &Context, args: &GcArgs) -> Result<u8, Failure> {
     } else {
         context.output.result(&text(&report))?;
     }
-    Ok(0)
+    report.problems.iter().for_each(|problem| context.output.complain(&format!("{}\n", safe::line(problem))));
+    Ok(if report.problems.is_empty() { 0 } else { GoalStatus::FailedInfra.exit_code() })
 }
 
 /// The report: a block per goal, the sum last.

@@ -43,7 +43,10 @@ fn adopt(context: &Context) -> Result<u8, Failure> {
     for id in orphans {
         let driven = drive::drive(context, &id, Drive::UntilReady, &[]);
         let (code, stopped) = match driven {
-            Ok(settled) => (drive::conclude(context, &settled)?, settled.signal.is_some()),
+            Ok(settled) => {
+                let code = drive::conclude(context, &settled)?;
+                (code, settled.signal.is_some() || context.omk.tidy(&id).is_some())
+            }
             // One goal that cannot be taken up keeps no other from it.
             Err(failure) => (report(&failure.typed(&context.typist(&id).tail), context.output), false),
         };
