@@ -15,13 +15,13 @@ use omk::cli::progress::{Board, footer_lines, plain_line, scrollback, still_line
 use omk::cli::summary::End;
 use omk::cli::{event, narrative::Weight};
 use omk::domain::agent::{AgentEnd, AgentReport};
-use omk::domain::budget::{BudgetKind, Usage};
+use omk::domain::budget::{Account, BudgetKind, Usage};
 use omk::domain::change::{Change, EntryKind, FileChange, Line};
 use omk::domain::control::{Holder, Stop};
 use omk::domain::event::{ActorName, Branch, Event, Fact};
 use omk::domain::evidence::{GateOutcome, GateScope};
 use omk::domain::goal::{Drive, GoalStatus, Phase};
-use omk::domain::ids::{Attempt, Batch, GateName, GoalId};
+use omk::domain::ids::{Attempt, Batch, GateName, GoalId, SliceId};
 use omk::domain::review::{Review, Role, Severity, Subject};
 use omk::domain::task::{AcceptedPlan, AttemptOutcome, Feedback, FeedbackKind, Serialised};
 use omk::domain::view::{
@@ -496,4 +496,19 @@ fn documents_keep_the_keys_that_scripts_rely_on() {
 #[test]
 fn a_record_is_streamed_with_its_type_and_its_data() {
     insta::assert_snapshot!(safe::json(&event::document(&history()[6])));
+}
+
+#[test]
+fn a_record_is_about_whom_it_names_and_not_about_the_attempt_that_led_to_it() {
+    let budget = |account| Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 70, limit: 100, account };
+    let by = |actor, fact| Event { attempt: Some(attempt("b", 1)), ..record(1, 0, actor, fact) };
+    let told_of = |event: &Event| {
+        let named: Vec<_> = event::slices(event).iter().map(|slice| slice.to_string()).collect();
+        (named.join(" "), narrative::narrate(event).and_then(|line| line.slice).map(|slice| slice.to_string()))
+    };
+    let of_a = told_of(&by(ActorName::Budget, budget(Account::Slice(SliceId::parse("a").expect("a slice")))));
+    assert_eq!(of_a, ("a".to_owned(), Some("a".to_owned())));
+    assert_eq!(told_of(&by(ActorName::Budget, budget(Account::Goal))), (String::new(), None));
+    let opened = Fact::SessionOpened { id: "s".to_owned() };
+    assert_eq!(told_of(&by(ActorName::Worker, opened)).0, "b");
 }

@@ -7,6 +7,7 @@ mod merge;
 mod slice;
 
 use crate::cli::context::Typist;
+use crate::cli::event::slices;
 use crate::cli::output::{safe, style};
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::SliceId;
@@ -132,7 +133,10 @@ impl Line {
 
 /// The sentence of a record; `None` where there is nothing to say.
 pub fn narrate(event: &Event) -> Option<Line> {
-    let owner = event.attempt.as_ref().map(|attempt| attempt.slice.clone());
+    let owner = match slices(event).as_slice() {
+        [slice] => Some((*slice).clone()),
+        _ => None,
+    };
     sentence(&event.fact).map(|line| Line { slice: line.slice.clone().or(owner), ..line })
 }
 
