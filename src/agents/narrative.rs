@@ -42,9 +42,10 @@ pub(super) struct Narrative {
     log: Keeping,
     last_words: Bounded,
     speech: String,
-    /// What it says, and what it prints, without secrets.
+    /// What it says, and what it prints on either stream, without secrets: what one has begun does not end in another.
     clean_speech: Redactor,
     clean_print: Redactor,
+    clean_errors: Redactor,
     errors: Lines,
     tools: BTreeMap<String, String>,
     usage: Reports,
@@ -62,6 +63,7 @@ impl Narrative {
             speech: String::new(),
             clean_speech: Redactor::default(),
             clean_print: Redactor::default(),
+            clean_errors: Redactor::default(),
             errors: Lines::new(LONGEST_ERROR),
             tools: BTreeMap::new(),
             usage: Reports::default(),
@@ -173,8 +175,7 @@ impl Narrative {
     pub(super) fn printed(&mut self, bytes: &[u8]) {
         self.alive();
         let text = self.clean_print.redact(&sanitise(bytes));
-        self.log.push(text.as_bytes());
-        self.last_words.push(text.as_bytes());
+        self.quote(&text);
     }
 
     /// It printed this on its standard error, wherever that ends.
@@ -182,18 +183,26 @@ impl Narrative {
         self.alive();
         let mut whole = Vec::new();
         self.errors.push(bytes, |line| whole.extend(whole_line(line)));
-        if !whole.is_empty() {
-            self.printed(&whole);
-        }
+        self.whole_errors(&whole);
     }
 
     /// There is no more of its standard error.
     fn end_errors(&mut self) {
         let mut last = Vec::new();
         std::mem::replace(&mut self.errors, Lines::new(LONGEST_ERROR)).finish(|line| last = whole_line(line));
-        if !last.is_empty() {
-            self.printed(&last);
+        self.whole_errors(&last);
+    }
+
+    fn whole_errors(&mut self, lines: &[u8]) {
+        if !lines.is_empty() {
+            let text = self.clean_errors.redact(&sanitise(lines));
+            self.quote(&text);
         }
+    }
+
+    fn quote(&mut self, text: &str) {
+        self.log.push(text.as_bytes());
+        self.last_words.push(text.as_bytes());
     }
 
     /// What it has used so far.
@@ -264,5 +273,20 @@ mod tests {
             }
         }
         assert_eq!(said.join(" "), format!("{words}password: [redacted]"));
+    }
+
+    #[test]
+    fn a_secret_on_one_stream_is_taken_out_whatever_the_other_prints_within_it() {
+        let mut narrative = Narrative::new(unbounded_channel().0, Keeping::default());
+        narrative.errors(b"-----BEGIN PRIVATE KEY-----\nMIIE\n");
+        narrative.printed(b"what is that?\n");
+        narrative.errors(b"abcd\n");
+        narrative.printed(b"-----BEGIN PRIVATE KEY-----\n");
+        narrative.errors(b"-----END PRIVATE KEY-----\nwell\n");
+        narrative.printed(b"MIIE\n");
+        let kept = "-----BEGIN PRIVATE KEY-----\n[redacted]\nwhat is that?\n[redacted]\n\
+                    -----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\nwell\n[redacted]\n";
+        assert_eq!(narrative.last_words(), kept.trim_end());
+        assert_eq!(String::from_utf8(narrative.finish().into_bytes()).expect("text"), kept);
     }
 }

@@ -55,6 +55,9 @@ mod tests {
 
     #[test]
     fn nobody_is_moved() {
+        if place().is_none() {
+            return eprintln!("SKIPPED: a wait ahead: there is no control group that this user may write to");
+        }
         let groups = || std::fs::read_to_string("/proc/self/cgroup").expect("the groups of this process");
         let before = groups();
         wait();

@@ -82,7 +82,7 @@ pub struct Driven {
 pub struct Intake {
     /// None is read while this is full: the program waits then, as soon as its pipe is full too.
     pub backlog: Backlog,
-    /// Cancelled when the program has closed its standard output, or has ended.
+    /// Cancelled when there is no more of its standard output: the program has closed it, or its tree has ended.
     pub ended: CancellationToken,
 }
 

@@ -71,6 +71,7 @@ impl Reader {
     /// What is in the pipe now. The pipe itself is asked: the event loop may not have seen yet that there is something,
     /// and would say that there is nothing.
     pub(super) async fn drain(mut self, turn: &mut Turn, each: &mut (dyn FnMut(Stream, &[u8]) + Send)) {
+        let _no_more = self.intake.ended.clone().drop_guard();
         let mut total = 0;
         loop {
             while !self.rest.is_empty() {
@@ -101,11 +102,13 @@ mod tests {
     async fn what_the_event_loop_has_not_seen_yet_is_drained() {
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
         let reader = Receiver::from_owned_fd(reader.into()).expect("a reader");
-        let reader = Reader::new(Stream::Errors, Some(reader), Intake::default());
+        let intake = Intake::default();
+        let reader = Reader::new(Stream::Errors, Some(reader), intake.clone());
         writer.write_all(b"last words").expect("room");
         let mut heard = Vec::new();
         reader.drain(&mut Turn::begin(), &mut |stream, bytes| heard.push((stream, bytes.to_vec()))).await;
         assert_eq!(heard, [(Stream::Errors, b"last words".to_vec())]);
+        assert!(intake.ended.is_cancelled(), "the pipe is open, and nobody reads it any more");
     }
 
     #[tokio::test]

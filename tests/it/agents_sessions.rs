@@ -120,6 +120,18 @@ async fn an_agent_that_dies_of_its_session_is_started_again_for_a_new_one() {
 }
 
 #[tokio::test]
+async fn what_was_heard_of_a_start_is_kept_where_the_second_one_fails() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let shell = dir.path().join("agent");
+    std::os::unix::fs::symlink("/bin/sh", &shell).expect("a link");
+    let command = json!([shell, "-c", format!("echo its last words >&2; rm {}; exit 3", shell.display())]);
+    let played = Stage::configured(json!({"like": "gemini", "command": command})).play().await;
+    let AgentEnd::Unavailable { detail } = &played.report.end else { panic!("{:?}", played.report.end) };
+    assert!(detail.starts_with("failed to "), "{detail}");
+    assert!(played.log.contains("its last words") && played.frames.contains("initialize"), "{}", played.log);
+}
+
+#[tokio::test]
 async fn the_first_start_in_a_home_is_alone_and_one_that_was_spoilt_is_tried_again() {
     let places = tempfile::tempdir().expect("a directory");
     let part = |name: &str| json!({"set_up": places.path().join(name), "turns": [[{"say": "up"}]]});

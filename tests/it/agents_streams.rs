@@ -257,6 +257,20 @@ async fn a_session_that_is_gone_costs_no_attempt_a_new_one_gets_the_whole_task()
 }
 
 #[tokio::test]
+async fn a_silence_before_a_session_goes_on_is_no_session_that_is_gone() {
+    let greets = json!({"type": "control_response", "response": {"subtype": "success", "request_id": "hello"}});
+    let script = format!("echo started >> ../notes; read -r _; echo '{greets}'; exec cat > ../heard");
+    let command = json!(["sh", "-c", script]);
+    let entry = json!({"like": "claude-code", "command": command, "quirks": {"idle_ms": 300}});
+    let mut stage = Stage::configured(entry);
+    stage.session = Some(session("s-7"));
+    let played = stage.play().await;
+    failed(&played, "the agent said nothing for 300ms; its model may not answer");
+    assert_eq!(std::fs::read_to_string(stage.outside("notes")).expect("notes"), "started\n");
+    assert!(!played.log.contains("is not there any more"), "{}", played.log);
+}
+
+#[tokio::test]
 async fn what_the_operator_says_goes_into_the_turn_of_claude() {
     let part = turn(&json!([{"say": "ready"}, "listen"]));
     let played = claude(&part).play_told("use the parser", |event| says(event, "ready")).await;

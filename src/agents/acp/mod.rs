@@ -39,6 +39,7 @@ use super::course::patience;
 use super::ending::{Ending, may_pass};
 use super::errand::{Done, Ears, Errand};
 use super::hints::Hints;
+use super::host::end_of;
 use super::jsonrpc::peer::{Manner, connect_kept};
 use super::keeping::Evidence;
 use super::scene::{Scene, Spent};
@@ -108,7 +109,10 @@ impl Play<'_> {
         // Two runs as one.
         let Done { usage, evidence, survivors, refused, .. } = first.done;
         self.evidence = evidence;
-        let second = self.once(errand, stop).await?.done;
+        let second = match self.once(errand, stop).await {
+            Ok(second) => second.done,
+            Err(error) => Done::unspoken(end_of(error), std::mem::take(&mut self.evidence)),
+        };
         Ok(Done {
             end: second.end,
             usage: usage.plus(&second.usage),
@@ -119,10 +123,11 @@ impl Play<'_> {
     }
 
     async fn once(&mut self, errand: &Errand, stop: &CancellationToken) -> Result<Once, ProcessError> {
+        let start = Start::of(errand, stop).await;
+        // Before the evidence goes to a scene, which would end with a start that fails.
+        let partner = Partner::start(errand, Vec::new(), self.launcher).await?;
         let scene = Arc::new(Scene::new(errand, self.events.clone(), self.evidence.log.take()));
         scene.account(std::mem::take(&mut self.uncounted));
-        let start = Start::of(errand, stop).await;
-        let partner = Partner::start(errand, Vec::new(), self.launcher).await?;
         let (peer, inbox, outgoing) = connect_kept(Manner::default(), self.evidence.frames.take());
         let site = Site::of(errand);
         let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));

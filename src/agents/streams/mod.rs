@@ -89,12 +89,13 @@ impl Visit<'_> {
         Ok((left, stream.into_record()))
     }
 
-    /// Whether the session to go on with was not there: it ended before it told of one.
+    /// Whether the session to go on with was not there: it ended before it told of one, and nobody broke it off.
     fn lost(&self, begin: &Begin, (_, ending): &(Driven, Ending)) -> bool {
         let Begin::Resumed(session) = begin else { return false };
         let ended = matches!(ending, Ending::Over(AgentEnd::Failed { .. }) | Ending::Gone { .. });
         let mut state = self.scene.lock();
-        let lost = ended && state.session.is_none() && !self.stop.is_cancelled();
+        let broken_off = state.interruption.is_some() || self.stop.is_cancelled();
+        let lost = ended && state.session.is_none() && !broken_off;
         if lost {
             state.narrative.note(&format!("[session {session} is not there any more: a new one is begun]"));
         }

@@ -8,11 +8,10 @@ mod accounts;
 mod claude;
 mod gemini;
 mod kimi;
+mod reading;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::accounts::Accounts;
+use self::reading::{children, has_ending, open, read_on};
 use super::Errand;
 use crate::agents::errand::Resumption;
 use crate::agents::profile::quirks::{Quirks, UsageNotes, UsageSource};
@@ -30,10 +30,8 @@ use crate::domain::ids::Timestamp;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);
-/// How much of one file is read at once, in bytes.
-const CHUNK: u64 = 8 << 20;
-/// The most entries of a directory that are looked at.
-const MOST_ENTRIES: usize = 20_000;
+/// The most that is read of each file at one time, in pieces.
+const MOST_PIECES: usize = 64;
 /// The most tokens that one call of a model can be believed to use.
 const MOST_TOKENS: u64 = 1_000_000_000;
 
@@ -78,13 +76,12 @@ pub(super) async fn follow(records: &Records, scene: &Scene) -> Infallible {
 /// Tells the scene what has been added since the last time.
 pub(super) async fn catch_up(records: &Records, scene: &Scene) {
     if let Some(files) = records.lock().await.as_mut() {
-        for found in files.read(scene.session()).await {
-            match found {
-                Found::Spent(spent, at) => {
-                    scene.account(files.accounts.noted(spent, at).into_iter().collect());
-                    scene.lock().relief();
-                }
-                Found::Trouble(words, until) => scene.lock().trouble(&scene.profile, words, until),
+        for _ in 0..MOST_PIECES {
+            let before = files.read.clone();
+            let found = files.read(scene.session()).await;
+            found.into_iter().for_each(|found| files.tell(found, scene));
+            if files.read == before {
+                return;
             }
         }
     }
@@ -158,7 +155,17 @@ impl SessionFiles {
         self.accounts.uncounted(&earlier.used).into_iter().collect()
     }
 
-    /// What has been added since the last time.
+    fn tell(&mut self, found: Found, scene: &Scene) {
+        match found {
+            Found::Spent(spent, at) => {
+                scene.account(self.accounts.noted(spent, at).into_iter().collect());
+                scene.lock().relief();
+            }
+            Found::Trouble(words, until) => scene.lock().trouble(&scene.profile, words, until),
+        }
+    }
+
+    /// The next piece of what has been added since the last time.
     async fn read(&mut self, session: Option<String>) -> Vec<Found> {
         let Some(session) = session.filter(|id| !id.is_empty() && !id.contains(['/', '\0']) && !id.starts_with('.'))
         else {
@@ -177,58 +184,6 @@ impl SessionFiles {
             Err(_) => Vec::new(),
         }
     }
-}
-
-fn read_on(format: Format, home: &Path, session: &str, read: &mut BTreeMap<PathBuf, u64>) -> Vec<Found> {
-    let files = format.files(home, session, &read.keys().collect::<Vec<_>>());
-    let mut found = Vec::new();
-    for file in files {
-        let from = read.entry(file.clone()).or_default();
-        // A file that is not there is read when it is.
-        let _not_yet = read_file(format, &file, from, &mut found);
-    }
-    found
-}
-
-fn children(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().take(MOST_ENTRIES);
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
-}
-
-fn has_ending(file: &Path, ending: &str) -> bool {
-    file.extension().is_some_and(|it| it == ending)
-}
-
-/// Opens what is a file: nobody waits for a pipe.
-fn open(path: &Path) -> io::Result<File> {
-    match std::fs::symlink_metadata(path)?.is_file() {
-        true => File::open(path),
-        false => Err(io::ErrorKind::InvalidInput.into()),
-    }
-}
-
-/// Reads whole lines from `from` on, and moves it behind them.
-fn read_file(format: Format, path: &Path, from: &mut u64, found: &mut Vec<Found>) -> io::Result<()> {
-    let mut file = open(path)?;
-    // One that was written anew is read anew where its messages have ids.
-    if format.has_ids() && file.metadata()?.len() < *from {
-        *from = 0;
-    }
-    file.seek(SeekFrom::Start(*from))?;
-    let mut bytes = Vec::new();
-    file.take(CHUNK).read_to_end(&mut bytes)?;
-    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
-    for line in bytes[..whole].split_inclusive(|&b| b == b'\n') {
-        found.extend(format.line(line, path, *from));
-        *from += line.len() as u64;
-    }
-    // A line that fills a whole chunk is no record of usage.
-    if whole == 0 && bytes.len() as u64 == CHUNK {
-        *from += CHUNK;
-    }
-    Ok(())
 }
 
 /// A line, where it is a record of this kind.
@@ -259,62 +214,16 @@ fn noted(usage: Usage, message: &Value, at: &Value) -> Option<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tokio::sync::mpsc::unbounded_channel;
 
-    fn line(input: u64) -> String {
+    use super::*;
+    use crate::agents::keeping::Keeping;
+    use crate::agents::rehearsal;
+
+    pub(super) fn line(input: u64) -> String {
         format!(
             r#"{{"type":"usage.record","model":"k","usage":{{"inputOther":{input},"output":2,"inputCacheRead":3,"inputCacheCreation":4}}}}"#
         )
-    }
-
-    fn spent(found: Found) -> Spent {
-        match found {
-            Found::Spent(spent, _) => spent,
-            Found::Trouble(words, _) => panic!("{words}"),
-        }
-    }
-
-    #[test]
-    fn each_record_is_counted_once_as_the_files_grow() {
-        let home = tempfile::tempdir().expect("a directory");
-        let agent = |name: &str| home.path().join("sessions/wd_1/session_x/agents").join(name);
-        std::fs::create_dir_all(agent("main")).expect("a directory");
-        let wire = agent("main").join("wire.jsonl");
-        std::fs::write(&wire, format!("{{\"type\":\"other\"}}\n{}\nhalf", line(1))).expect("a file");
-        let mut read = BTreeMap::new();
-        let mut inputs = || -> Vec<(u64, Option<String>)> {
-            let found = read_on(Format::Kimi, home.path(), "session_x", &mut read);
-            found.into_iter().map(spent).map(|one| (one.usage.input_tokens, one.id)).collect()
-        };
-        assert_eq!(inputs(), [(8, Some("main:17".to_owned()))]);
-        assert_eq!(inputs(), []);
-        std::fs::write(&wire, format!("{{\"type\":\"other\"}}\n{}\n{}\n", line(1), line(10))).expect("a file");
-        std::fs::create_dir_all(agent("sub")).expect("a directory");
-        std::fs::write(agent("sub").join("wire.jsonl"), format!("{}\n", line(20))).expect("a file");
-        assert_eq!(inputs().into_iter().map(|(input, _)| input).collect::<Vec<_>>(), [17, 27]);
-    }
-
-    #[test]
-    fn a_file_that_is_written_anew_is_read_anew() {
-        let home = tempfile::tempdir().expect("a directory");
-        let file = home.path().join("projects/-w/s.jsonl");
-        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
-        let line = |id: &str| {
-            format!(
-                r#"{{"type":"assistant","timestamp":"2026-11-21T15:30:26Z","message":{{"id":"{id}","usage":{{"output_tokens":2}}}}}}"#
-            )
-        };
-        let mut read = BTreeMap::new();
-        let mut ids = |text: &str| -> Vec<String> {
-            std::fs::write(&file, text).expect("a file");
-            read_on(Format::Claude, home.path(), "s", &mut read)
-                .into_iter()
-                .map(spent)
-                .filter_map(|one| one.id)
-                .collect()
-        };
-        assert_eq!(ids(&format!("{}\n{}\n", line("a"), line("b"))), ["a", "b"]);
-        assert_eq!(ids(&format!("{}\n", line("c"))), ["c"]);
     }
 
     #[tokio::test]
@@ -334,5 +243,23 @@ mod tests {
         };
         assert_eq!(left(Usage { cached_tokens: 6, ..used(25, 4) }).await, []);
         assert_eq!(left(Usage { cached_tokens: 3, ..used(8, 2) }).await, [Usage { cached_tokens: 3, ..used(17, 2) }]);
+    }
+
+    #[tokio::test]
+    async fn however_much_has_been_added_all_of_it_is_caught_up_with() {
+        let home = tempfile::tempdir().expect("a directory");
+        let agent = home.path().join("sessions/wd_1/s/agents/main");
+        std::fs::create_dir_all(&agent).expect("a directory");
+        let long = "x".repeat(usize::try_from(reading::CHUNK).expect("a length") - 1);
+        let text = format!("{}\n{long}\n{}\n{long}\n{}\n", line(1), line(10), line(100));
+        std::fs::write(agent.join("wire.jsonl"), text).expect("a file");
+        let errand = rehearsal::errand(Quirks::default(), "/nowhere".into());
+        let scene = Scene::new(&errand, unbounded_channel().0, Keeping::default());
+        scene.lock().session = Some("s".to_owned());
+        let (home, accounts) = (home.path().to_owned(), Accounts::default());
+        let files = SessionFiles { format: Format::Kimi, home, read: BTreeMap::new(), accounts };
+        catch_up(&Mutex::new(Some(files)), &scene).await;
+        let used = Usage { input_tokens: 132, output_tokens: 6, cached_tokens: 9, usd_micros: None };
+        assert_eq!(scene.lock().narrative.usage(), used);
     }
 }
