@@ -198,11 +198,11 @@ impl Handler<AddBudget> for BudgetActor {
             drop(add.reply_to.send(Err("the run has not begun yet".to_owned())));
             return;
         };
-        let decided = match cashier.extend(&add.more, now) {
+        let decided = match cashier.extend(&add.account, &add.more, now) {
             Ok(decided) => decided,
             Err(refusal) => {
                 // Whoever asked may have gone away again.
-                drop(add.reply_to.send(Err(format!("{} {refusal}", Account::Goal))));
+                drop(add.reply_to.send(Err(format!("{} {refusal}", add.account))));
                 return;
             }
         };

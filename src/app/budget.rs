@@ -2,16 +2,18 @@
 
 use crate::app::Omk;
 use crate::app::clock;
+use crate::app::control::unforeseen;
 use crate::app::create::usage;
 use crate::app::error::AppError;
 use crate::domain::budget::{Account, Limits};
+use crate::domain::control::{ControlReply, ControlRequest};
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::Verb;
 use crate::domain::ids::GoalId;
 use crate::domain::spending::{BudgetReport, UsedUp};
 use crate::domain::view::Liveness;
+use crate::workflow::advice;
 use crate::workflow::budget::Short;
-use crate::workflow::slices::Stage;
 use crate::workflow::spending::budget_report;
 
 impl Omk {
@@ -21,20 +23,24 @@ impl Omk {
         budget_report(&state).ok_or_else(|| usage(format!("goal {id} has no record"), &[]))
     }
 
-    /// Adds to what a slice or a role may spend while nobody runs the goal, and returns its new limits.
-    pub fn add_budget_to(&self, id: &GoalId, account: &Account, more: Limits) -> Result<Limits, AppError> {
-        self.add_at_rest(id, account, &more)
+    /// Adds to what a goal, one of its slices or a role may spend, in the process that runs the goal or on its journal;
+    /// returns the new limits.
+    pub fn add_budget(&self, id: &GoalId, account: &Account, more: Limits) -> Result<Limits, AppError> {
+        if let Account::Slice(slice) = account {
+            self.refuse_unknown(id, slice)?;
+        }
+        let request = ControlRequest::AddBudget { more, account: account.clone() };
+        match self.ask_run(id, &request)? {
+            Some(ControlReply::Limits { limits }) => Ok(limits),
+            Some(reply) => Err(unforeseen(&reply)),
+            None => self.add_at_rest(id, account, &more),
+        }
     }
 
     /// Adds to a limit on the goal's journal.
-    pub(super) fn add_at_rest(&self, id: &GoalId, account: &Account, more: &Limits) -> Result<Limits, AppError> {
-        let mut held = self.hold(id, Verb::Resume)?;
+    fn add_at_rest(&self, id: &GoalId, account: &Account, more: &Limits) -> Result<Limits, AppError> {
+        let mut held = self.hold(id, Verb::AddBudget)?;
         let look = format!("omk goal budget {id}");
-        if let Account::Slice(slice) = account
-            && held.state.slices.slice(slice).is_none()
-        {
-            return Err(usage(format!("goal {id} has no slice `{slice}`"), &[&look]));
-        }
         let extended = held.state.budget.limits_of(account).extended_by(more);
         let limits = extended.map_err(|refusal| usage(format!("{account} {refusal}"), &[&look]))?;
         held.record(vec![Fact::LimitsSet { limits, account: account.clone() }], ActorName::Operator)?;
@@ -50,14 +56,7 @@ impl Omk {
         if self.liveness(id)? == Liveness::NoProcess {
             state.budget.begin_run(clock::now());
         }
-        let done = |account: &Account| match account {
-            Account::Goal | Account::Role(_) => false,
-            Account::Slice(slice) => {
-                state.slices.slice(slice).is_some_and(|record| matches!(record.stage, Stage::Integrated { .. }))
-            }
-        };
-        let short = state.budget.used_up().into_iter().filter(|short| !done(&short.account));
         let used_up = |Short { account, budget, spent, limit }: Short| UsedUp { account, budget, spent, limit };
-        Ok(short.map(used_up).collect())
+        Ok(advice::used_up(&state.budget, &state.slices).into_iter().map(used_up).collect())
     }
 }

@@ -11,7 +11,7 @@ use crate::app::request::{RetryRequest, TakenBy};
 use crate::app::surplus;
 use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
-use crate::domain::budget::{Account, Limits};
+use crate::domain::budget::Account;
 use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
 use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::{GoalStatus, Verb};
@@ -181,7 +181,7 @@ impl Omk {
             Some(reply) => return Err(unforeseen(&reply)),
             None => {}
         }
-        let mut held = self.hold(id, Verb::Resume)?;
+        let mut held = self.hold(id, Verb::Answer)?;
         let asks = |stage: &Stage| matches!(stage, Stage::Asking { question: asked, .. } if asked == question);
         if !held.state.slices.iter().any(|record| asks(&record.stage)) {
             let help = format!("see what it asks: omk goal status {id}");
@@ -192,16 +192,6 @@ impl Omk {
         drop(held);
         self.refresh(id);
         Ok(TakenBy::Journal)
-    }
-
-    /// Adds to what may be spent, in the process that runs the goal or on its journal; returns the new limits.
-    pub fn add_budget(&self, id: &GoalId, more: Limits) -> Result<Limits, AppError> {
-        match self.ask_run(id, &ControlRequest::AddBudget { more })? {
-            Some(ControlReply::Limits { limits }) => return Ok(limits),
-            Some(reply) => return Err(unforeseen(&reply)),
-            None => {}
-        }
-        self.add_at_rest(id, &Account::Goal, &more)
     }
 
     /// Every goal of the state directory that says `running` and has no process, oldest first.

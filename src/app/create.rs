@@ -19,7 +19,7 @@ use crate::app::system::record;
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::goal::{Charter, GoalStatus, RepositoryFacts, SandboxChoice, SandboxLevel};
 use crate::domain::ids::{GoalId, SliceId};
-use crate::domain::task::{GateSpec, Proposal};
+use crate::domain::task::{GateSpec, Proposal, SliceSpec};
 use crate::ports::Journal;
 use crate::store::error::StoreError;
 use crate::store::journal::FileJournal;
@@ -83,6 +83,7 @@ impl Omk {
 
     fn write_new(&self, request: GoalRequest, prepared: Prepared, chosen: Option<Chosen>) -> Result<NewGoal, AppError> {
         let Prepared { repository, text, draft, mut proposal, plan } = prepared;
+        let idle = plan.as_ref().map(|plan| without_a_path(&proposal.slices, plan)).unwrap_or_default();
         let Staff { agent, stand_ins } = self.staff(&request, &mut proposal.slices, chosen.as_ref(), plan.as_ref())?;
         let charter = Charter {
             id: GoalId::coined(&text, now()),
@@ -108,6 +109,7 @@ impl Omk {
             proposal,
         };
         let mut created = self.write(charter)?;
+        created.notes.extend(idle);
         created.notes.extend(chosen.map(|chosen| chosen.note()));
         Ok(created)
     }
@@ -243,6 +245,17 @@ fn criteria(mut stated: Vec<String>) -> Vec<String> {
 fn processors() -> u32 {
     let count = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     u32::try_from(count).unwrap_or(8).clamp(2, 8)
+}
+
+/// Slices whose agent may change nothing at all: no mistake where it only checks something, else every attempt is spent.
+fn without_a_path(slices: &[SliceSpec], plan: &PlanText) -> Vec<String> {
+    let may_change = |slice: &SliceSpec| !slice.access.writes.is_empty() || !slice.access.merges.is_empty();
+    let idle = slices.iter().filter(|slice| slice.run.is_none() && !may_change(slice));
+    let note = |slice: &SliceSpec| {
+        let (place, id) = (plan.place_of_slice(&slice.id), &slice.id);
+        format!("{place}: slice `{id}` has neither `writes` nor `merges`: its agent may change nothing")
+    };
+    idle.map(note).collect()
 }
 
 fn notes(charter: &Charter) -> Vec<String> {

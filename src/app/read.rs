@@ -69,6 +69,19 @@ impl Omk {
         Ok((if died { orphaned(view) } else { view }, process))
     }
 
+    /// The full state, folded from the journal, for people: of a goal whose process died, what was seen of that is said,
+    /// and `true` comes with it.
+    pub fn view_of_people(&self, id: &GoalId) -> Result<(GoalView, bool), AppError> {
+        let view = self.view(id, None)?;
+        let died = self.is_orphan(id, view.status)?;
+        Ok((if died { orphaned(view) } else { view }, died))
+    }
+
+    /// Whether a goal of this status has lost its process.
+    pub fn is_orphan(&self, id: &GoalId, status: GoalStatus) -> Result<bool, AppError> {
+        Ok(status == GoalStatus::Running && self.liveness(id)? == Liveness::NoProcess)
+    }
+
     /// The full state, folded from the journal, up to record `at` where given.
     pub fn view(&self, id: &GoalId, at: Option<Seq>) -> Result<GoalView, AppError> {
         let state = self.state_of(id, at)?;
@@ -198,9 +211,8 @@ impl From<StoreError> for AppError {
         match error {
             StoreError::Corrupt { path, line, .. } => damaged(message, &path, line),
             StoreError::Unwritable { .. } => AppError::Infra { message, help: vec![UNWRITABLE.to_owned()] },
-            StoreError::UnknownGoal { .. } | StoreError::NoGoals { .. } | StoreError::AmbiguousGoal { .. } => {
-                usage(message, &["omk goal list"])
-            }
+            StoreError::UnknownGoal { .. } | StoreError::AmbiguousGoal { .. } => usage(message, &["omk goal list"]),
+            StoreError::NoGoals { .. } => usage(message, &["begin one: omk goal run \"...\" --until-ready"]),
             StoreError::NoHome | StoreError::NotWritable { .. } | StoreError::Locked { .. } => usage(message, &[]),
             StoreError::NotRunning { .. } | StoreError::NoJournal { .. } => usage(message, &["omk goal list"]),
             StoreError::NoAnswer { .. }

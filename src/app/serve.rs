@@ -34,12 +34,12 @@ pub(super) fn serve(run: &Addr<Supervisor>, request: ControlRequest, reply: Repl
                 move |said: Result<_, _>| said.map_or_else(refused, steered),
             );
         }
-        ControlRequest::AddBudget { more } => {
+        ControlRequest::AddBudget { more, account } => {
             let limited = |limits| ControlReply::Limits { limits };
             pass_on(
                 run,
                 reply,
-                |reply_to| AddBudget { more, reply_to },
+                |reply_to| AddBudget { account, more, reply_to },
                 move |said: Result<_, String>| said.map_or_else(|reason| refused(reason.into()), limited),
             );
         }

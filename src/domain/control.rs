@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Account, Limits};
 use crate::domain::ids::SliceId;
 use crate::domain::vitals::Sighting;
 
@@ -49,6 +49,9 @@ pub enum ControlRequest {
     AddBudget {
         /// How much more.
         more: Limits,
+        /// By whom.
+        #[serde(default, skip_serializing_if = "Account::is_goal")]
+        account: Account,
     },
     /// What do the agents do?
     Look,

@@ -98,7 +98,7 @@ impl GoalStatus {
     pub fn allows(self, verb: Verb) -> bool {
         match verb {
             Verb::Verify | Verb::Review => self != Self::Cancelled,
-            Verb::Execute | Verb::Resume => !self.is_final(),
+            Verb::Execute | Verb::Resume | Verb::Answer | Verb::AddBudget => !self.is_final(),
             Verb::Retry => !matches!(self, Self::Ready | Self::Cancelled | Self::Planned),
             Verb::Pause => matches!(self, Self::Planned | Self::Running | Self::Paused),
             Verb::Cancel => !self.is_final(),
@@ -128,6 +128,10 @@ pub enum Verb {
     Pause,
     /// Go on.
     Resume,
+    /// The answer to a question.
+    Answer,
+    /// More to spend.
+    AddBudget,
     /// Give up.
     Cancel,
 }
@@ -142,6 +146,8 @@ impl Verb {
             Self::Retry => "retry",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Answer => "answer",
+            Self::AddBudget => "budget-add",
             Self::Cancel => "cancel",
         }
     }

@@ -5,7 +5,7 @@
 use actix::Message;
 use tokio::sync::oneshot;
 
-use crate::domain::budget::Limits;
+use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{Refusal, Told};
 use crate::domain::ids::{AttemptRef, SliceId};
 use crate::domain::vitals::Sighting;
@@ -64,6 +64,8 @@ pub struct TellAgent {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct AddBudget {
+    /// By whom.
+    pub account: Account,
     /// How much more.
     pub more: Limits,
     /// Where the answer goes.

@@ -3,6 +3,7 @@
 //! The folds (`goal_record`, `slices`, `merge_queue`, `gates`, `budget`, `restart`) hold durable state only; the
 //! decisions beside them carry what is ephemeral. `state` composes the folds, `view` and `proof` show them.
 
+pub mod advice;
 pub mod assignment;
 pub mod breaker;
 pub mod budget;

@@ -9,6 +9,7 @@ use crate::domain::task::WaitingFor;
 use crate::domain::view::{
     GoalSummary, GoalView, IntegrationView, JournalView, QuestionView, ScopedGate, SliceDelivery, SliceState, SliceView,
 };
+use crate::workflow::advice;
 use crate::workflow::profiles::breaker_before;
 use crate::workflow::rest::{self, Course};
 use crate::workflow::slices::{NextStart, SliceRecord, SliceTable, Stage};
@@ -24,16 +25,17 @@ pub fn goal_view(state: &GoalState) -> Option<GoalView> {
     let (seq, hash, updated) = state.last.clone()?;
     let plan = state.goal.plan.as_deref();
     let course = Course::of(state.goal.status);
+    let (reason, next) = advice::standing(state);
     Some(GoalView {
         schema: GOAL_SCHEMA.to_owned(),
         id: charter.id.clone(),
         status: state.goal.status.unwrap_or(GoalStatus::Planned),
         phase: state.goal.phase.unwrap_or(Phase::Intake),
-        reason: state.goal.reason.clone(),
-        next: state.goal.next.clone(),
+        reason,
+        next,
         charter: charter.clone(),
         plan_source: plan.map(|plan| plan.source.clone()).unwrap_or_default(),
-        slices: state.slices.iter().map(|record| slice_view(charter, record, &state.slices, course)).collect(),
+        slices: state.slices.iter().map(|record| slice_view(charter, record, state, course)).collect(),
         gates: plan.map(|plan| plan.gates.clone()).unwrap_or_default(),
         serialised: plan.map(|plan| plan.serialised.clone()).unwrap_or_default(),
         gate_results: scoped_gates(state),
@@ -93,13 +95,16 @@ fn question(record: &SliceRecord) -> Option<QuestionView> {
     }
 }
 
-fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable, course: Course) -> SliceView {
+fn slice_view(charter: &Charter, record: &SliceRecord, state: &GoalState, course: Course) -> SliceView {
     let (step, lease_until) = match (&record.stage, course) {
         (Stage::Offered, Course::Runs) => (Some("preparing"), None),
         (Stage::Running { lease_until, step }, Course::Runs) => (Some(*step), Some(*lease_until)),
         _ => (None, None),
     };
     let reason = match &record.stage {
+        Stage::GivenUp { reason } if advice::is_raised(state, &record.spec.id, reason) => {
+            Some(format!("{reason}; more was added since"))
+        }
         Stage::GivenUp { reason } => Some(reason.clone()),
         _ => None,
     };
@@ -114,7 +119,7 @@ fn slice_view(charter: &Charter, record: &SliceRecord, table: &SliceTable, cours
         epoch: record.epoch,
         lease_until,
         step: step.map(str::to_owned),
-        waiting_for: waiting_for(charter, record, table, course),
+        waiting_for: waiting_for(charter, record, &state.slices, course),
         reason,
         feedback: record.feedback.clone(),
         captured: record.capture.as_ref().map(|(_, capture)| capture.clone()),

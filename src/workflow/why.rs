@@ -13,9 +13,10 @@ use crate::domain::supervision::{Breaker, ProfileQuarantine, Quarantine};
 use crate::domain::view::{GoalView, Health, Liveness, QuestionView, SliceState, SliceView};
 use crate::domain::vitals::Sighting;
 use crate::domain::why::{WhySlice, WhyView};
+use crate::workflow::advice::is_raised;
 use crate::workflow::slices::SliceRecord;
 use crate::workflow::state::GoalState;
-use crate::workflow::view::{ORPHANED, goal_view, taken_up_by};
+use crate::workflow::view::{ORPHANED, goal_view, orphaned, taken_up_by};
 
 /// The schema of [`WhyView`].
 const SCHEMA: &str = "omk.why/v1";
@@ -32,12 +33,14 @@ pub struct Seen {
 /// Why a goal, or one slice of it, does not move; `None` before the first record.
 pub fn why(state: &GoalState, events: &[Event], seen: &Seen, slice: Option<&SliceId>) -> Option<WhyView> {
     let view = goal_view(state)?;
+    let died = view.status == GoalStatus::Running && seen.process == Liveness::NoProcess;
+    let view = if died { orphaned(view) } else { view };
     let told = Told::of(events);
     let wanted = |of: &SliceView| match slice {
         Some(wanted) => of.spec.id == *wanted,
         None => of.state != SliceState::Integrated,
     };
-    let asker = Asker { goal: &view, seen, told: &told };
+    let asker = Asker { goal: &view, state, seen, told: &told };
     let slices = view.slices.iter().zip(state.slices.iter()).filter(|(of, _)| wanted(of));
     let slices = slices.map(|(of, record)| asker.slice(of, record)).collect();
     let (next, commands) = asker.goal_next();
@@ -46,7 +49,7 @@ pub fn why(state: &GoalState, events: &[Event], seen: &Seen, slice: Option<&Slic
         schema: SCHEMA.to_owned(),
         id: view.id.clone(),
         status: view.status,
-        orphaned: view.status == GoalStatus::Running && seen.process == Liveness::NoProcess,
+        orphaned: died,
         process: seen.process.clone(),
         phase: view.phase,
         reason: view.reason.clone(),
@@ -104,6 +107,7 @@ impl Told {
 /// What every sentence follows from.
 struct Asker<'a> {
     goal: &'a GoalView,
+    state: &'a GoalState,
     seen: &'a Seen,
     told: &'a Told,
 }
@@ -142,9 +146,7 @@ impl Asker<'_> {
                 ("the run goes on by itself".to_owned(), vec![format!("omk goal logs {id} --follow")])
             }
             Course::Runs => ("the run goes on with what needs no answer".to_owned(), self.answers()),
-            Course::Rests if goal.status == GoalStatus::Running => {
-                (format!("nothing: {ORPHANED}"), vec![taken_up_by(id)])
-            }
+            Course::Rests if goal.status == GoalStatus::Running => (format!("nothing: {ORPHANED}"), goal.next.clone()),
             Course::Rests if goal.status.is_final() => (format!("nothing: {} is final", goal.status), Vec::new()),
             Course::Rests => {
                 let answers = self.answers().into_iter();
@@ -219,12 +221,15 @@ impl Asker<'_> {
         }
     }
 
-    /// What begins a slice again that was given up; another attempt is of no use where it may spend no more.
+    /// What begins a slice again that was given up; another attempt is of no use where it may spend no more, and needs
+    /// no command of its own where `resume` takes up what may spend again.
     fn again(&self, of: &SliceView, hint: &str) -> String {
         let (id, slice) = (self.id(), &of.spec.id);
-        match of.reason.as_deref().is_some_and(|reason| reason.starts_with(SLICE_USED_UP)) {
-            true => format!("omk goal budget-add {id} --slice {slice} …"),
-            false => format!("omk goal retry {id} --slice {slice}{hint}"),
+        let over_budget = of.reason.as_deref().filter(|reason| reason.starts_with(SLICE_USED_UP));
+        match over_budget.map(|reason| is_raised(self.state, slice, reason)) {
+            Some(false) => format!("omk goal budget-add {id} --slice {slice} …"),
+            Some(true) if self.goal.status == GoalStatus::NeedsMoreBudget => taken_up_by(id),
+            Some(true) | None => format!("omk goal retry {id} --slice {slice}{hint}"),
         }
     }
 
@@ -249,7 +254,7 @@ impl Asker<'_> {
             | SliceState::Cancelled => vec![logs],
         };
         if matches!(self.course(), Course::Rests) && !self.goal.status.is_final() && of.state != SliceState::GivenUp {
-            commands.push(format!("omk goal resume {id}"));
+            commands.push(taken_up_by(id));
         }
         commands
     }

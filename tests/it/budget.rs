@@ -231,7 +231,7 @@ fn a_soft_notice_comes_once_at_two_thirds_and_again_for_a_raised_limit() {
     life.used(&a, None, tokens(1));
     life.used(&a, None, tokens(5));
     assert_eq!(notices(&life), [(60, 90)]);
-    let more = life.act(None, |cashier, now| cashier.extend(&only_tokens(10), now).unwrap());
+    let more = life.act(None, |cashier, now| cashier.extend(&Account::Goal, &only_tokens(10), now).unwrap());
     assert_eq!(more, [Intent::Answer(only_tokens(100))]);
     life.used(&a, None, tokens(5));
     assert_eq!(notices(&life), [(60, 90), (70, 100)]);
@@ -598,7 +598,7 @@ impl World {
             Step::Extend(more) => {
                 let more = only_tokens(*more);
                 let now = self.life.now();
-                let Ok(decided) = self.life.cashier.extend(&more, now) else { return };
+                let Ok(decided) = self.life.cashier.extend(&Account::Goal, &more, now) else { return };
                 decided.facts.into_iter().for_each(|fact| self.life.note(ActorName::Operator, fact, None));
             }
             Step::Die => {

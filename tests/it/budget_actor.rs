@@ -207,7 +207,7 @@ fn a_limit_that_is_raised_meanwhile_is_the_operators_word_and_answered_once_it_i
     play(|| async {
         let mut scene = Scene::new(only_tokens(100), Limits::default());
         let (reply_to, mut answer) = oneshot::channel();
-        scene.budget.try_send(AddBudget { more: only_tokens(50), reply_to }).unwrap();
+        scene.budget.try_send(AddBudget { account: Account::Goal, more: only_tokens(50), reply_to }).unwrap();
         let append = scene.append().await;
         settle_down().await;
         assert_eq!(append.drafts[0].actor, ActorName::Operator);
@@ -227,7 +227,7 @@ fn more_of_what_has_no_limit_is_refused_and_changes_nothing() {
     play(|| async {
         let mut scene = Scene::new(Limits { time_ms: Some(60_000), ..Limits::default() }, Limits::default());
         let (reply_to, mut answer) = oneshot::channel();
-        scene.budget.try_send(AddBudget { more: only_tokens(50), reply_to }).unwrap();
+        scene.budget.try_send(AddBudget { account: Account::Goal, more: only_tokens(50), reply_to }).unwrap();
         let refusal = "the goal has no limit of tokens, so there is nothing to add to: it goes on without".to_owned();
         settle_down().await;
         assert_eq!(answer.try_recv(), Ok(Err(refusal)));

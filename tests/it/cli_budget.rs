@@ -83,7 +83,7 @@ fn report() -> BudgetReport {
 
 #[test]
 fn a_budget_is_shown_in_text_and_markdown() {
-    insta::assert_snapshot!("budget-text", stripped(&budget::text(&report()), false));
+    insta::assert_snapshot!("budget-text", stripped(&budget::text(&report(), false), false));
     insta::assert_snapshot!("budget-markdown", budget::markdown(&report()));
 }
 

@@ -379,7 +379,7 @@ fn an_empty_list_says_how_to_begin() {
 
 #[test]
 fn show_tells_the_full_state_in_text_and_markdown() {
-    insta::assert_snapshot!("show-text", plain(&show::text(&ready_goal())));
+    insta::assert_snapshot!("show-text", plain(&show::text(&ready_goal(), false)));
     insta::assert_snapshot!("show-markdown", show::markdown(&running_goal()));
 }
 

@@ -46,6 +46,7 @@ mod process_fates;
 mod real_agents;
 mod removal;
 mod review;
+mod run_advice;
 mod run_agents;
 mod run_bad_input;
 mod run_budget;

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::args::{Format, GoalArg};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
-use crate::cli::output::{safe, style, units};
+use crate::cli::output::{safe, style, units, words};
 use crate::domain::budget::{Limits, Usage};
 use crate::domain::spending::{AccountView, BudgetReport, CheckpointView};
 
@@ -30,7 +30,10 @@ pub fn run(context: &Context, args: &BudgetArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let report = context.omk.budget(&id)?;
     match args.format.or_json(context.output.json) {
-        Format::Text => context.output.result(&text(&report))?,
+        Format::Text => {
+            let orphaned = context.omk.is_orphan(&id, report.status)?;
+            context.output.result(&text(&report, orphaned))?;
+        }
         Format::Json => context.output.document(&report)?,
         Format::Md => context.output.exact(&markdown(&report))?,
     }
@@ -139,8 +142,9 @@ fn remarks(report: &BudgetReport) -> Vec<String> {
 }
 
 /// The report for people.
-pub fn text(report: &BudgetReport) -> String {
-    let mut text = format!("{}   {}\n", style::paint(style::HEAD, report.id.as_str()), report.status);
+pub fn text(report: &BudgetReport, orphaned: bool) -> String {
+    let status = words::status(report.status, orphaned);
+    let mut text = format!("{}   {status}\n", style::paint(style::HEAD, report.id.as_str()));
     for table in tables(report, SHOWN).iter().filter(|table| !table.rows.is_empty()) {
         text.push_str(&aligned(table));
     }

@@ -13,7 +13,7 @@ use crate::cli::output::units;
 use crate::domain::budget::{Account, BudgetKind, Limits, Spender};
 use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::spending::UsedUp;
-use crate::domain::view::Liveness;
+use crate::domain::view::{Liveness, SliceState};
 
 /// `omk goal budget-add`.
 #[derive(Debug, Args)]
@@ -58,16 +58,13 @@ pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
     let more = Limits { time_ms: args.time, tokens: args.tokens, usd_micros: args.usd };
     let account = account(args);
-    let limits = match &account {
-        Account::Goal => context.omk.add_budget(&id, more)?,
-        Account::Slice(_) | Account::Role(_) => context.omk.add_budget_to(&id, &account, more)?,
-    };
+    let limits = context.omk.add_budget(&id, &account, more)?;
     let used_up = context.omk.used_up(&id)?;
-    let next = match (context.omk.liveness(&id)?, used_up.first()) {
-        (Liveness::NoProcess, None) => context.command(&format!("omk goal resume {id}")),
-        (Liveness::NoProcess, Some(short)) => context.command(&addition(&id, short)),
-        (Liveness::Held { .. }, _) => context.command(&format!("omk goal status {id}")),
-    };
+    let next = context.command(&match (context.omk.liveness(&id)?, used_up.first()) {
+        (Liveness::NoProcess, None) => format!("omk goal resume {id}"),
+        (Liveness::NoProcess, Some(short)) => addition(&id, short),
+        (Liveness::Held { .. }, _) => within_run(context, &id, &account, &used_up)?,
+    });
     if context.output.json {
         let account = Some(&account).filter(|account| !account.is_goal());
         context.output.document(&BudgetDocument {
@@ -89,6 +86,17 @@ pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
         context.output.result(&format!("{whose} may spend {limits} in all\n{short}next: {next}\n"))?;
     }
     Ok(0)
+}
+
+/// What follows while the goal runs: a slice that was given up for its budget has to be retried.
+fn within_run(context: &Context, id: &GoalId, account: &Account, used_up: &[UsedUp]) -> Result<String, Failure> {
+    let Account::Slice(named) = account else { return Ok(format!("omk goal status {id}")) };
+    if let Some(short) = used_up.iter().find(|short| short.account == *account) {
+        return Ok(addition(id, short));
+    }
+    let slices = context.omk.view(id, None)?.slices;
+    let given_up = slices.iter().any(|slice| slice.spec.id == *named && slice.state == SliceState::GivenUp);
+    Ok(if given_up { format!("omk goal retry {id} --slice {named}") } else { format!("omk goal status {id}") })
 }
 
 /// What is still used up, and the least that mends it.

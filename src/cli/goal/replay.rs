@@ -55,7 +55,7 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<u8, Failure> {
     context.omk.rebuild(&id);
     let view = context.omk.view(&id, events.last().map(|event| event.seq).or(args.at.map(Seq)))?;
     match args.format.or_json(context.output.json) {
-        Format::Text => context.output.result(&format!("{}\n{}", timeline(&events), show::text(&view)))?,
+        Format::Text => context.output.result(&format!("{}\n{}", timeline(&events), show::text(&view, false)))?,
         Format::Json => {
             let events = events.iter().map(event::document).collect();
             let document = ReplayDocument { schema: "omk.goal.replay/v1", events, state: &view };

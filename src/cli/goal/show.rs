@@ -26,23 +26,28 @@ pub struct ShowArgs {
 /// Runs the verb.
 pub fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     let id = context.goal(&args.goal)?;
-    let view = context.omk.view(&id, None)?;
-    match args.format.or_json(context.output.json) {
-        Format::Text => context.output.result(&text(&view))?,
-        Format::Json => context.output.document(&view)?,
+    let format = args.format.or_json(context.output.json);
+    if format == Format::Json {
+        // The journal's word alone.
+        context.output.document(&context.omk.view(&id, None)?)?;
+        return Ok(0);
+    }
+    let (view, orphaned) = context.omk.view_of_people(&id)?;
+    match format {
         Format::Md => context.output.exact(&markdown(&view))?,
+        Format::Text | Format::Json => context.output.result(&text(&view, orphaned))?,
     }
     Ok(0)
 }
 
 /// The state for people. Holds nothing that changes with the clock.
-pub fn text(view: &GoalView) -> String {
+pub fn text(view: &GoalView, orphaned: bool) -> String {
     let charter = &view.charter;
     let repository = &charter.repository;
     let mut page = Page::default();
     page.field("goal", view.id.as_str());
     page.field("text", &charter.goal);
-    page.field("status", &format!("{} ({})", view.status, view.phase.as_str()));
+    page.field("status", &format!("{} ({})", words::status(view.status, orphaned), view.phase.as_str()));
     page.field("reason", &view.reason);
     let branch = repository.branch.as_deref().unwrap_or("detached HEAD");
     page.field("base", &format!("{} @ {branch} {}", repository.root.display(), repository.base));

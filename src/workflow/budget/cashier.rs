@@ -269,11 +269,11 @@ impl Cashier {
         decided
     }
 
-    /// The operator lets the goal spend more. The fact is the operator's; what follows from it is said apart.
-    pub fn extend(&mut self, more: &Limits, now: Reading) -> Result<Decided<Intent>, Unextendable> {
+    /// The operator lets more be spent on an account. The fact is the operator's; what follows from it is said apart.
+    pub fn extend(&mut self, account: &Account, more: &Limits, now: Reading) -> Result<Decided<Intent>, Unextendable> {
         let mut decided = Decided::default();
-        let limits = self.ledger.limits.extended_by(more)?;
-        self.commit(&mut decided, Fact::LimitsSet { limits, account: Account::Goal }, None, now);
+        let limits = self.ledger.limits_of(account).extended_by(more)?;
+        self.commit(&mut decided, Fact::LimitsSet { limits, account: account.clone() }, None, now);
         decided.intents.push(Intent::Answer(limits));
         Ok(decided)
     }

@@ -9,6 +9,7 @@ use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::question::answer_command;
 use crate::domain::review::Verdict;
 use crate::domain::settlement::{Obstruction, Settlement};
+use crate::workflow::advice::addition;
 use crate::workflow::verdict::{Evidence, Ruling, judge};
 
 impl Controller {
@@ -37,7 +38,7 @@ impl Controller {
         let name = budget.as_str();
         let whose = if account.is_goal() { String::new() } else { format!(" of {account}") };
         let reason = format!("the budget of {name}{whose} is used up");
-        let add = format!("{}{} --{name} …", self.command("budget-add"), account.options());
+        let add = addition(self.goal().map(GoalId::as_str).unwrap_or_default(), account, budget);
         Ruling::new(GoalStatus::NeedsMoreBudget, reason, vec![add, self.command("resume")])
     }
 

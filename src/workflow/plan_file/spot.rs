@@ -51,6 +51,14 @@ impl PlanText {
         })
     }
 
+    /// Where a slice says what it is called.
+    pub fn place_of_slice(&self, id: &SliceId) -> Place {
+        self.place(|root| {
+            let slice = slice_of(root, id)?;
+            field(slice, "id").or(Some(slice))
+        })
+    }
+
     /// The entry of a slice's lists that fits; else the first of the lists, else the slice's id.
     fn entry(&self, id: &SliceId, fields: &[&str], fits: &dyn Fn(&str) -> bool) -> Place {
         self.place(|root| {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, System};
 use omk::actors::supervisor::{Run, Supervisor};
-use omk::domain::budget::Limits;
+use omk::domain::budget::{Account, Limits};
 use omk::domain::control::{Holder, Stop};
 use omk::domain::event::Event;
 use omk::domain::goal::Drive;
@@ -154,7 +154,7 @@ fn say(world: &World, supervisor: &Addr<Supervisor>, act: Act) {
         (Act::AddTokens(tokens), ..) => {
             let (reply_to, _) = oneshot::channel();
             let more = Limits { tokens: Some(tokens), ..Limits::default() };
-            supervisor.try_send(AddBudget { more, reply_to }).unwrap();
+            supervisor.try_send(AddBudget { account: Account::Goal, more, reply_to }).unwrap();
         }
         (Act::Answer | Act::Retry | Act::Steer, ..) => {}
     }
