@@ -303,6 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_reports_is_told_whole_while_the_agent_works_and_a_flood_of_words_is_not() {
+        let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let mut conversation = Conversation::new(events, None, Keeping::default());
+        let one = "{\"type\":\"usage\",\"output_tokens\":2}\n{\"type\":\"message\",\"text\":\"a\"}\n";
+        conversation.hear(Heard::Bytes(Stream::Output, one.repeat(MOST_EVENTS + 5_000).as_bytes()));
+        let (mut tokens, mut reports, mut words) = (0, 0, 0);
+        while let Ok(sign) = told.try_recv() {
+            match sign {
+                AgentSign::Event(AgentEvent::Usage { usage, .. }) => {
+                    (tokens, reports) = (tokens + usage.tokens(), reports + 1)
+                }
+                AgentSign::Event(_) => words += 1,
+                AgentSign::Output | AgentSign::Vitals(_) => {}
+            }
+        }
+        assert_eq!((tokens, reports, words), (2 * (MOST_EVENTS as u64 + 5_000), MOST_EVENTS + 1, MOST_EVENTS));
+    }
+
+    #[test]
     fn a_line_is_an_event_only_if_it_is_whole_and_of_a_known_type() {
         let usage = Usage { input_tokens: 3, ..Usage::default() };
         assert_eq!(
