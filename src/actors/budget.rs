@@ -13,7 +13,7 @@ use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Fact};
 use crate::domain::ids::{AttemptRef, Seq};
 use crate::messages::budget::{Booked, Reopened, Reserve, Settle, SliceExhausted, UsageSeen};
-use crate::messages::goal::{Begin, BudgetOpened, Exhausted, Halt};
+use crate::messages::goal::{BudgetOpened, Exhausted, Halt, OpenBudget};
 use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::operator::AddBudget;
@@ -38,8 +38,8 @@ pub struct Wires {
 
 /// The actor.
 pub struct BudgetActor {
-    /// The ledger as folded from the journal, until the run begins; and whether this tree begins it.
-    folded: Option<(Ledger, bool)>,
+    /// The ledger as folded from the journal, until the run begins.
+    folded: Option<Ledger>,
     cashier: Option<Cashier>,
     clock: Arc<dyn Clock>,
     outbox: Outbox<Intent>,
@@ -51,13 +51,7 @@ pub struct BudgetActor {
 
 impl BudgetActor {
     /// An actor over a ledger that was folded from the journal.
-    pub fn new(
-        folded: (Ledger, bool),
-        clock: Arc<dyn Clock>,
-        outbox: Outbox<Intent>,
-        wires: Wires,
-        guard: ExitGuard,
-    ) -> Self {
+    pub fn new(folded: Ledger, clock: Arc<dyn Clock>, outbox: Outbox<Intent>, wires: Wires, guard: ExitGuard) -> Self {
         Self {
             folded: Some(folded),
             cashier: None,
@@ -153,12 +147,12 @@ impl Actor for BudgetActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Begin> for BudgetActor {
+impl Handler<OpenBudget> for BudgetActor {
     type Result = ();
-    fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
+    fn handle(&mut self, open: OpenBudget, ctx: &mut Context<Self>) {
         let now = self.reading();
-        let Some((ledger, begins_run)) = self.folded.take() else { return };
-        self.cashier = Some(Cashier::new(ledger, begins_run, now));
+        let Some(ledger) = self.folded.take() else { return };
+        self.cashier = Some(Cashier::new(ledger, open.begun, now));
         self.decide(None, None, Cashier::open);
         self.look_later(ctx);
     }

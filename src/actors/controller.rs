@@ -9,12 +9,12 @@ use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Branch};
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::{Charter, Drive};
-use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
+use crate::domain::ids::{CommitId, Seq, SliceId, Timestamp, TreeId};
 use crate::domain::review::{Role, Subject};
 use crate::domain::task::GateSpec;
 use crate::messages::goal::{
-    BaseMeasured, Begin, BudgetOpened, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, PlanMade,
-    ProveTip, StopRun, TipProven,
+    BaseMeasured, Begin, BudgetOpened, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, OpenBudget,
+    PlanMade, ProveTip, StopRun, TipProven,
 };
 use crate::messages::journal::{Committed, JournalDistressed, Outbox, Released};
 use crate::messages::lifecycle::{Defect, RunOver, StopEffects};
@@ -35,7 +35,7 @@ pub struct Wires {
     /// The integrator, to be halted.
     pub halt_integrator: Recipient<Halt>,
     /// The budget, to say what is used up before anything starts.
-    pub begin_budget: Recipient<Begin>,
+    pub open_budget: Recipient<OpenBudget>,
     /// The budget, to write down the time.
     pub halt_budget: Recipient<Halt>,
     /// Runs the gates on the base.
@@ -91,13 +91,18 @@ impl ControllerActor {
     }
 
     fn perform(&mut self, released: Released<Intent>, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
-        let cause = released.cause;
-        released.intents.into_iter().try_for_each(|intent| self.start(intent, cause, ctx))
+        let Released { intents, cause, at } = released;
+        intents.into_iter().try_for_each(|intent| self.start(intent, (cause, at), ctx))
     }
 
-    fn start(&mut self, intent: Intent, cause: Option<Seq>, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
+    fn start(
+        &mut self,
+        intent: Intent,
+        (cause, at): (Option<Seq>, Option<Timestamp>),
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Undelivered> {
         match intent {
-            Intent::OpenBudget => tell(&self.wires.begin_budget, Begin),
+            Intent::OpenBudget => tell(&self.wires.open_budget, OpenBudget { begun: at }),
             Intent::MakePlan => tell(&self.wires.planner, MakePlan { cause }),
             Intent::MeasureBase(plan) => tell(&self.wires.measure_base, MeasureBase { plan, cause }),
             Intent::Execute(plan) => tell(&self.wires.execute, Execute { plan, drive: self.drive, cause }),

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::event::Event;
-use crate::domain::ids::Seq;
+use crate::domain::ids::{Seq, Timestamp};
 use crate::domain::order::JournalFailure;
 use crate::messages::journal::{Append, Committed, JournalDistressed, JournalFailed, ReadAll};
 use crate::messages::tell;
@@ -132,8 +132,9 @@ fn acknowledge(events: &[Event], waiters: Vec<Waiter>) {
     let mut written = 0;
     for waiter in waiters {
         written += waiter.records;
-        let last = events.get(written.saturating_sub(1)).map_or(Seq(0), |event| event.seq);
-        if let Err(error) = tell(&waiter.reply_to, Committed { last }) {
+        let last = events.get(written.saturating_sub(1));
+        let (last, at) = last.map_or((Seq(0), Timestamp(0)), |event| (event.seq, event.ts));
+        if let Err(error) = tell(&waiter.reply_to, Committed { last, at }) {
             tracing::debug!(%error, "the committer is gone");
         }
     }

@@ -178,11 +178,10 @@ impl Supervisor {
             retired: retired.clone(),
         };
         self.generation = Some(generation);
-        let begins_run = self.holder.is_some();
         if let Some(actor) = self.planner(&seats, ctx) {
             planner.run_until(retired.clone(), actor);
         }
-        if let Some(actor) = self.budget(state.budget.clone(), begins_run, &seats, ctx) {
+        if let Some(actor) = self.budget(state.budget.clone(), &seats, ctx) {
             budget.run_until(retired.clone(), actor);
         }
         if let Some(actor) = self.integrator(&state, &seats, stop, ctx) {

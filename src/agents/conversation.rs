@@ -12,10 +12,10 @@ use super::ending::without_secrets;
 use super::keeping::Keeping;
 use super::narrative::CUT;
 use super::redact::{Redactor, redact};
+use super::sums::Sums;
 use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
-use crate::domain::metering::Reports;
 use crate::ports::AgentSigns;
 use crate::process::drive::{Driven, EndedBy, Heard, Stream};
 use crate::process::output::{Bounded, Lines};
@@ -24,7 +24,7 @@ use crate::process::sanitise::{sanitise, tail_lines};
 
 /// The longest line that can be an event, and what is kept of a longer one, in bytes.
 const LONGEST_EVENT: usize = 256 * 1024;
-/// The most reports of use, and the most other events, of one run that are passed on; the log has the rest.
+/// The most events of one run, reports of use apart, that are passed on; the log has the rest.
 const MOST_EVENTS: usize = 10_000;
 /// How often it is said at most that there is output.
 const SAYS: Duration = Duration::from_millis(250);
@@ -51,13 +51,12 @@ pub(super) struct Conversation {
     output: Ear,
     errors: Ear,
     spoke: bool,
-    /// How many reports of use were passed on; a flood of words does not drown them.
-    metered: usize,
     passed_on: usize,
     question: Option<String>,
     /// The refusal of its provider, while that is its last word.
     refusal: Option<Refusal>,
-    usage: Reports,
+    /// What it used; a flood of words does not drown it.
+    usage: Sums,
 }
 
 /// One stream: its lines, and the last of them.
@@ -124,11 +123,10 @@ impl Conversation {
             output: Ear::new(),
             errors: Ear::new(),
             spoke: false,
-            metered: 0,
             passed_on: 0,
             question: None,
             refusal: None,
-            usage: Reports::default(),
+            usage: Sums::default(),
         }
     }
 
@@ -138,6 +136,12 @@ impl Conversation {
             Heard::Bytes(stream, bytes) => self.listen(stream, bytes),
             Heard::Vitals(vitals) => self.sign(AgentSign::Vitals(vitals)),
         }
+        let sums = self.usage.due(Instant::now());
+        self.tell(sums);
+    }
+
+    fn tell(&self, events: Vec<AgentEvent>) {
+        events.into_iter().for_each(|event| self.sign(AgentSign::Event(event)));
     }
 
     fn sign(&self, sign: AgentSign) {
@@ -169,26 +173,27 @@ impl Conversation {
             AgentEvent::Ask { text } => (self.question, self.refusal) = (Some(text.clone()), None),
             // Whoever is done no longer waits for an answer.
             AgentEvent::Done { .. } => (self.question, self.refusal) = (None, None),
-            AgentEvent::Usage { usage, id, .. } => self.usage.take(id.as_deref(), usage),
-            AgentEvent::Session { .. } => {}
+            AgentEvent::Usage { .. } | AgentEvent::Session { .. } => {}
             // Whoever goes on was not stopped by it.
             AgentEvent::Message { .. } | AgentEvent::Propose { .. } | AgentEvent::Tool { .. } => self.refusal = None,
             AgentEvent::Limited { provider, until, detail } => {
                 self.refusal = Some((provider.clone(), *until, detail.clone()));
             }
         }
-        let count = match &event {
-            AgentEvent::Usage { .. } => &mut self.metered,
+        let goes_on = match &event {
+            AgentEvent::Usage { usage, id, model } => self.usage.take(id.as_deref(), model.as_deref(), usage),
             AgentEvent::Message { .. }
             | AgentEvent::Propose { .. }
             | AgentEvent::Session { .. }
             | AgentEvent::Tool { .. }
             | AgentEvent::Ask { .. }
             | AgentEvent::Done { .. }
-            | AgentEvent::Limited { .. } => &mut self.passed_on,
+            | AgentEvent::Limited { .. } => {
+                self.passed_on += 1;
+                self.passed_on <= MOST_EVENTS
+            }
         };
-        if *count < MOST_EVENTS {
-            *count += 1;
+        if goes_on {
             self.sign(AgentSign::Event(event));
         }
     }
@@ -201,6 +206,8 @@ impl Conversation {
         let output = output.finish(&mut self.log, |line| heard = event(line));
         let errors = errors.finish(&mut self.log, |_| {});
         heard.into_iter().for_each(|event| self.take(event));
+        let sums = self.usage.rest();
+        self.tell(sums);
         let excerpt = if errors.is_empty() { output } else { errors };
         let excerpt = tail_lines(excerpt.trim_end(), EXCERPT);
         let end = match driven.by {
@@ -293,6 +300,25 @@ mod tests {
         let key = "-----BEGIN PRIVATE KEY-----\n[redacted]\nuses [redacted]\n[redacted]\n-----END PRIVATE KEY-----\n";
         let log = String::from_utf8(log.into_bytes());
         assert_eq!(log, Ok(format!("{key}bad token=[redacted]")));
+    }
+
+    #[test]
+    fn a_flood_of_reports_is_told_whole_while_the_agent_works_and_a_flood_of_words_is_not() {
+        let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let mut conversation = Conversation::new(events, None, Keeping::default());
+        let one = "{\"type\":\"usage\",\"output_tokens\":2}\n{\"type\":\"message\",\"text\":\"a\"}\n";
+        conversation.hear(Heard::Bytes(Stream::Output, one.repeat(MOST_EVENTS + 5_000).as_bytes()));
+        let (mut tokens, mut reports, mut words) = (0, 0, 0);
+        while let Ok(sign) = told.try_recv() {
+            match sign {
+                AgentSign::Event(AgentEvent::Usage { usage, .. }) => {
+                    (tokens, reports) = (tokens + usage.tokens(), reports + 1)
+                }
+                AgentSign::Event(_) => words += 1,
+                AgentSign::Output | AgentSign::Vitals(_) => {}
+            }
+        }
+        assert_eq!((tokens, reports, words), (2 * (MOST_EVENTS as u64 + 5_000), MOST_EVENTS + 1, MOST_EVENTS));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub mod script;
 pub mod settings;
 mod silence;
 mod streams;
+mod sums;
 mod talk;
 mod task_document;
 mod version;

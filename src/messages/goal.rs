@@ -8,14 +8,22 @@ use crate::domain::budget::{Account, BudgetKind};
 use crate::domain::control::Stop;
 use crate::domain::evidence::GateResult;
 use crate::domain::goal::Drive;
-use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
+use crate::domain::ids::{CommitId, Seq, SliceId, Timestamp, TreeId};
 use crate::domain::settlement::Settlement;
 use crate::domain::task::AcceptedPlan;
 
-/// Supervisor -> controller: everything is wired, go. Controller -> budget: the run is on record, open its account.
+/// Supervisor -> controller: everything is wired, go.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Begin;
+
+/// Controller -> budget: the run is on record, open its account.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct OpenBudget {
+    /// The time of the record that the run began; `None` where it had begun before.
+    pub begun: Option<Timestamp>,
+}
 
 /// Budget -> controller: whatever was used up before this run has been said; the run may go on.
 #[derive(Clone, Copy, Debug, Message)]

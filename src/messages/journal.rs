@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::decided::Decided;
 use crate::domain::event::{ActorName, Draft, Event};
-use crate::domain::ids::{AttemptRef, Seq};
+use crate::domain::ids::{AttemptRef, Seq, Timestamp};
 use crate::messages::{Undelivered, tell};
 
 /// Make these facts durable, together and in this order.
@@ -28,6 +28,8 @@ pub struct Append {
 pub struct Committed {
     /// The number of its last record.
     pub last: Seq,
+    /// The time of that record.
+    pub at: Timestamp,
 }
 
 /// All records so far, once everything that was appended before this message is durable.
@@ -73,6 +75,8 @@ pub struct Released<I> {
     pub intents: Vec<I>,
     /// The record that they follow from; `None` where nothing was committed with them.
     pub cause: Option<Seq>,
+    /// The time of that record, where these waited for it.
+    pub at: Option<Timestamp>,
 }
 
 impl<I> Outbox<I> {
@@ -108,7 +112,7 @@ impl<I> Outbox<I> {
     ) -> Result<Released<I>, Undelivered> {
         let Decided { facts, intents } = decided;
         if self.retired.is_cancelled() {
-            return Ok(Released { intents: Vec::new(), cause: None });
+            return Ok(Released { intents: Vec::new(), cause: None, at: None });
         }
         if facts.is_empty() {
             return Ok(self.hold_or_release(intents, cause));
@@ -117,22 +121,23 @@ impl<I> Outbox<I> {
         let drafts = facts.into_iter().map(draft).collect();
         tell(&self.journal, Append { drafts, reply_to: self.reply_to.clone() })?;
         self.waiting.push_back(intents);
-        Ok(Released { intents: Vec::new(), cause: None })
+        Ok(Released { intents: Vec::new(), cause: None, at: None })
     }
 
     fn hold_or_release(&mut self, intents: Vec<I>, cause: Option<Seq>) -> Released<I> {
         match self.waiting.back_mut() {
             Some(last) => {
                 last.extend(intents);
-                Released { intents: Vec::new(), cause: None }
+                Released { intents: Vec::new(), cause: None, at: None }
             }
-            None => Released { intents, cause },
+            None => Released { intents, cause, at: None },
         }
     }
 
     /// Releases what the oldest append held back.
     pub fn acknowledge(&mut self, committed: Committed) -> Released<I> {
         let released = self.waiting.pop_front().filter(|_| !self.retired.is_cancelled());
-        Released { intents: released.unwrap_or_default(), cause: Some(committed.last) }
+        let Committed { last, at } = committed;
+        Released { intents: released.unwrap_or_default(), cause: Some(last), at: Some(at) }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::event::{ActorName, Event, Fact};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, SliceId, Timestamp};
 use crate::workflow::budget::run_time::RunTime;
+use crate::workflow::settling::died_with_its_run;
 
 pub use reserving::Short;
 
@@ -127,8 +128,13 @@ impl Ledger {
                     self.end_work(&(attempt.slice.clone(), Spender::Executor), report.duration_ms);
                 }
             }
-            Fact::AttemptFinished { attempt, .. } => {
-                self.working.remove(&(attempt.slice.clone(), Spender::Executor));
+            Fact::AttemptFinished { attempt, outcome } => {
+                let work = (attempt.slice.clone(), Spender::Executor);
+                let since = self.working.remove(&work).filter(|_| died_with_its_run(outcome));
+                // Said before the next run begins: nothing else charges what it worked.
+                if let Some(since) = since {
+                    self.end_work(&work, self.time.at_death_ms(at).saturating_sub(since));
+                }
             }
             _ => {}
         }

@@ -49,10 +49,18 @@ pub fn reason_to_give_up(record: &SliceRecord) -> String {
     }
 }
 
+/// What ends an attempt that the run before left open.
+const END_OF_RUN: &str = "the end of the run before";
+
 /// The end of an attempt that the run before left open, where a slice has one.
 pub fn cut_off_by_the_end(record: &SliceRecord) -> Option<Fact> {
-    let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
+    let outcome = AttemptOutcome::Interrupted { by: END_OF_RUN.to_owned() };
     record.is_at_work().then(|| Fact::AttemptFinished { attempt: record.attempt_ref(), outcome })
+}
+
+/// Whether an attempt ended with the run that it was part of.
+pub fn died_with_its_run(outcome: &AttemptOutcome) -> bool {
+    matches!(outcome, AttemptOutcome::Interrupted { by } if by == END_OF_RUN)
 }
 
 /// An outcome as one word.

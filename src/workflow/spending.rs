@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::agent::AgentReport;
+use crate::domain::agent::{AgentReport, SCRIPT};
 use crate::domain::budget::{Account, BudgetKind, Limits, Price, Spender, Usage};
 use crate::domain::event::{Event, Fact};
 use crate::domain::goal::GoalStatus;
@@ -12,6 +12,7 @@ use crate::domain::ids::{AttemptRef, Timestamp};
 use crate::domain::spending::{AccountView, AttemptCost, BudgetReport, CheckpointView};
 use crate::domain::view::BudgetView;
 use crate::workflow::budget::{Ledger, Standing};
+use crate::workflow::settling::died_with_its_run;
 use crate::workflow::state::GoalState;
 
 /// The schema of [`BudgetReport`].
@@ -25,6 +26,8 @@ pub struct SpendingRecord {
     unpriced: BTreeSet<usize>,
     /// Attempts whose agent worked and did not say what it used.
     unreported: BTreeSet<usize>,
+    /// Attempts whose agent began, and has not ended by the journal.
+    working: BTreeSet<usize>,
     /// What was spent at which time.
     pub checkpoints: Vec<CheckpointView>,
 }
@@ -35,9 +38,20 @@ impl SpendingRecord {
         match &event.fact {
             Fact::AttemptOffered { attempt, agent, .. } => self.offer(attempt, agent),
             Fact::UsageRecorded { usage, model, role, .. } => self.add(event.attempt.as_ref(), *role, usage, model),
+            Fact::WorktreePrepared { .. } => self.working.extend(self.place(event.attempt.as_ref())),
             Fact::AgentReported { report } => self.end(event.attempt.as_ref(), report),
+            Fact::AttemptFinished { attempt, outcome } => {
+                let place = self.place(Some(attempt)).filter(|place| self.working.remove(place));
+                self.die(place.filter(|_| died_with_its_run(outcome)));
+            }
+            Fact::RunStarted { .. } => self.die_all(),
             Fact::BudgetCheckpointed(_) => self.mark(event.ts, ledger),
-            Fact::GoalSettled { .. } if ledger.time_ms() > 0 => self.mark(event.ts, ledger),
+            Fact::GoalSettled { .. } => {
+                self.die_all();
+                if ledger.time_ms() > 0 {
+                    self.mark(event.ts, ledger);
+                }
+            }
             _ => {}
         }
     }
@@ -57,12 +71,32 @@ impl SpendingRecord {
     }
 
     fn end(&mut self, attempt: Option<&AttemptRef>, report: &AgentReport) {
-        let Some(place) = attempt.and_then(|attempt| self.index.get(attempt)).copied() else { return };
+        let Some(place) = self.place(attempt) else { return };
+        self.working.remove(&place);
         let Some(cost) = self.attempts.get_mut(place) else { return };
         cost.time_ms = cost.time_ms.saturating_add(report.duration_ms);
         if cost.usage.is_nothing() && report.withholds_use(&cost.agent) {
             self.unreported.insert(place);
         }
+    }
+
+    fn place(&self, attempt: Option<&AttemptRef>) -> Option<usize> {
+        self.index.get(attempt?).copied()
+    }
+
+    /// The run of these attempts is over, and what their agents used beyond their reports is not known.
+    fn die(&mut self, places: impl IntoIterator<Item = usize>) {
+        for place in places {
+            let silent = |cost: &AttemptCost| cost.usage.is_nothing() && cost.agent != SCRIPT;
+            if self.attempts.get(place).is_some_and(silent) {
+                self.unreported.insert(place);
+            }
+        }
+    }
+
+    fn die_all(&mut self) {
+        let dead = std::mem::take(&mut self.working);
+        self.die(dead);
     }
 
     /// How many attempts of those that `wanted` names did not say what they used.
@@ -72,7 +106,7 @@ impl SpendingRecord {
     }
 
     fn add(&mut self, attempt: Option<&AttemptRef>, role: Spender, usage: &Usage, model: &Option<String>) {
-        let Some(place) = attempt.and_then(|attempt| self.index.get(attempt)).copied() else { return };
+        let Some(place) = self.place(attempt) else { return };
         if usage.is_unpriced() {
             self.unpriced.insert(place);
         }

@@ -80,7 +80,8 @@ impl Worker {
     pub fn new(assignment: Assignment, charter: &Charter, plan_gates: &[GateSpec]) -> Self {
         let gates = plan_gates.iter().filter(|gate| assignment.spec.is_judged_by(gate)).cloned().collect();
         let capture = assignment.captured.clone();
-        let deadline_ms = deadline_ms(charter, &assignment);
+        // What the slice itself may spend is no deadline: who stops an attempt at that knows what was spent and added.
+        let deadline_ms = charter.settings.attempt_timeout_ms;
         let results = Vec::new();
         Self { capture, assignment, deadline_ms, gates, passed: 0, results, stale: None, in_session: false }
     }
@@ -282,12 +283,6 @@ pub fn still_there(keep: Vec<KeptLines>, gone: &[KeptLines]) -> Vec<KeptLines> {
         kept
     });
     there.filter(|kept| !kept.lines.is_empty()).collect()
-}
-
-/// The longest that an attempt's agent may take: what the goal gives every attempt, or less where the slice has less.
-fn deadline_ms(charter: &Charter, assignment: &Assignment) -> u64 {
-    let most = charter.settings.attempt_timeout_ms;
-    assignment.spec.budget.time_ms.map_or(most, |slice| slice.min(most))
 }
 
 /// What it means that `omk` stood still under an agent for a whole lease, as it did `before` in a row. Somebody suspends

@@ -11,6 +11,7 @@ use omk::domain::event::{ActorName, Event, Fact};
 use omk::domain::goal::{Charter, Drive, GoalStatus};
 use omk::domain::ids::{Attempt, AttemptRef, Epoch, Moment, Seq, SliceId, Timestamp};
 use omk::domain::metering::Reports;
+use omk::domain::task::AttemptOutcome;
 use omk::workflow::budget::cashier::{Cashier, Intent, Reading, Reported};
 use omk::workflow::budget::{Ledger, Short};
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ struct Life {
 impl Life {
     fn new(charter: Charter) -> Self {
         let now = Reading { wall: Timestamp(START), moment: Moment(0), slept_ms: 0 };
-        let cashier = Cashier::new(Ledger::default(), true, now);
+        let cashier = Cashier::new(Ledger::default(), Some(now.wall), now);
         let mut life = Self { journal: Vec::new(), cashier, moment: 0, ahead: 0, slept: 0, opened: Vec::new() };
         life.note(ActorName::Controller, Fact::GoalCreated(Box::new(charter)), None);
         life.begin();
@@ -77,10 +78,16 @@ impl Life {
 
     /// A run begins over what the journal has.
     fn begin(&mut self) {
-        let folded = fold(&self.journal);
+        self.begin_late(0);
+    }
+
+    /// The same, where the budget hears of its record only so many milliseconds later.
+    fn begin_late(&mut self, ms: u64) {
+        let (folded, begun) = (fold(&self.journal), self.now().wall);
         let holder = Holder { pid: 1, host: String::new(), boot_id: String::new(), version: String::new() };
-        self.cashier = Cashier::new(folded, true, self.now());
         self.note(ActorName::Controller, Fact::RunStarted { holder, drive: Drive::UntilReady }, None);
+        self.moment += ms;
+        self.cashier = Cashier::new(folded, Some(begun), self.now());
         self.opened = self.act(None, Cashier::open);
     }
 
@@ -522,6 +529,40 @@ fn a_slice_lasts_as_long_as_its_agents_work() {
     let stop = Short { account: Account::Slice(slice("a")), budget: BudgetKind::Time, spent: 1_000, limit: 1_000 };
     assert_eq!(life.act(None, Cashier::tick), [Intent::Stop(stop)]);
     assert_eq!(life.cashier.look_again_ms(), 1_000, "there is no limit to look for, only the time to write down");
+}
+
+/// A run that died 2.7 s after the agent of an attempt at slice `a` began, and the attempt.
+fn died_at_work() -> (Life, AttemptRef) {
+    let mut life = Life::new(bounded(Limits::default()));
+    let a = try_of("a", 1);
+    life.live(1_000);
+    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/a.1".into() }, Some(&a));
+    life.reserve(&a);
+    life.live(2_700);
+    (life, a)
+}
+
+/// How long agents worked on slice `a`, by the journal and by the run under way.
+fn worked(life: &Life) -> [u64; 2] {
+    let on_a = |ledger: &Ledger| ledger.spent(&Account::Slice(slice("a")), BudgetKind::Time);
+    [on_a(&fold(&life.journal)), on_a(life.cashier.ledger())]
+}
+
+#[test]
+fn how_long_a_dead_agent_worked_does_not_depend_on_when_the_budget_hears_of_the_next_run() {
+    let (mut life, _) = died_at_work();
+    life.begin_late(250);
+    assert_eq!(worked(&life), [2_700; 2]);
+}
+
+#[test]
+fn what_a_dead_agent_worked_counts_where_its_attempt_is_closed_before_the_next_run_begins() {
+    let (mut life, attempt) = died_at_work();
+    let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
+    life.note(ActorName::Operator, Fact::AttemptFinished { attempt, outcome }, None);
+    life.moment += DAY;
+    life.begin();
+    assert_eq!(worked(&life), [2_700; 2]);
 }
 
 /// Something that happens.

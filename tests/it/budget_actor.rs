@@ -11,7 +11,7 @@ use omk::domain::event::{ActorName, Draft, Fact};
 use omk::domain::goal::Charter;
 use omk::domain::ids::{Moment, Seq, Timestamp};
 use omk::messages::budget::{Booked, Reserve, Settle, SliceExhausted, UsageSeen};
-use omk::messages::goal::{Begin, BudgetOpened, Exhausted, Halt};
+use omk::messages::goal::{BudgetOpened, Exhausted, Halt, OpenBudget};
 use omk::messages::journal::{Append, Committed, Outbox};
 use omk::messages::lifecycle::{Child, ChildExited, Defect};
 use omk::messages::operator::AddBudget;
@@ -123,9 +123,9 @@ impl Scene {
                 supervisor: others.clone().recipient(),
             };
             let guard = ExitGuard::new(Child::Coordinator(ActorName::Budget), 0, others.clone().recipient());
-            BudgetActor::new((ledger, true), Arc::new(Still), outbox, wires, guard)
+            BudgetActor::new(ledger, Arc::new(Still), outbox, wires, guard)
         });
-        budget.try_send(Begin).unwrap();
+        budget.try_send(OpenBudget { begun: Some(Still.now()) }).unwrap();
         Self { budget, appended, stopped, seq: 1 }
     }
 
@@ -137,7 +137,7 @@ impl Scene {
     /// Makes an append durable.
     fn acknowledge(&mut self, append: &Append) {
         self.seq += append.drafts.len() as u64;
-        append.reply_to.try_send(Committed { last: Seq(self.seq) }).unwrap();
+        append.reply_to.try_send(Committed { last: Seq(self.seq), at: Still.now() }).unwrap();
     }
 
     fn reserve(&self) -> oneshot::Receiver<Result<(), String>> {

@@ -332,3 +332,41 @@ fn the_time_of_a_run_goes_on_between_its_records_and_never_back() {
     scene.make("go");
     assert_eq!(session.code(), Some(0));
 }
+
+#[test]
+fn an_attempt_may_take_as_long_as_what_was_added_to_its_slices_budget_lets_it() {
+    let scene = Scene::new();
+    let run = format!("{}; echo x > slow.txt", scene.wait_for("on", "go"));
+    let plan = slice("slow", "writes = [\"slow.txt\"]\nbudget = { time = \"1s\" }", &run) + GATE;
+    let ran = scene.run(&plan, &["--json"]);
+    let settled = ran.json();
+    assert_eq!((ran.code(), &settled["status"]), (Some(7), &json!("needs_more_budget")), "{settled}");
+    assert_eq!(scene.records_of("attempt_finished")[0]["outcome"]["kind"], "interrupted");
+    assert_eq!(scene.omk(&["goal", "budget-add", "--slice", "slow", "--time", "1h"]).code(), Some(0));
+    let mut session = scene.start(&["goal", "resume"]);
+    let worked = || scene.json("budget")["slices"][0]["time_ms"].as_u64().unwrap();
+    until("it has worked for longer than the plan gave it, twice", || worked() > 2_500);
+    scene.make("go");
+    assert_eq!(session.code(), Some(0), "{}{}", session.stdout(), session.stderr());
+    assert_eq!(scene.records_of("attempt_offered").len(), 2);
+}
+
+#[test]
+fn what_an_agent_used_that_was_killed_with_omk_before_it_said_so_is_unknown() {
+    for goes_on in [&["goal", "resume"][..], &["goal", "retry", "--slice", "one"]] {
+        let scene = Scene::new();
+        let agent = format!("cmd:{}; echo x > one.txt; {}", scene.wait_for("on", "go"), says(5));
+        let plan = "[[slices]]\nid = \"one\"\ntitle = \"The one\"\ndescription = \"Write it\"\nwrites = [\"one.txt\"]\n"
+            .to_owned() + GATE;
+        let mut session = scene.start_plan(&plan, &["--agent", &agent]);
+        scene.see("on");
+        session.signal(Signal::KILL);
+        session.end();
+        scene.make("go");
+        assert_ready(&scene.omk(goes_on));
+        let budget = scene.json("budget");
+        for account in [&budget["goal"], &budget["slices"][0], &budget["roles"][0]] {
+            assert_eq!(account["unreported"], json!(1), "{account}");
+        }
+    }
+}

@@ -67,13 +67,7 @@ impl Supervisor {
         Some(PlannerActor::new(Arc::clone(&self.charter), outbox, wires, guard))
     }
 
-    pub(super) fn budget(
-        &self,
-        ledger: Ledger,
-        begins_run: bool,
-        seats: &Seats,
-        ctx: &Context<Self>,
-    ) -> Option<BudgetActor> {
+    pub(super) fn budget(&self, ledger: Ledger, seats: &Seats, ctx: &Context<Self>) -> Option<BudgetActor> {
         let outbox = self.outbox(ActorName::Budget, seats.budget.clone().recipient())?;
         let wires = budget::Wires {
             controller: seats.controller.clone().recipient(),
@@ -83,7 +77,7 @@ impl Supervisor {
             supervisor: ctx.address().recipient(),
         };
         let guard = self.guard(Child::Coordinator(ActorName::Budget), ctx);
-        Some(BudgetActor::new((ledger, begins_run), Arc::clone(&self.effects.clock), outbox, wires, guard))
+        Some(BudgetActor::new(ledger, Arc::clone(&self.effects.clock), outbox, wires, guard))
     }
 
     pub(super) fn integrator(
@@ -138,7 +132,7 @@ impl Supervisor {
             execute: seats.scheduler.clone().recipient(),
             halt_scheduler: seats.scheduler.clone().recipient(),
             halt_integrator: seats.integrator.clone().recipient(),
-            begin_budget: seats.budget.clone().recipient(),
+            open_budget: seats.budget.clone().recipient(),
             halt_budget: seats.budget.clone().recipient(),
             measure_base: seats.integrator.clone().recipient(),
             prove_tip: seats.integrator.clone().recipient(),

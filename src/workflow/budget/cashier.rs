@@ -15,7 +15,7 @@ use crate::domain::agent::AgentReport;
 use crate::domain::budget::{Account, BudgetKind, Checkpoint, Limits, SLICE_USED_UP, Spender, Unextendable, Usage};
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
-use crate::domain::ids::{AttemptRef, Moment};
+use crate::domain::ids::{AttemptRef, Moment, Timestamp};
 
 /// The longest time between two looks at the clocks.
 const LOOK_MS: u64 = 5_000;
@@ -74,11 +74,12 @@ pub struct Cashier {
 }
 
 impl Cashier {
-    /// Over a ledger that was folded from the journal. `begins_run`: up to before the record that a run began.
-    pub fn new(mut ledger: Ledger, begins_run: bool, now: Reading) -> Self {
-        let owes_checkpoint = begins_run && ledger.time.is_open();
-        if begins_run {
-            ledger.begin_run(now.wall);
+    /// Over a ledger that was folded from the journal. `begun`: the time of the record that a run began, where the fold
+    /// goes up to before that.
+    pub fn new(mut ledger: Ledger, begun: Option<Timestamp>, now: Reading) -> Self {
+        let owes_checkpoint = begun.is_some() && ledger.time.is_open();
+        if let Some(begun) = begun {
+            ledger.begin_run(begun);
         }
         let unwritten = ledger.time.is_unwritten();
         ledger.time.measured_from(now.wall);

@@ -76,6 +76,13 @@ impl RunTime {
         }
     }
 
+    /// What the time comes to where the run under way is found dead at `at`.
+    pub(super) fn at_death_ms(&self, at: Timestamp) -> u64 {
+        let mut dead = self.clone();
+        dead.died(at);
+        dead.total_ms
+    }
+
     /// The run was alive at `at`.
     pub(super) fn touch(&mut self, at: Timestamp) {
         let most = self.longest_gap_ms();

@@ -58,12 +58,13 @@ fn standstills_are_in_a_row_across_pauses_and_runs_and_until_an_attempt_comes_to
 #[test]
 fn an_agent_that_reached_its_deadline_is_told_of_the_limit_whatever_its_end_took() {
     let mut plan = (*plan(&["a"])).clone();
-    for (of_slice, limit) in [(None, "30m"), (Some(2_000), "2s")] {
+    // What the slice may spend is more by then, or used up before that: either way no limit of one attempt.
+    for of_slice in [None, Some(2_000)] {
         plan.slices[0].budget = Limits { time_ms: of_slice, ..Limits::default() };
         let mut charter = one_agent();
         charter.settings.attempt_timeout_ms = 1_800_000;
         let mut bench = Bench::of(plan.clone().into(), charter);
-        let detail = format!("the agent did not end within {limit}");
+        let detail = "the agent did not end within 30m".to_owned();
         assert_eq!(ends(&mut bench, AgentEnd::TimedOut), AttemptOutcome::Expired { detail });
     }
 }
