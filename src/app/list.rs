@@ -16,8 +16,9 @@ use crate::store::error::StoreError;
 use crate::store::layout::GoalDir;
 use crate::store::lock::{Occupation, occupation, this_process};
 use crate::store::reader::read_events;
+use crate::workflow::advice::taken_up_by;
 use crate::workflow::state::GoalState;
-use crate::workflow::view::{goal_view, taken_up_by};
+use crate::workflow::view::goal_view;
 
 /// Below this many goals a second thread costs more than it brings.
 const WORTH_A_THREAD: usize = 64;

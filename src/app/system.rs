@@ -107,7 +107,6 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let mut taking = Taking { state: GoalState::replay(&events), journal: Arc::clone(&journal), observer };
     taking.record(torn.map(|torn| Fact::TailCut { bytes: torn.bytes }), ActorName::Journal).await?;
     let charter = taking.state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
-    let resting = dir.clone();
     let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
     let git = Arc::new(SystemGit::default());
     let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, agents, journal, first_gate, git };
@@ -131,7 +130,7 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     // The end of the event loop waits for whoever waits for it.
     parts.git.end();
     if let Ok(outcome) = &outcome {
-        surplus::set_aside(&resting, outcome.over.status);
+        surplus::set_aside(&parts.dir, outcome.over.status);
     }
     outcome
 }

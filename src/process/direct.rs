@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::program::Program;
 
@@ -28,6 +29,18 @@ pub(super) fn command(program: &Program) -> Command {
     command.args(&program.args).current_dir(&program.cwd).env_clear();
     command.envs(program.env.iter().map(|(name, value)| (name, value)));
     command
+}
+
+/// Lets what is started die with the thread that starts it, should that be killed.
+pub(super) fn die_with_us(command: &mut Command) {
+    #[expect(unsafe_code, reason = "a child asks for it between fork and exec")]
+    // SAFETY: the closure makes one system call, without allocation or locks.
+    unsafe {
+        command.pre_exec(|| {
+            let _found_by_a_sweep_then = set_parent_process_death_signal(Some(Signal::KILL));
+            Ok(())
+        });
+    }
 }
 
 /// A file without a name that holds `bytes`, to be read from its beginning. Closed on exec.

@@ -14,11 +14,10 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_subreaper, set_parent_process_death_signal, setsid,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_subreaper, setsid};
 
 use super::contain::Group;
+use super::direct::die_with_us;
 use super::inherited::heed_all;
 use super::keeper_channel::KeeperChannel;
 use super::program::{Ended, Exit, Order, Program, Report};
@@ -116,20 +115,6 @@ fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3], group: Option
     Pid::from_raw(child.id().cast_signed()).ok_or_else(|| "it has no process id".to_owned())
 }
 
-/// Lets the program die with the keeper, should that be killed.
-fn die_with_us(command: &mut Command) {
-    #[expect(unsafe_code, reason = "a child asks for it between fork and exec")]
-    // SAFETY: the closure makes one system call, without allocation or locks.
-    unsafe {
-        command.pre_exec(|| {
-            let _found_by_a_sweep_then = set_parent_process_death_signal(Some(Signal::KILL));
-            Ok(())
-        });
-    }
-}
-
-/// Keeps the tree until it is empty, and tells its end. A program whose status is nowhere to be had (it resists SIGKILL, or
-/// somebody else has taken it) has no end that could be told: nothing is, and whoever listens has lost a keeper.
 fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) -> std::io::Result<()> {
     let pidfd = pidfd_open(tree.root(), PidfdFlags::empty()).ok();
     channel.report(&Report::Started { pid: tree.root().as_raw_pid().cast_unsigned() });

@@ -6,16 +6,16 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io::{self, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, set_parent_process_death_signal, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use super::direct::command;
+use super::direct::{command, die_with_us};
 use super::program::Program;
 
 /// A thread that reads a pipe.
@@ -80,14 +80,7 @@ impl Leash {
         }
         let mut command = command(program);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        #[expect(unsafe_code, reason = "a child asks for it between fork and exec")]
-        // SAFETY: the closure makes one system call, without allocation or locks.
-        unsafe {
-            command.pre_exec(|| {
-                let _outlives_us_then = set_parent_process_death_signal(Some(Signal::KILL));
-                Ok(())
-            });
-        }
+        die_with_us(&mut command);
         let child = command.spawn()?;
         held.tools.insert(child.id().cast_signed());
         Ok(child)

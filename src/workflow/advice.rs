@@ -16,6 +16,11 @@ pub fn addition(id: &str, account: &Account, budget: BudgetKind) -> String {
     format!("omk goal budget-add {id}{} --{} …", account.options(), budget.as_str())
 }
 
+/// What takes a goal up again.
+pub fn taken_up_by(id: &GoalId) -> String {
+    format!("omk goal resume {id}")
+}
+
 /// The limits that stand in the way: used up, and not those of slices that are done.
 pub fn used_up(budget: &Ledger, slices: &SliceTable) -> Vec<Short> {
     let done = |account: &Account| match account {
@@ -64,16 +69,8 @@ struct Case<'a> {
 impl Case<'_> {
     /// How to answer each question that is open.
     fn questions(&self) -> impl Iterator<Item = String> {
-        self.state.slices.iter().filter_map(|record| match &record.stage {
-            Stage::Asking { question, text } => Some(answer_command(self.id.as_str(), question, text)),
-            Stage::Waiting
-            | Stage::Offered
-            | Stage::Running { .. }
-            | Stage::Reviewing { .. }
-            | Stage::Accepted
-            | Stage::Integrated { .. }
-            | Stage::GivenUp { .. } => None,
-        })
+        let asked = self.state.slices.iter().filter_map(|record| record.stage.asked());
+        asked.map(|(question, text)| answer_command(self.id.as_str(), question, text))
     }
 
     /// Whether a command answers a question that is open no more.
@@ -97,7 +94,7 @@ impl Case<'_> {
     fn instead(&self, missing: Option<String>) -> Vec<String> {
         let kept = self.state.goal.next.iter().filter(|it| !self.is_answered(it) && !self.is_added(it)).cloned();
         let mut next: Vec<String> = Vec::new();
-        for command in missing.into_iter().chain(kept).chain([format!("omk goal resume {}", self.id)]) {
+        for command in missing.into_iter().chain(kept).chain([taken_up_by(self.id)]) {
             if !next.contains(&command) {
                 next.push(command);
             }

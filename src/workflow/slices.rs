@@ -61,6 +61,22 @@ pub enum Stage {
     },
 }
 
+impl Stage {
+    /// The open question and its text, where the slice asks one.
+    pub fn asked(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Asking { question, text } => Some((question, text)),
+            Self::Waiting
+            | Self::Offered
+            | Self::Running { .. }
+            | Self::Reviewing { .. }
+            | Self::Accepted
+            | Self::Integrated { .. }
+            | Self::GivenUp { .. } => None,
+        }
+    }
+}
+
 /// A conflict that a slice had at integration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {

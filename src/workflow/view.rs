@@ -78,21 +78,9 @@ fn integration(state: &GoalState) -> Option<IntegrationView> {
 }
 
 fn question(record: &SliceRecord) -> Option<QuestionView> {
-    match &record.stage {
-        Stage::Asking { question, text } => Some(QuestionView {
-            id: question.clone(),
-            slice: record.spec.id.clone(),
-            text: text.clone(),
-            since: record.since,
-        }),
-        Stage::Waiting
-        | Stage::Offered
-        | Stage::Running { .. }
-        | Stage::Reviewing { .. }
-        | Stage::Accepted
-        | Stage::Integrated { .. }
-        | Stage::GivenUp { .. } => None,
-    }
+    let (question, text) = record.stage.asked()?;
+    let (id, text) = (question.to_owned(), text.to_owned());
+    Some(QuestionView { id, slice: record.spec.id.clone(), text, since: record.since })
 }
 
 fn slice_view(charter: &Charter, record: &SliceRecord, state: &GoalState, course: Course) -> SliceView {
@@ -248,13 +236,8 @@ pub const ORPHANED: &str = "its process died; what was journalled is safe and ca
 /// A goal that says `running` and has no process: why it rests, and what goes on with it.
 pub fn orphaned(view: GoalView) -> GoalView {
     let answer = |question: &QuestionView| answer_command(view.id.as_str(), &question.id, &question.text);
-    let next = view.questions.iter().map(answer).chain([taken_up_by(&view.id)]).collect();
+    let next = view.questions.iter().map(answer).chain([advice::taken_up_by(&view.id)]).collect();
     GoalView { reason: ORPHANED.to_owned(), next, ..view }
-}
-
-/// What goes on with an orphan.
-pub fn taken_up_by(id: &GoalId) -> String {
-    format!("omk goal resume {id}")
 }
 
 fn needs(view: &GoalView) -> String {

@@ -14,9 +14,10 @@ use crate::domain::view::{GoalView, Health, Liveness, QuestionView, SliceState, 
 use crate::domain::vitals::Sighting;
 use crate::domain::why::{WhySlice, WhyView};
 use crate::workflow::advice::is_raised;
+use crate::workflow::advice::taken_up_by;
 use crate::workflow::slices::SliceRecord;
 use crate::workflow::state::GoalState;
-use crate::workflow::view::{ORPHANED, goal_view, orphaned, taken_up_by};
+use crate::workflow::view::{ORPHANED, goal_view, orphaned};
 
 /// The schema of [`WhyView`].
 const SCHEMA: &str = "omk.why/v1";
