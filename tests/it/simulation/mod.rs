@@ -12,6 +12,7 @@ mod journals;
 mod long;
 mod matrix;
 mod ports;
+mod recorded;
 mod repository;
 mod retries;
 mod scenario;

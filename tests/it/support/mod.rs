@@ -7,6 +7,7 @@ pub(crate) mod facts;
 pub(crate) mod facts_v2;
 pub(crate) mod git_goal;
 pub(crate) mod git_repo;
+pub(crate) mod golden;
 pub(crate) mod journals;
 pub(crate) mod model_server;
 pub(crate) mod omk;
