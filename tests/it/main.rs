@@ -33,6 +33,7 @@ mod git_merge;
 mod git_worktree;
 mod goal_controller;
 mod golden_commands;
+mod golden_dialects;
 mod golden_goals;
 mod golden_journal;
 mod graph;

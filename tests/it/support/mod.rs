@@ -15,6 +15,7 @@ pub(crate) mod ordinary;
 pub(crate) mod orphan;
 pub(crate) mod places;
 mod replay;
+mod replay_lines;
 pub(crate) mod scene;
 mod stream_agent;
 pub(crate) mod views;
