@@ -179,14 +179,12 @@ impl<'a> Bench<'a> {
 
     /// What `omk` says was used, against what the server counted.
     pub(crate) fn comparison(&self) -> Comparison {
-        let all = self.server.counted().into_values().fold(Counted::default(), Counted::plus);
-        Comparison { said: self.said(), counted: all }
-    }
-
-    fn said(&self) -> Counted {
         let show = self.verb("show").said;
-        let number = |name: &str| show["budget"]["usage"][name].as_u64().unwrap_or_default();
-        Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") }
+        let used = &show["budget"]["usage"];
+        let number = |name: &str| used[name].as_u64().unwrap_or_default();
+        let said =
+            Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") };
+        Comparison::of(said, used["usd_micros"].as_u64(), &self.server.counted())
     }
 }
 
