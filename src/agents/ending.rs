@@ -25,6 +25,8 @@ pub(super) enum Ending {
     Over(AgentEnd),
     /// The agent is there, and cannot be worked with.
     Unusable(String),
+    /// It wants a login before it begins.
+    LockedOut(String),
     /// It refuses to begin, for no reason that has to stay.
     Stumbled(String),
     /// Its program ended under us.
@@ -41,7 +43,9 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
         Ending::Over(end) => end,
         _ if driven.by == EndedBy::Timeout => AgentEnd::TimedOut,
         _ if driven.ended.lapsed => AgentEnd::Lapsed,
-        Ending::Unusable(problem) | Ending::Stumbled(problem) => unavailable(profile, &problem, words),
+        Ending::Unusable(problem) | Ending::LockedOut(problem) | Ending::Stumbled(problem) => {
+            unavailable(profile, &problem, words)
+        }
         Ending::Gone { greeted: false } => {
             let problem = format!("it {}", gone(driven, "before it could be spoken to"));
             unavailable(profile, &problem, words)
@@ -72,7 +76,7 @@ pub(super) fn may_pass(ending: &Ending, driven: &Driven) -> bool {
         Ending::Gone { greeted: false } => {
             driven.by == EndedBy::Itself && !matches!(driven.ended.exit, Exit::Code(126 | 127))
         }
-        Ending::Gone { greeted: true } | Ending::Unusable(_) | Ending::Over(_) => false,
+        Ending::Gone { greeted: true } | Ending::Unusable(_) | Ending::LockedOut(_) | Ending::Over(_) => false,
     }
 }
 
@@ -82,8 +86,10 @@ pub(super) fn of_refusal(method: &str, error: &RpcError) -> Ending {
     let problem = format!("it answers {method} with: {words} (code {})", error.code);
     match error.code {
         METHOD_NOT_FOUND => Ending::Unusable(format!("it does not know {method}")),
-        -32000 | 401 | 403 | 429 => Ending::Unusable(problem),
-        _ if says_locked_out(&words) || says_limited(&words) => Ending::Unusable(problem),
+        429 => Ending::Unusable(problem),
+        _ if says_limited(&words) => Ending::Unusable(problem),
+        -32000 | 401 | 403 => Ending::LockedOut(problem),
+        _ if says_locked_out(&words) => Ending::LockedOut(problem),
         _ => Ending::Stumbled(problem),
     }
 }

@@ -16,11 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::cmd;
 use super::conversing::{furnish, known, plain, profile_of, speak};
+use super::ending::with_words;
 use super::environment::AgentEnvironment;
 use super::errand::{Done, Ears};
 use super::host::{AgentHost, AgentSetup, end_of};
+use super::inquiry::{Said, ask};
 use super::keeping::Evidence;
 use super::name::{AgentName, parse_agent_among};
+use super::node::{self, Found};
 use super::profile::login::Login;
 use super::profile::{AgentProfile, Profiles};
 use crate::domain::agent::AgentEnd;
@@ -29,10 +32,6 @@ use crate::process::drive::{Heard, Limits, Stream, drive};
 use crate::process::program::Program;
 use crate::process::spawn::{Input, OutputPlan, Spec};
 
-/// How long an agent may take to open a session, for those who name no time of their own.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a program may take to print its version.
-const BRIEF: Duration = Duration::from_secs(10);
 /// Where agents say their version when they are greeted.
 const VERSIONS: &[&str] =
     &["/result/agentInfo/version", "/result/server/version", "/claude_code_version", "/result/version"];
@@ -121,16 +120,16 @@ pub fn located(
 
 impl AgentHost {
     /// Meets an agent. `place` is the directory that its session is opened in; absolute, no symbolic links. It is let go
-    /// after `patience`, or when `stop` is cancelled.
-    pub fn meet(&self, agent: &str, place: PathBuf, patience: Duration, stop: CancellationToken) -> Effect<Meeting> {
+    /// after the time that its profile gives it, or when `stop` is cancelled.
+    pub fn meet(&self, agent: &str, place: PathBuf, stop: CancellationToken) -> Effect<Meeting> {
         let setup = Arc::clone(&self.setup);
         let agent = agent.to_owned();
-        Box::pin(async move { setup.meet(&agent, place, patience, &stop).await })
+        Box::pin(async move { setup.meet(&agent, place, &stop).await })
     }
 
     /// Speaks to an agent and leaves again: `Err` has the cause and what mends it.
     pub fn greet(&self, agent: &str, place: PathBuf) -> Effect<Result<(), String>> {
-        let meeting = self.meet(agent, place, PATIENCE, CancellationToken::new());
+        let meeting = self.meet(agent, place, CancellationToken::new());
         Box::pin(async move {
             let meeting = meeting.await;
             match meeting.problem() {
@@ -143,7 +142,7 @@ impl AgentHost {
 }
 
 impl AgentSetup {
-    async fn meet(&self, agent: &str, place: PathBuf, patience: Duration, stop: &CancellationToken) -> Meeting {
+    async fn meet(&self, agent: &str, place: PathBuf, stop: &CancellationToken) -> Meeting {
         let since = Instant::now();
         let (profile, known) = (profile_of(self, agent), known(self, agent));
         let met = |program, version, answer: Answer| {
@@ -157,7 +156,7 @@ impl AgentSetup {
         let Some(profile) = &profile else {
             return met(program, None, self.unspoken(agent));
         };
-        let (answer, version) = self.converse_briefly(profile, place.clone(), patience, stop).await;
+        let (answer, version) = self.converse_briefly(profile, place.clone(), stop).await;
         let met = met(program.clone(), version, answer);
         let met = match program {
             Some(program) if met.version.is_none() && says_its_version(&program) => {
@@ -170,7 +169,51 @@ impl AgentSetup {
                 let login = self.login(profile, met.version.as_deref(), place, stop).await;
                 met.with_login(login, profile)
             }
-            Answer::Silent | Answer::Missing(_) | Answer::Refused(_) => met,
+            Answer::Refused(_) => match self.unfit(&met, profile, place, stop).await {
+                Some((problem, mend)) => Meeting { answer: Answer::Refused(problem), mend, ..met },
+                None => met,
+            },
+            Answer::Silent | Answer::Missing(_) => met,
+        }
+    }
+
+    /// Why an agent that could not be worked with is not one that could be: another program by its name, or one without
+    /// the Node that it needs; with its words, and with what mends that.
+    async fn unfit(
+        &self,
+        met: &Meeting,
+        profile: &AgentProfile,
+        place: PathBuf,
+        stop: &CancellationToken,
+    ) -> Option<(String, Vec<String>)> {
+        let words = met.problem()?;
+        let generation = profile.quirks.generation.as_ref().zip(met.version.as_deref());
+        if let Some(Err(other)) = generation.and_then(|(generation, version)| generation.judge(version)) {
+            let mend = profile.install.clone().map_or_else(|| met.mend.clone(), |install| vec![install]);
+            let said_already = words.contains(&other);
+            return Some((if said_already { words.to_owned() } else { with_words(other, words) }, mend));
+        }
+        let wanted = met.program.as_deref().and_then(node::wanted);
+        let found = match (node::that_died(words), &wanted) {
+            (Some(version), _) => Found::Version(version.to_owned()),
+            (None, Some(_)) => self.node(profile, place, stop).await,
+            (None, None) => Found::NotKnown,
+        };
+        let fault = node::fault(wanted.as_deref(), &found, words)?;
+        Some((with_words(fault, words), Vec::new()))
+    }
+
+    /// The Node that an agent's program runs on.
+    async fn node(&self, profile: &AgentProfile, place: PathBuf, stop: &CancellationToken) -> Found {
+        let mut errand = plain(self, profile.clone(), place, &[]);
+        errand.limits.timeout = handshake(profile);
+        let path = errand.env.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
+        if cmd::located("node", &self.cwd, path).is_err() {
+            return Found::Missing;
+        }
+        match ask(&errand, &self.launcher, ["node", "--version"].into_iter(), stop).await {
+            Ok((Said::Yes, words)) => Found::Version(words.trim().to_owned()),
+            Ok((Said::No | Said::Nothing, _)) | Err(_) => Found::NotKnown,
         }
     }
 
@@ -186,9 +229,9 @@ impl AgentSetup {
         &self,
         profile: &AgentProfile,
         place: PathBuf,
-        patience: Duration,
         stop: &CancellationToken,
     ) -> (Answer, Option<String>) {
+        let patience = patience(profile);
         if let Err(end) = furnish(&self.environment, profile) {
             return (answer(end, profile, patience), None);
         }
@@ -213,10 +256,11 @@ impl AgentSetup {
     ) -> Option<String> {
         let env = plain(self, profile.clone(), cwd.clone(), &[]).env;
         let program = Program { program: program.into(), args: vec!["--version".into()], env, cwd };
-        let spec = Spec { program, input: Input::Null, output: OutputPlan::Split, lease: BRIEF * 2 };
+        let brief = handshake(profile);
+        let spec = Spec { program, input: Input::Null, output: OutputPlan::Split, lease: brief * 2 };
         let running = self.launcher.launch(spec).await.ok()?;
         let mut printed = Vec::new();
-        let limits = Limits { timeout: BRIEF, grace: Duration::from_secs(1), pulse: BRIEF };
+        let limits = Limits { timeout: brief, grace: Duration::from_secs(1), pulse: brief };
         let mut hear = |heard: Heard<'_>| match heard {
             Heard::Bytes(Stream::Output, bytes) if printed.len() < LONGEST_VERSION => printed.extend_from_slice(bytes),
             Heard::Bytes(Stream::Output | Stream::Errors, _) | Heard::Vitals(_) => {}
@@ -225,6 +269,16 @@ impl AgentSetup {
         let text = crate::process::sanitise::sanitise(&printed);
         text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).map(|line| line.trim().to_owned())
     }
+}
+
+/// How long one answer of an agent's may take, or one short run of its program.
+fn handshake(profile: &AgentProfile) -> Duration {
+    Duration::from_millis(profile.quirks.handshake_ms)
+}
+
+/// How long an agent may take in all: it says hello, and opens a session.
+fn patience(profile: &AgentProfile) -> Duration {
+    handshake(profile).saturating_mul(2)
 }
 
 fn answer(end: AgentEnd, profile: &AgentProfile, patience: Duration) -> Answer {
@@ -285,6 +339,14 @@ mod tests {
             {\"t\":0.3,\"dir\":\"<-\",\"msg\":{\"result\":{\"agentInfo\":{\"name\":\"x\",\"version\":\"2.1\"}}}}\n";
         assert_eq!(stated_version(frames), Some("2.1".to_owned()));
         assert_eq!(stated_version(b"{\"dir\":\"<-\",\"msg\":{\"result\":{}}}\n"), None);
+    }
+
+    #[test]
+    fn an_agent_has_the_time_of_its_profile() {
+        let profiles = Profiles::default();
+        let time = |name: &str| profiles.find(name).map(patience);
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!((time("opencode"), time("kimi")), (seconds(240), seconds(60)));
     }
 
     #[test]

@@ -15,9 +15,6 @@ use super::profile::AgentProfile;
 use super::profile::login::Login;
 use super::redact::redact;
 
-/// How long a program may take to say it: the slowest that was measured took 10 s at its first start.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 impl AgentSetup {
     /// What the program says, in the environment of a run; `None` where its profile has no question for it. `version`
     /// is what it says of its version.
@@ -33,7 +30,7 @@ impl AgentSetup {
             return Some(Login::NotKnown);
         }
         let mut errand = plain(self, profile.clone(), place, &[]);
-        errand.limits.timeout = PATIENCE;
+        errand.limits.timeout = Duration::from_millis(profile.quirks.handshake_ms);
         let argv = profile.command.iter().take(1).chain(&question.ask).map(String::as_str);
         Some(match ask(&errand, &self.launcher, argv, stop).await {
             Ok((Said::Yes, answer)) => question.read(true, &redact(&answer)),

@@ -24,6 +24,7 @@ mod links;
 mod login;
 pub mod name;
 mod narrative;
+mod node;
 mod open_calls;
 pub mod policy;
 mod private_home;

@@ -90,6 +90,8 @@ pub(super) struct State {
     pub(super) waits: Option<Timestamp>,
     /// Until when its provider refuses it, as its account tells.
     pub(super) refused_until: Option<Timestamp>,
+    /// How one logs in, in the agent's words; a line for each way.
+    pub(super) ways_in: Vec<String>,
 }
 
 impl Scene {
@@ -113,6 +115,7 @@ impl Scene {
             trouble: None,
             waits: None,
             refused_until: None,
+            ways_in: Vec::new(),
         };
         Self {
             profile: errand.profile.clone(),
@@ -166,9 +169,11 @@ impl Scene {
     pub(super) fn done(&self, ending: Ending, driven: Driven, frames: Keeping) -> Done {
         let mut state = self.lock();
         let refused = std::mem::take(&mut state.refusals);
-        let narrative = &mut state.narrative;
-        let words = narrative.last_words();
+        let words = state.narrative.last_words();
+        let locked_out = matches!(ending, Ending::LockedOut(_));
         let end = conclude(ending, &driven, &self.profile, &words);
+        let end = if locked_out { state.with_ways_in(end) } else { end };
+        let narrative = &mut state.narrative;
         let (usage, log) = (narrative.usage(), narrative.finish());
         Done { end, usage, evidence: Evidence { log, frames }, survivors: driven.ended.survivors, refused }
     }
@@ -237,6 +242,24 @@ impl State {
     pub(super) fn end_calls(&mut self) {
         self.calls.end_all();
         self.narrative.tools_ended("its end was not told");
+    }
+
+    /// An end for want of a login, with the ways to log in that the agent named.
+    pub(super) fn with_ways_in(&self, end: AgentEnd) -> AgentEnd {
+        match end {
+            AgentEnd::Unavailable { detail } if !self.ways_in.is_empty() => {
+                let ways = self.ways_in.join("\n- ");
+                AgentEnd::Unavailable { detail: format!("{detail}\nit names these ways to log in:\n- {ways}") }
+            }
+            AgentEnd::Unavailable { .. }
+            | AgentEnd::Finished
+            | AgentEnd::Asked { .. }
+            | AgentEnd::Failed { .. }
+            | AgentEnd::TimedOut
+            | AgentEnd::Stopped
+            | AgentEnd::Lapsed
+            | AgentEnd::Limited { .. } => end,
+        }
     }
 
     /// Its model answers again.

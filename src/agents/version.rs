@@ -18,9 +18,7 @@ use crate::process::program::Program;
 use crate::process::sanitise::sanitise;
 use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
 
-/// How long it may take to say its version.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// What is kept of what it prints, in bytes.
+/// What is kept of what it prints, at either end, in bytes.
 const KEPT: usize = 4_096;
 
 /// Why an errand's program will not do; `None` where it will, or where nobody wants to know.
@@ -41,8 +39,9 @@ pub(super) async fn refusal(
     };
     let spec = Spec { program, input: Input::Null, output: OutputPlan::Merged, lease: errand.lease };
     let running = launcher.launch(spec).await?;
-    let limits = Limits { timeout: PATIENCE.min(errand.limits.timeout), ..errand.limits };
-    let mut printed = Bounded::new(KEPT, 0);
+    let patience = Duration::from_millis(profile.quirks.handshake_ms);
+    let limits = Limits { timeout: patience.min(errand.limits.timeout), ..errand.limits };
+    let mut printed = Bounded::new(KEPT, KEPT);
     let mut sink = |heard: Heard<'_>| match heard {
         Heard::Bytes(_, bytes) => printed.push(bytes),
         Heard::Vitals(_) => {}

@@ -2,8 +2,6 @@
 //!
 //! Decided once, when the goal is created, and frozen in its charter: a resumed goal goes on with the same agents.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::environment::AgentEnvironment;
@@ -23,8 +21,6 @@ use crate::workflow::plan_file::PlanText;
 /// The built-in agents in the order in which they are tried where nobody names one: the one with the best control
 /// first, then those of a provider by their second way.
 pub const ORDER: [&str; 8] = ["kimi", "claude", "codex", "opencode", "gemini", "claude-code", "codex-exec", "kimi-cli"];
-/// How long an agent that nobody asked for may take to open a session.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who works on a goal.
 #[derive(Debug, Default)]
@@ -148,7 +144,7 @@ impl Omk {
             if stop.is_cancelled() {
                 break;
             }
-            let meeting = host.meet(name, place.to_owned(), PATIENCE, stop.clone()).await;
+            let meeting = host.meet(name, place.to_owned(), stop.clone()).await;
             let mend = meeting.mend.first().map(|command| format!("; mend it with `{command}`")).unwrap_or_default();
             match &meeting.answer {
                 Answer::Session | Answer::Silent if meeting.without_login().is_some() => {

@@ -11,7 +11,7 @@ use crate::cli::output::{safe, units};
 
 /// The widest that a name makes its column.
 const WIDEST: usize = 24;
-/// The most lines of an agent's own words.
+/// The most lines of an agent's own words: the last ones.
 const MOST_WORDS: usize = 8;
 
 #[derive(Debug, Serialize)]
@@ -109,8 +109,13 @@ impl Page {
         };
         self.line(agent.verdict(), &agent.name, first.trim_end());
         if agent.state == AgentState::Unusable {
-            let words = agent.problem.as_deref().unwrap_or_default().lines().skip(1);
-            words.take(MOST_WORDS).for_each(|line| self.more(&format!("| {line}")));
+            let words: Vec<_> = agent.problem.as_deref().unwrap_or_default().lines().skip(1).collect();
+            // The cause is at the end: what was printed before a program gave up is its way there.
+            let left_out = words.len().saturating_sub(MOST_WORDS);
+            if left_out > 0 {
+                self.more(&format!("| … {} before", units::counted(left_out, "line")));
+            }
+            words[left_out..].iter().for_each(|line| self.more(&format!("| {line}")));
             if !named.is_empty() {
                 self.more(&named);
             }

@@ -257,6 +257,46 @@ async fn an_agent_that_cannot_be_worked_with_is_unavailable_with_its_words_and_w
     assert!(said.contains("exit status 127") || said.contains("exit status 126"), "{said}");
 }
 
+#[tokio::test]
+async fn a_mode_that_is_an_option_of_the_session_is_set_before_the_work() {
+    let modes = json!([{"value": "auto", "name": "Auto"}, {"value": "ask", "name": "Ask"}]);
+    let mode = json!({"id": "how", "name": "How", "category": "mode", "type": "select", "currentValue": "auto",
+        "options": modes});
+    let part = json!({"turns": [[{"say": "done"}]], "opened": {"configOptions": [mode]}});
+    let played = Stage::fake(&part, json!({"mode_id": "ask"})).play().await;
+    assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
+    let frames = played.frames.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let ours = frames.filter(|frame| frame["dir"] == "->").map(|frame| frame["msg"].clone());
+    let asked: Vec<_> = ours.filter(|message| message["method"].is_string()).collect();
+    let methods: Vec<_> = asked.iter().map(|message| message["method"].as_str().unwrap_or_default()).collect();
+    assert_eq!(methods, ["initialize", "session/new", "session/set_config_option", "session/prompt"]);
+    assert_eq!(asked[2]["params"], json!({"sessionId": "fake-1", "configId": "how", "value": "ask"}));
+    let played = Stage::fake(&part, json!({"mode_id": "plan"})).play().await;
+    let AgentEnd::Unavailable { detail } = &played.report.end else { panic!("{:?}", played.report.end) };
+    let said = "it does not take the mode `plan`: it answers session/set_config_option with: No such value";
+    assert!(detail.contains(said) && detail.contains("; it offers auto, ask"), "{detail}");
+}
+
+#[tokio::test]
+async fn an_agent_that_wants_a_login_says_in_its_own_words_how_that_is_done() {
+    let auth = json!([{"id": "key", "name": "A key", "description": "Run `fake login` in a terminal"},
+        {"id": "google", "name": "Log in with Google"}]);
+    let ways = "\nit names these ways to log in:\n- A key: Run `fake login` in a terminal\n- Log in with Google";
+    let at_once = json!({"logged_out": true, "auth": auth});
+    let at_work = json!({"turns": [[{"fail": [-32000, "Authentication required"]}]], "auth": auth});
+    for part in [at_once, at_work] {
+        let AgentEnd::Unavailable { detail } = Stage::fake(&part, json!({})).play().await.report.end else {
+            panic!("it was available: {part}")
+        };
+        assert!(detail.contains("log in with `gemini`") && detail.ends_with(ways), "{detail}");
+    }
+    // Who is not in want of a login is told of none.
+    let broken = json!({"turns": [[{"fail": [-32603, "boom"]}]], "auth": auth});
+    let end = Stage::fake(&broken, json!({})).play().await.report.end;
+    let plain = matches!(&end, AgentEnd::Failed { detail } if !detail.contains("log in"));
+    assert!(plain, "{end:?}");
+}
+
 /// A place for an agent that is a script of these steps: `answers R` answers what it is `asked` next.
 fn scripted(steps: &str) -> Stage {
     let asked = r#"asked() { read -r l; id=${l#*\"id\":}; id=${id%%,*}; }; "#;

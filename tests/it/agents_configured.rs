@@ -109,6 +109,33 @@ async fn the_model_is_chosen_in_the_session_where_the_agent_offers_that() {
 }
 
 #[tokio::test]
+async fn the_mode_is_set_by_an_option_of_the_session_where_the_agent_offers_that() {
+    let set = |params: Value| {
+        let mut all = json!({"sessionId": "fake-1"});
+        all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        all
+    };
+    let modes = json!([{"value": "auto", "name": "Auto"}, {"value": "ask", "name": "Ask"}]);
+    let opened = |now: &str| {
+        let mode = json!({"id": "how", "category": "mode", "type": "select", "currentValue": now, "options": modes});
+        json!({"configOptions": [options()["configOptions"][0].clone(), mode]})
+    };
+    let more = json!({"quirks": {"mode_id": "ask"}});
+    let model = set(json!({"configId": "llm", "value": "b"}));
+    let played = choosing(&opened("auto"), &more).play().await;
+    let expected = vec![set(json!({"configId": "how", "value": "ask"})), model.clone()];
+    assert_eq!((asked(&played), &played.report.end), (expected, &AgentEnd::Finished), "{}", played.log);
+    let played = choosing(&opened("ask"), &more).play().await;
+    assert_eq!((asked(&played), &played.report.end), (vec![model], &AgentEnd::Finished), "{}", played.log);
+    let played = choosing(&opened("auto"), &json!({"quirks": {"mode_id": "plan"}})).play().await;
+    let AgentEnd::Unavailable { detail } = &played.report.end else { panic!("{:?}", played.report.end) };
+    assert!(
+        detail.contains("it does not take the mode `plan`: ") && detail.contains("; it offers auto, ask"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
 async fn a_model_that_cannot_be_had_is_an_agent_that_cannot_be_used() {
     let said =
         async |opened: Value, model: &str| match choosing(&opened, &json!({"model": model})).play().await.report.end {
@@ -120,7 +147,7 @@ async fn a_model_that_cannot_be_had_is_an_agent_that_cannot_be_used() {
         refused.contains("it does not take the model `none`: ") && refused.contains("; it offers a, b"),
         "{refused}"
     );
-    assert!(refused.contains("No such model"), "{refused}");
+    assert!(refused.contains("No such value"), "{refused}");
     let blind = said(json!({}), "b").await;
     assert!(blind.contains("it lets nobody choose its model; leave `model` out"), "{blind}");
 }

@@ -337,7 +337,11 @@ async fn an_agent_that_cannot_be_worked_with_is_unavailable_with_its_words_and_w
     assert!(said.contains("is no longer maintained") && said.contains("use `--agent kimi`"), "{said}");
     assert!(said.contains("npm install -g @moonshot-ai/kimi-code"), "{said}");
     let said = unavailable(version("2.1.0")).await;
-    assert_eq!(said, "it: it is version 2.1.0: this is Kimi Code; use `--agent kimi`");
+    assert_eq!(
+        said,
+        "it: it is version 2.1.0: this is Kimi Code; use `--agent kimi`, or name the Python CLI in `command` (it is \
+         there as `kimi-cli` too)"
+    );
     let said = unavailable(version("hello")).await;
     assert!(said.contains("does not say which version") && said.contains("hello"), "{said}");
 }

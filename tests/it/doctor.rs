@@ -1,5 +1,7 @@
 //! `omk doctor`, and who is chosen where nobody is named: with agents that answer, and with those that do not.
 
+mod programs;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

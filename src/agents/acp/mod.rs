@@ -1,14 +1,16 @@
 //! The dialect of the Agent Client Protocol, version 1.
 //!
-//! `opening`, `model`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
+//! `opening`, `mode`, `model`, `session` and `steering` are what we say, `requests` and `updates` what we hear, `files` and `terminals`
 //! what agents do through us, commands at a `site`. They meet in the scene. What differs between agents is in their
 //! profiles' quirks.
 
 mod files;
 mod first_start;
 mod ledger;
+mod mode;
 mod model;
 mod opening;
+mod options;
 mod outcome;
 #[cfg(test)]
 mod rehearsal;
@@ -20,6 +22,7 @@ mod steering;
 mod terminals;
 mod updates;
 mod usage;
+mod ways_in;
 mod writes;
 
 use std::sync::Arc;

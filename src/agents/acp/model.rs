@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::options::{offered, option};
 use super::session::Session;
 use crate::agents::ending::Ending;
 
@@ -47,7 +48,7 @@ fn choice(model: &str, opened: &Value) -> Option<Choice> {
     let offered = models(opened);
     let by_id = offered.iter().find(|(id, _)| *id == model);
     let id = by_id.or_else(|| offered.iter().find(|(_, name)| *name == model)).map_or(model, |(id, _)| id);
-    if let Some(option) = option(opened) {
+    if let Some(option) = option(opened, "model") {
         let by = || Choice::By("session/set_config_option", json!({ "configId": option["id"], "value": id }));
         return Some(if option["currentValue"] == id { Choice::Made } else { by() });
     }
@@ -56,23 +57,12 @@ fn choice(model: &str, opened: &Value) -> Option<Choice> {
     Some(if offers["currentModelId"] == id { Choice::Made } else { by() })
 }
 
-/// The setting of a session that chooses its model.
-fn option(opened: &Value) -> Option<&Value> {
-    let options = opened.get("configOptions")?.as_array()?;
-    let by_category = options.iter().find(|option| option["category"] == "model");
-    by_category.or_else(|| options.iter().find(|option| option["id"] == "model"))
-}
-
 /// The models on offer: id and name.
 fn models(opened: &Value) -> Vec<(&str, &str)> {
-    let (list, id) = match option(opened) {
-        Some(option) => (&option["options"], "value"),
-        None => (&opened["models"]["availableModels"], "modelId"),
-    };
-    let listed = list.as_array().into_iter().flatten();
-    // Values may come in groups.
-    let single = listed.flat_map(|one| one["options"].as_array().map_or(std::slice::from_ref(one), Vec::as_slice));
-    single.filter_map(|one| Some((one[id].as_str()?, one["name"].as_str().unwrap_or_default()))).collect()
+    match option(opened, "model") {
+        Some(option) => offered(&option["options"], "value"),
+        None => offered(&opened["models"]["availableModels"], "modelId"),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::session::Session;
+use super::ways_in::ways_in;
 use crate::agents::course::shake_hands;
 use crate::agents::ending::{Ending, words_of};
 use crate::agents::errand::Opening;
@@ -33,7 +34,11 @@ impl Session<'_> {
         let answer = self.shake_hands("initialize", &hello).await?;
         let info = |name: &str| answer.pointer(name).and_then(Value::as_str).unwrap_or("?").to_owned();
         let about = format!("[{} {}]", info("/agentInfo/name"), info("/agentInfo/version"));
-        self.scene.lock().narrative.note(&about);
+        {
+            let mut state = self.scene.lock();
+            state.narrative.note(&about);
+            state.ways_in = ways_in(&answer, &self.errand.profile.command);
+        }
         let generation = quirks.generation.as_ref();
         if let Some(Err(problem)) = generation.and_then(|it| it.judge(&info("/agentInfo/version"))) {
             return Err(Ending::Unusable(problem));
@@ -106,14 +111,6 @@ impl Session<'_> {
                 Ok(None)
             }
         }
-    }
-
-    async fn set_mode(&self, session: &str, opened: &Value) -> Result<(), Ending> {
-        let mode = self.errand.profile.quirks.mode_id.as_deref();
-        if let Some(mode) = mode.filter(|mode| opened.pointer("/modes/currentModeId").is_none_or(|now| now != mode)) {
-            self.shake_hands("session/set_mode", &json!({ "sessionId": session, "modeId": mode })).await?;
-        }
-        Ok(())
     }
 
     /// Asks something that has to be answered before any work.

@@ -106,7 +106,8 @@ impl Session<'_> {
             Some(CallError::Closed) => return Err(Ending::Gone { greeted: true }),
             Some(CallError::Refused(error)) => {
                 let here = Here { told: state.refused_until, ..self.scene.here() };
-                return Err(Ending::Over(of_error(&error, LOCKED_OUT, profile, here)));
+                let end = of_error(&error, LOCKED_OUT, profile, here);
+                return Err(Ending::Over(state.with_ways_in(end)));
             }
         }
         let refused = std::mem::take(&mut state.refused);

@@ -31,6 +31,11 @@ fn meta(whose: &str, what: Value) -> Map<String, Value> {
     Map::from_iter([(whose.to_owned(), what)])
 }
 
+/// What versions from one on are.
+fn later(from: &str, is: &str) -> Later {
+    Later { from: from.to_owned(), is: is.to_owned() }
+}
+
 /// The user's home, with what holds the login in it.
 fn home(variable: &str, usual: &str, login: &[&str]) -> Option<Home> {
     let login = login.iter().map(PathBuf::from).collect();
@@ -57,6 +62,10 @@ fn kimi() -> AgentProfile {
             generation: Some(Generation {
                 from: "2.0".to_owned(),
                 earlier: "the Python CLI, which came before Kimi Code; for that one use `--agent kimi-cli`".to_owned(),
+                later: vec![later(
+                    "1.52",
+                    "the Python CLI, which is retired; install Kimi Code with `npm install -g @moonshot-ai/kimi-code`",
+                )],
                 ..Generation::default()
             }),
             ..Quirks::default()
@@ -285,7 +294,6 @@ fn gemini() -> AgentProfile {
 /// Kimi CLI 1.x, archived: its hooks show us every tool call before it happens. Version 1.52 only prints that it is
 /// retired, and installs another program when it is started without arguments.
 fn kimi_cli() -> AgentProfile {
-    let later = |from: &str, is: &str| Later { from: from.to_owned(), is: is.to_owned() };
     AgentProfile {
         name: "kimi-cli".to_owned(),
         protocol: Protocol::KimiWire,
@@ -311,7 +319,11 @@ fn kimi_cli() -> AgentProfile {
                         "1.52",
                         "retired; install Kimi Code with `npm install -g @moonshot-ai/kimi-code` and use `--agent kimi`",
                     ),
-                    later("2.0", "this is Kimi Code; use `--agent kimi`"),
+                    later(
+                        "2.0",
+                        "this is Kimi Code; use `--agent kimi`, or name the Python CLI in `command` (it is there as \
+                         `kimi-cli` too)",
+                    ),
                 ],
             }),
             ..Quirks::default()

@@ -15,7 +15,7 @@ pub struct Generation {
     pub before: String,
     /// What an earlier one is, and what mends it.
     pub earlier: String,
-    /// What a later one is, and what mends it: of the versions from each of these on.
+    /// What others are, and what mends it: of the versions from each of these on, before `from` as well.
     pub later: Vec<Later>,
 }
 
@@ -40,14 +40,13 @@ impl Generation {
     fn place(&self, version: &[u64]) -> Result<(), String> {
         let said = version.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
         let reached = |limit: &str| numbers(limit).is_some_and(|limit| version >= limit.as_slice());
-        if !self.from.is_empty() && !reached(&self.from) {
-            return Err(format!("it is version {said}: {}", self.earlier));
-        }
-        if !reached(&self.before) {
+        let early = !self.from.is_empty() && !reached(&self.from);
+        if !early && !reached(&self.before) {
             return Ok(());
         }
-        let known = self.later.iter().rfind(|later| reached(&later.from));
-        let is = known.map_or("a version that is not known here", |later| later.is.as_str());
+        let known = self.later.iter().rfind(|later| reached(&later.from)).map(|later| later.is.as_str());
+        let unknown = if early { self.earlier.as_str() } else { "a version that is not known here" };
+        let is = known.unwrap_or(unknown);
         Err(format!("it is version {said}: {is}"))
     }
 }
@@ -95,5 +94,7 @@ mod tests {
         assert_eq!(judged("kimi", "2.1.0"), "");
         let python = judged("kimi", "1.51.0");
         assert!(python.contains("Python CLI") && python.contains("--agent kimi-cli"), "{python}");
+        let stub = judged("kimi", "kimi, version 1.52.0\nkimi-cli is no longer maintained.");
+        assert!(stub.contains("Python CLI, which is retired") && !stub.contains("--agent"), "{stub}");
     }
 }

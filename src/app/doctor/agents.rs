@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +20,6 @@ use crate::app::doctor::report::{Abilities, AgentCheck, AgentState, Control, Log
 const MOST: usize = 4;
 /// What an agent may take until it has said hello, in bytes: the largest that was measured took 645 MB.
 const NEEDS: u64 = 700 << 20;
-/// How long an agent may take to open a session.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An agent's name, and how it was found.
 pub(super) type Met = (String, Meeting);
@@ -35,7 +32,7 @@ pub(super) async fn try_all(host: &AgentHost, names: &[String], place: &Path) ->
     loop {
         while may_start(running.len(), available_memory()) {
             let Some((index, name)) = waiting.next() else { break };
-            let meeting = host.meet(name, place.to_owned(), PATIENCE, CancellationToken::new());
+            let meeting = host.meet(name, place.to_owned(), CancellationToken::new());
             running.push(async move { (index, (name.clone(), meeting.await)) });
         }
         match running.next().await {

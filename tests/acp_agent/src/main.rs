@@ -9,11 +9,11 @@ use std::time::Duration;
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::ConnectionTo;
 use agent_client_protocol::v1::schema::{
-    CancelNotification, CreateTerminalRequest, InitializeRequest, InitializeResponse, LoadSessionRequest,
+    AuthMethod, CancelNotification, CreateTerminalRequest, InitializeRequest, InitializeResponse, LoadSessionRequest,
     LoadSessionResponse, NewSessionRequest, NewSessionResponse, PromptRequest, PromptResponse, ReadTextFileRequest,
     ReleaseTerminalRequest, RequestPermissionOutcome, RequestPermissionRequest, ResumeSessionRequest,
-    ResumeSessionResponse, SessionNotification, StopReason, TerminalOutputRequest, WaitForTerminalExitRequest,
-    WriteTextFileRequest,
+    ResumeSessionResponse, SessionNotification, SetSessionConfigOptionRequest, SetSessionConfigOptionResponse,
+    StopReason, TerminalOutputRequest, WaitForTerminalExitRequest, WriteTextFileRequest,
 };
 use agent_client_protocol::{Agent, Client, Error, Stdio};
 use serde_json::{Value, json};
@@ -32,7 +32,8 @@ fn main() {
 }
 
 async fn serve(part: Part) -> Result<(), Error> {
-    let (place, able, known, again, part) = (part.clone(), part.clone(), part.clone(), part.clone(), Arc::new(part));
+    let (place, able, known, again, chooses) = (part.clone(), part.clone(), part.clone(), part.clone(), part.clone());
+    let part = Arc::new(part);
     let cancelled = Arc::new(Mutex::new(CancellationToken::new()));
     let (turn, cancel) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&cancelled));
     Agent
@@ -41,7 +42,10 @@ async fn serve(part: Part) -> Result<(), Error> {
         .on_receive_request(
             async move |_request: InitializeRequest, responder, _side| {
                 let offers = serde_json::from_value(able.capabilities()).expect("capabilities");
-                responder.respond(InitializeResponse::new(ProtocolVersion::V1).agent_capabilities(offers))
+                let ways: Vec<AuthMethod> =
+                    serde_json::from_value(Value::from(able.auth.clone())).expect("ways to log in");
+                let hello = InitializeResponse::new(ProtocolVersion::V1).agent_capabilities(offers);
+                responder.respond(hello.auth_methods(ways))
             },
             agent_client_protocol::on_receive_request!(),
         )
@@ -73,6 +77,20 @@ async fn serve(part: Part) -> Result<(), Error> {
                         let answer: NewSessionResponse = serde_json::from_value(place.opened()).expect("a session");
                         responder.respond(answer)
                     }
+                }
+            },
+            agent_client_protocol::on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: SetSessionConfigOptionRequest, responder, _side| {
+                let request = serde_json::to_value(&request).expect("JSON");
+                match chooses.set(&request["configId"], &request["value"]) {
+                    Some(options) => {
+                        let answer = json!({"configOptions": options});
+                        let answer: SetSessionConfigOptionResponse = serde_json::from_value(answer).expect("options");
+                        responder.respond(answer)
+                    }
+                    None => responder.respond_with_error(Error::new(-32602, "No such value")),
                 }
             },
             agent_client_protocol::on_receive_request!(),

@@ -10,6 +10,8 @@ pub(crate) struct Part {
     pub(crate) turns: Vec<Vec<Step>>,
     /// It is not logged in.
     pub(crate) logged_out: bool,
+    /// How it says that one logs in.
+    pub(crate) auth: Vec<Value>,
     /// It counts tokens.
     pub(crate) usage: bool,
     /// It goes on with every session; `session/load` tells these updates of its past.
@@ -85,6 +87,15 @@ impl Part {
         let mut answer = self.opened.clone().unwrap_or_else(|| serde_json::json!({}));
         answer["sessionId"] = "fake-1".into();
         answer
+    }
+
+    /// Its options when one of them is set; `None` where it does not offer that value.
+    pub(crate) fn set(&self, option: &Value, value: &Value) -> Option<Value> {
+        let mut options = self.opened()["configOptions"].clone();
+        let it = options.as_array_mut()?.iter_mut().find(|it| it["id"] == *option)?;
+        let offered = it["options"].as_array()?.iter().any(|one| one["value"] == *value);
+        it["currentValue"] = value.clone();
+        offered.then_some(options)
     }
 
     /// What it says that it can.

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::catalogue::{Agent, Site};
-use crate::support::model_server::{Counted, ModelServer, Outcome};
+use super::comparison::Comparison;
+use crate::support::model_server::{Counted, ModelServer};
 use crate::support::scene::{GATE, Scene, Session};
 
 /// The longest that any scenario takes.
@@ -18,6 +20,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) agent: &'a Agent,
     pub(crate) scene: Scene,
     pub(crate) server: ModelServer,
+    _lasting: TempDir,
 }
 
 /// How a run of `omk` ended.
@@ -56,8 +59,10 @@ impl<'a> Bench<'a> {
         let (scene, server) = (Scene::new(), ModelServer::start());
         let home = scene.place.path("home");
         fs::create_dir(&home).unwrap();
-        let settings = agent.settings(&Site { url: &server.url(), home: &home }, cache);
-        let bench = Self { agent, scene, server };
+        let lasting = tempfile::Builder::new().prefix("home-").tempdir_in(cache).unwrap();
+        let site = Site { url: &server.url(), home: &home, lasting: lasting.path() };
+        let settings = agent.settings(&site, cache);
+        let bench = Self { agent, scene, server, _lasting: lasting };
         let (name, like) = (agent.name, agent.like);
         let mut text = format!("{configuration}\n[agents.{name}]\nlike = \"{like}\"\n[agents.{name}.env]\n");
         for (name, value) in &settings {
@@ -89,7 +94,12 @@ impl<'a> Bench<'a> {
     /// Goes on with the goal to its end.
     pub(crate) fn resume(&self) -> Ended {
         let start = Instant::now();
-        end_of(&mut self.session(&["goal", "resume", "--json"]), start)
+        end_of(&mut self.take_up(), start)
+    }
+
+    /// Resumes the goal, and goes on.
+    pub(crate) fn take_up(&self) -> Session {
+        self.session(&["goal", "resume", "--json"])
     }
 
     /// A verb about the goal, to its end.
@@ -167,30 +177,14 @@ impl<'a> Bench<'a> {
         ours.into_iter().map(|pid| (pid, line(pid))).collect()
     }
 
-    /// What `omk` says that was used, and what the server counted for it.
-    pub(crate) fn usage(&self) -> (Counted, Counted) {
-        (self.said(), self.counted())
-    }
-
-    /// How much of all that the server counted `omk` says was used; fails where that is more than all of it.
-    pub(crate) fn share(&self) -> String {
-        let (said, all) =
-            (self.said(), self.server.counted().values().fold(Counted::default(), |sum, one| sum.plus(*one)));
-        assert!(said.input <= all.input && said.output <= all.output, "more than was used: {said:?} of {all:?}");
-        let (said, all) = (said.input + said.output, all.input + all.output);
-        if said == all { "all".to_owned() } else { format!("{said} of {all}") }
-    }
-
-    fn said(&self) -> Counted {
+    /// What `omk` says was used, against what the server counted.
+    pub(crate) fn comparison(&self) -> Comparison {
         let show = self.verb("show").said;
-        let number = |name: &str| show["budget"]["usage"][name].as_u64().unwrap_or_default();
-        Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") }
-    }
-
-    fn counted(&self) -> Counted {
-        let requests = self.server.requests();
-        let complete = requests.iter().filter(|request| request.outcome == Outcome::Complete);
-        complete.fold(Counted::default(), |sum, request| sum.plus(request.counted))
+        let used = &show["budget"]["usage"];
+        let number = |name: &str| used[name].as_u64().unwrap_or_default();
+        let said =
+            Counted { input: number("input_tokens"), cached: number("cached_tokens"), output: number("output_tokens") };
+        Comparison::of(said, used["usd_micros"].as_u64(), &self.server.counted())
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Site<'a> {
     pub(crate) url: &'a str,
     /// A home of its own.
     pub(crate) home: &'a Path,
+    /// A directory of its own that is not below the temporary directory.
+    pub(crate) lasting: &'a Path,
 }
 
 /// An agent as it is tested.
@@ -188,7 +190,8 @@ fn claude(site: &Site<'_>) -> Vec<(&'static str, String)> {
     all
 }
 
-/// Its adapter looks for plugins on the network before it reads `CODEX_CONFIG`: only this file keeps it from that.
+/// Its home is not below the temporary directory: there Codex makes no helper for its sandbox, and with bubblewrap
+/// installed every command of it fails. Its adapter looks for plugins on the network before it reads `CODEX_CONFIG`: only this file keeps it from that.
 fn codex(site: &Site<'_>) -> Vec<(&'static str, String)> {
     let config = format!(
         "model = \"gpt-5-codex\"\nmodel_provider = \"local\"\n[model_providers.local]\nname = \"local\"\n\
@@ -196,8 +199,9 @@ fn codex(site: &Site<'_>) -> Vec<(&'static str, String)> {
          [features]\nplugins = false\napps = false\n",
         site.url
     );
-    write(site.home.join("codex/config.toml"), &config);
-    vec![("CODEX_HOME", below(site, "codex")), ("CODEX_LOCAL_KEY", "sk-test".to_owned())]
+    write(site.lasting.join("config.toml"), &config);
+    let home = site.lasting.to_str().unwrap().to_owned();
+    vec![("CODEX_HOME", home), ("CODEX_LOCAL_KEY", "sk-test".to_owned())]
 }
 
 /// At its first start in a home it fetches a package for plugins, and nothing turns that off: here it has it already.

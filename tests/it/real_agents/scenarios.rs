@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, Ended, slice, write};
 use super::catalogue::Agent;
+use super::comparison::Comparison;
 use super::sessions;
 
 /// A scenario: its heading in the table, and how it goes.
@@ -15,21 +16,31 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What stands in the configuration for it.
     configuration: &'static str,
+    /// Whether what `omk` counted at its end belongs into the table of usage.
+    pub(crate) counts: bool,
     go: fn(&Bench<'_>) -> String,
+}
+
+/// What came of a scenario that went well.
+pub(crate) struct Told {
+    /// What is worth a note.
+    pub(crate) note: String,
+    /// What `omk` counted, against what the server counted; nothing where nobody compares that.
+    pub(crate) usage: Option<Comparison>,
 }
 
 impl Scenario {
     /// Goes through it with an agent; `Err` is what went wrong.
-    pub(crate) fn try_with(&self, agent: &Agent, cache: &Path) -> Result<String, String> {
+    pub(crate) fn try_with(&self, agent: &Agent, cache: &Path) -> Result<Told, String> {
         let bench = Bench::new(agent, cache, self.configuration);
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let note = (self.go)(&bench);
             assert_eq!(bench.server.complaints(), Vec::<String>::new(), "what nobody should have asked the server");
-            note
+            Told { note, usage: self.counts.then(|| bench.comparison()) }
         }));
         let left = swept(&bench);
-        let note = told.map_err(|cause| format!("{}\n{}", words(&*cause), bench.tale()))?;
-        if left.is_empty() { Ok(note) } else { Err(format!("processes were left: {left:?}")) }
+        let told = told.map_err(|cause| format!("{}\n{}", words(&*cause), bench.tale()))?;
+        if left.is_empty() { Ok(told) } else { Err(format!("processes were left: {left:?}")) }
     }
 }
 
@@ -60,19 +71,25 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
 
 /// All of them, the quick ones first.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "two slices", configuration: "", go: two_slices },
-    Scenario { name: "usage", configuration: "", go: usage },
-    Scenario { name: "outside", configuration: "retries = 0", go: outside_of_the_write_set },
-    Scenario { name: "red gate", configuration: "", go: red_gate },
-    Scenario { name: "cancel", configuration: "", go: cancel_in_a_shell },
-    Scenario { name: "agent killed", configuration: "", go: sessions::agent_killed },
-    Scenario { name: "omk killed", configuration: "", go: sessions::omk_killed },
-    Scenario { name: "steered", configuration: "", go: sessions::steered },
-    Scenario { name: "429 twice", configuration: "", go: limited_twice },
-    Scenario { name: "401", configuration: "retries = 0", go: unauthorized },
-    Scenario { name: "500", configuration: "retries = 0\nattempt_timeout = \"80s\"", go: server_error },
-    Scenario { name: "cut", configuration: "retries = 1\nattempt_timeout = \"60s\"", go: cut },
-    Scenario { name: "hang", configuration: "retries = 0\nstall = \"5s\"\nattempt_timeout = \"60s\"", go: hang },
+    Scenario { name: "two slices", configuration: "", counts: false, go: two_slices },
+    Scenario { name: "usage", configuration: "", counts: true, go: usage },
+    Scenario { name: "outside", configuration: "retries = 0", counts: false, go: outside_of_the_write_set },
+    Scenario { name: "red gate", configuration: "", counts: true, go: red_gate },
+    Scenario { name: "cancel", configuration: "", counts: false, go: cancel_in_a_shell },
+    Scenario { name: "agent killed", configuration: "", counts: true, go: sessions::agent_killed },
+    Scenario { name: "omk killed", configuration: "", counts: true, go: sessions::omk_killed },
+    Scenario { name: "resumed twice", configuration: "", counts: true, go: sessions::resumed_twice },
+    Scenario { name: "steered", configuration: "", counts: false, go: sessions::steered },
+    Scenario { name: "429 twice", configuration: "", counts: true, go: limited_twice },
+    Scenario { name: "401", configuration: "retries = 0", counts: false, go: unauthorized },
+    Scenario { name: "500", configuration: "retries = 0\nattempt_timeout = \"80s\"", counts: false, go: server_error },
+    Scenario { name: "cut", configuration: "retries = 1\nattempt_timeout = \"60s\"", counts: false, go: cut },
+    Scenario {
+        name: "hang",
+        configuration: "retries = 0\nstall = \"5s\"\nattempt_timeout = \"60s\"",
+        counts: false,
+        go: hang,
+    },
 ];
 
 pub(super) fn assert_ready(ended: &Ended) {
@@ -92,9 +109,9 @@ fn two_slices(bench: &Bench<'_>) -> String {
 fn usage(bench: &Bench<'_>) -> String {
     let script = json!([write("one.txt", "one\n"), {"read": "{cwd}/one.txt"}, {"text": "All done"}]);
     assert_ready(&bench.run(&slice("one", &["one.txt"], &script)));
-    let (said, counted) = bench.usage();
-    assert_eq!(said, counted, "what omk says was used, and what the server counted");
-    bench.share()
+    let used = bench.comparison();
+    assert_eq!(used.said, used.counted, "what omk says was used, and what the server counted");
+    used.share()
 }
 
 fn outside_of_the_write_set(bench: &Bench<'_>) -> String {
@@ -130,9 +147,14 @@ fn red_gate(bench: &Bench<'_>) -> String {
 
 /// A command that says that it runs, and goes on for ever unless a mark is there.
 pub(super) fn endless(bench: &Bench<'_>) -> Value {
-    let mark = bench.scene.mark("go-on");
+    endless_unless(bench, "running", "go-on")
+}
+
+/// The same with a file in the worktree and a mark of its own.
+pub(super) fn endless_unless(bench: &Bench<'_>, file: &str, mark: &str) -> Value {
+    let mark = bench.scene.mark(mark);
     let wait = "python3 -c 'import time; time.sleep(600)'";
-    json!({"shell": format!("touch running; test -e {} || {wait}", mark.display())})
+    json!({"shell": format!("touch {file}; test -e {} || {wait}", mark.display())})
 }
 
 fn cancel_in_a_shell(bench: &Bench<'_>) -> String {

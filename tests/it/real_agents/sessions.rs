@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::bench::{Bench, end_of, slice};
 use super::catalogue::{Resumes, Steers};
-use super::scenarios::{assert_ready, endless, finish, kill};
+use super::scenarios::{assert_ready, endless, endless_unless, finish, kill};
 use crate::support::scene::Session;
 
 /// What the first prompt says, and what a prompt in a session that goes on says.
@@ -63,7 +63,7 @@ fn taken_up(bench: &Bench<'_>, must: bool) -> String {
     let (sessions, worktrees) = (all("session_opened", "id"), all("worktree_prepared", "path"));
     let same = |values: &[serde_json::Value]| values.len() == 2 && values[0] == values[1];
     let told = bench.server.requests().iter().any(|request| request.holds(FIRST) && request.holds(GOES_ON));
-    let counted = match bench.share().as_str() {
+    let counted = match bench.comparison().share().as_str() {
         "all" => String::new(),
         some => format!(", {some} tokens"),
     };
@@ -75,6 +75,29 @@ fn taken_up(bench: &Bench<'_>, must: bool) -> String {
     assert!(told, "nobody asked the model with what was said before and what goes on");
     bench.scene.integrated("running");
     format!("same session{counted}")
+}
+
+/// Stopped in the middle of a turn and resumed, twice: each process of a session says anew what the session used.
+pub(super) fn resumed_twice(bench: &Bench<'_>) -> String {
+    let (first, second) = (endless_unless(bench, "first", "first"), endless_unless(bench, "second", "second"));
+    let script = json!([first, second.clone(), second, finish("one"), finish("one"), {"text": "All done"}]);
+    let mut session = bench.start(&slice("one", &["one.txt", "first", "second"], &script));
+    for file in ["first", "second"] {
+        bench.see_in_worktree(&mut session, file);
+        session.signal(Signal::INT);
+        end_of(&mut session, Instant::now());
+        bench.scene.make(file);
+        session = bench.take_up();
+    }
+    assert_ready(&end_of(&mut session, Instant::now()));
+    assert_eq!(bench.scene.integrated("one.txt"), "one");
+    let opened = bench.scene.records_of("session_opened");
+    let mut sessions: Vec<_> = opened.iter().map(|data| data["id"].to_string()).collect();
+    sessions.dedup();
+    match sessions.len() {
+        1 => "same session".to_owned(),
+        count => format!("{count} sessions"),
+    }
 }
 
 /// The operator's words hold the whole of the work: only who hears them does it. Codex drops the answer that it waits for.

@@ -41,13 +41,16 @@ impl Actor {
         let mut turns = part.turns.iter();
         while let Ok(message) = self.heard.recv() {
             let answer = match message["method"].as_str() {
-                Some("initialize") => Ok(json!({"protocolVersion": 1, "agentCapabilities": part.capabilities()})),
+                Some("initialize") => Ok(
+                    json!({"protocolVersion": 1, "agentCapabilities": part.capabilities(), "authMethods": part.auth}),
+                ),
                 Some("session/new") if part.logged_out => Err((-32000, "Authentication required".to_owned())),
                 Some("session/new") => Ok(part.opened()),
-                Some("session/set_config_option") if !offers_model(part, &message["params"]["value"]) => {
-                    Err((-32602, "No such model".to_owned()))
+                Some("session/set_config_option") => {
+                    let options = part.set(&message["params"]["configId"], &message["params"]["value"]);
+                    options.map(|options| json!({"configOptions": options})).ok_or((-32602, "No such value".to_owned()))
                 }
-                Some("session/set_config_option" | "session/set_model") => Ok(json!({})),
+                Some("session/set_model") => Ok(json!({})),
                 Some(method @ ("session/load" | "session/resume")) => match part.past() {
                     Some(past) => {
                         past.iter().filter(|_| method == "session/load").for_each(update);
@@ -175,10 +178,6 @@ impl Actor {
         }
         message
     }
-}
-
-fn offers_model(part: &Part, id: &Value) -> bool {
-    part.opened().to_string().contains(&format!(":{id}"))
 }
 
 fn refusal(answer: &Value) -> Option<String> {

@@ -10,6 +10,7 @@ use super::{Part, Step, run, tell, write};
 pub(super) fn play(part: &Part, words: &str) {
     match words {
         "--version" => return println!("codex-cli 0.0.0"),
+        "exec --help" => return println!("Run Codex non-interactively\n      --json"),
         "login status" if part.logged_out => {
             println!("Not logged in");
             std::process::exit(1);
