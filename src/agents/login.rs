@@ -13,7 +13,7 @@ use super::host::AgentSetup;
 use super::inquiry::{Said, ask};
 use super::profile::AgentProfile;
 use super::profile::login::Login;
-use super::redact::redact;
+use crate::domain::redact::redact;
 
 /// How long a program may take to say it: the slowest that was measured took 10 s at its first start.
 const PATIENCE: Duration = Duration::from_secs(20);
