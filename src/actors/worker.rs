@@ -19,6 +19,7 @@ use crate::actors::worker::hints::Hints;
 use crate::domain::agent::{AgentSign, AgentTask};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
+use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
@@ -266,12 +267,24 @@ impl WorkerActor {
         let captured = self.around.effects.workspace.capture(order);
         ctx.spawn(captured.into_actor(self).map(|captured, actor, ctx| match (captured, &mut actor.worker) {
             (Ok(captured), Some(worker)) => {
+                let checkout = captured.checkout.clone();
                 let progress = worker.captured(captured);
+                actor.checkout_changed(checkout);
                 actor.advance(progress, ctx);
             }
             (Err(fault), _) => actor.fail(&fault, ctx),
             (Ok(_), None) => {}
         }));
+    }
+
+    /// Records what changed in the user's checkout meanwhile.
+    fn checkout_changed(&mut self, paths: Vec<String>) {
+        if paths.is_empty() {
+            return;
+        }
+        if let Err(error) = self.commit(Decided::new(vec![Fact::CheckoutChanged { paths }], Vec::new())) {
+            tracing::error!(%error, attempt = %self.attempt, "the worker cannot record a change of the checkout");
+        }
     }
 
     fn check_kept(&mut self, commit: CommitId, ctx: &mut Context<Self>) {

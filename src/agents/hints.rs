@@ -5,8 +5,8 @@
 
 use std::future::pending;
 
-use super::redact::redact;
 use super::scene::Scene;
+use crate::domain::redact::redact;
 use crate::ports::AgentHints;
 use crate::process::sanitise::sanitise;
 

@@ -13,7 +13,7 @@ use super::host::AgentSetup;
 use super::inquiry::{Said, ask};
 use super::profile::AgentProfile;
 use super::profile::login::Login;
-use super::redact::redact;
+use crate::domain::redact::redact;
 
 impl AgentSetup {
     /// What the program says, in the environment of a run; `None` where its profile has no question for it. `version`

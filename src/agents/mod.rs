@@ -31,7 +31,6 @@ mod private_home;
 pub mod profile;
 pub mod prompt;
 mod provider;
-mod redact;
 mod refusals;
 #[cfg(test)]
 mod rehearsal;

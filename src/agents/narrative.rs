@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::keeping::Keeping;
-use super::redact::{Redactor, redact};
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::domain::metering::Reports;
+use crate::domain::redact::{Redactor, redact};
 use crate::domain::vitals::Vitals;
 use crate::ports::AgentSigns;
 use crate::process::output::{Bounded, Lines};

@@ -78,7 +78,7 @@ struct Context<'a> {
     high_risk: bool,
     attempt: u32,
     continued: bool,
-    feedback: Vec<Told<'a>>,
+    feedback: Vec<Told>,
     keep: &'a [KeptLines],
     plan: Plan<'a>,
     tests: Vec<Test<'a>>,
@@ -95,11 +95,11 @@ struct Resumed<'a> {
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct Told {
     kind: FeedbackKind,
-    summary: &'a str,
+    summary: String,
     detail: String,
-    paths: &'a [String],
+    paths: Vec<String>,
 }
 
 /// The slice's place in the plan.
@@ -233,19 +233,15 @@ fn test(gate: &GateSpec) -> Test<'_> {
 }
 
 /// The newest pieces, and everything that the operator said.
-fn quoted(feedback: &[Feedback]) -> Vec<Told<'_>> {
+fn quoted(feedback: &[Feedback]) -> Vec<Told> {
     let older = feedback.len().saturating_sub(MOST_FEEDBACK);
     let stays = |(at, one): &(usize, &Feedback)| *at >= older || one.kind == FeedbackKind::Operator;
     feedback.iter().enumerate().filter(stays).map(|(_, one)| told(one)).collect()
 }
 
-fn told(feedback: &Feedback) -> Told<'_> {
-    Told {
-        kind: feedback.kind,
-        summary: &feedback.summary,
-        detail: bounded(feedback.detail.as_bytes(), LONGEST_DETAIL),
-        paths: &feedback.paths,
-    }
+fn told(feedback: &Feedback) -> Told {
+    let Feedback { kind, summary, detail, paths } = feedback.without_secrets();
+    Told { kind, summary, detail: bounded(detail.as_bytes(), LONGEST_DETAIL), paths }
 }
 
 /// What the worktree says of itself. A link is not followed: it could lead anywhere.

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use super::redact::redact;
 use crate::domain::ids::Timestamp;
+use crate::domain::redact::redact;
 use crate::domain::refusal::Refusals;
 use crate::process::sanitise::sanitise;
 

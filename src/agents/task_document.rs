@@ -102,7 +102,7 @@ impl TaskDocument {
             workspace,
             start: assignment.start,
             gates: spec.gates,
-            feedback: assignment.feedback,
+            feedback: assignment.feedback.iter().map(Feedback::without_secrets).collect(),
             keep: assignment.keep,
             session: assignment.session.map(|session| SessionPart { id: session.id, cut_off: session.cut_off }),
         }

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::{unavailable, with_words};
 use super::errand::Errand;
-use super::redact::redact;
 use crate::domain::agent::AgentEnd;
+use crate::domain::redact::redact;
 use crate::process::drive::{EndedBy, Heard, Limits, drive};
 use crate::process::error::ProcessError;
 use crate::process::output::Bounded;

@@ -13,6 +13,7 @@ use crate::app::Omk;
 use crate::app::choice::{Chosen, Staff};
 use crate::app::clock::now;
 use crate::app::error::AppError;
+use crate::app::event_loop::event_loop;
 use crate::app::request::{GoalRequest, NewGoal};
 use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
@@ -27,7 +28,7 @@ use crate::store::layout::GoalDir;
 use crate::store::lock::{GoalLock, this_process};
 use crate::workflow::controller::branch_names;
 use crate::workflow::gate_detection::{BaseRoot, READS, detect};
-use crate::workflow::plan_file::{PlanDraft, PlanText, parse};
+use crate::workflow::plan_file::{PlanDraft, PlanText, parse, unix_text};
 use crate::workflow::planner::{GateSources, HEURISTIC, PlanRefusal, accept, gates_from, heuristic, parse_gate_flag};
 
 /// What helps with a plan that is refused.
@@ -59,7 +60,9 @@ impl Omk {
         std::thread::scope(|scope| {
             let _nobody_is_needed_after_an_error = stop.clone().drop_guard();
             let open = self.needs_a_choice(&request, &drafted.draft.slices);
-            let choosing = open.then(|| scope.spawn(|| self.choose(&stop)));
+            let choose = || std::thread::Builder::new().spawn_scoped(scope, || self.choose(&stop));
+            let choosing = open.then(choose).transpose();
+            let choosing = choosing.map_err(|error| infra(format!("no thread to ask agents: {error}")))?;
             let prepared = self.prepare(&request, drafted)?;
             let chosen = choosing.map(|choosing| choosing.join().unwrap_or_else(|panic| resume_unwind(panic)));
             self.write_new(request, prepared, chosen.transpose()?)
@@ -130,6 +133,7 @@ impl Omk {
             usage(message, &["`omk goal plan GOAL` prints a plan to start from"])
         })?;
         let name = path.display().to_string();
+        let text = unix_text(&text);
         let draft = parse(&text, &name, &self.config.settings).map_err(|error| usage(error.to_string(), &[FIELDS]))?;
         Ok(Drafted { draft, plan: Some(PlanText { name, text }) })
     }
@@ -213,8 +217,7 @@ fn begin_journal(dir: GoalDir, charter: Charter) -> Result<(), AppError> {
 
 /// Waits for an effect outside of a run.
 pub(super) fn block_on<T>(effect: impl Future<Output = T>) -> Result<T, AppError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    Ok(runtime.map_err(|error| infra(format!("no event loop: {error}")))?.block_on(effect))
+    Ok(event_loop().map_err(|error| infra(format!("no event loop: {error}")))?.block_on(effect))
 }
 
 /// A plan that the graph refuses is wrong input; one without a gate needs a person's decision.

@@ -12,6 +12,7 @@ use crate::agents::host::{AgentHost, AgentSetup};
 use crate::app::Omk;
 use crate::app::create::infra;
 use crate::app::error::AppError;
+use crate::app::event_loop::event_loop;
 use crate::domain::evidence::ArtifactRef;
 use crate::domain::order::Fault;
 use crate::ports::{Artifacts, Effect, Growing};
@@ -75,8 +76,7 @@ pub(super) fn greeter(omk: &Omk, owner: &str) -> Result<HostFor, AppError> {
     let dir = tempfile::Builder::new().prefix("omk-meeting-").tempdir();
     let dir = dir.map_err(|error| failed("make a throw-away directory", &error))?;
     let path = dir.path().canonicalize().map_err(|error| failed("find a throw-away directory", &error))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed("start an event loop", &error))?;
+    let runtime = event_loop().map_err(|error| failed("start an event loop", &error))?;
     let host = AgentHost::new(AgentSetup {
         launcher: Launcher::start(omk.omk.clone(), owner).map_err(|error| failed("start agents", &error))?,
         artifacts: Arc::new(Unkept),

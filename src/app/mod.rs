@@ -16,6 +16,7 @@ pub mod choice;
 mod control;
 mod create;
 mod drive;
+mod event_loop;
 mod garbage;
 mod kept;
 mod list;
@@ -41,6 +42,7 @@ use crate::app::config::{Config, Variables};
 use crate::app::error::AppError;
 use crate::app::request::Place;
 use crate::domain::event::Event;
+use crate::domain::redact;
 use crate::process::binary::THIS;
 use crate::store::layout::{Environment, StateDir};
 
@@ -61,6 +63,7 @@ impl Omk {
     /// Opens the program. Reads the user's configuration; writes nothing.
     pub fn open(place: Place) -> Result<Self, AppError> {
         let variables: Variables = std::env::vars_os().collect();
+        know_secrets(&variables);
         let value = |name: &str| variables.get(&std::ffi::OsString::from(name)).cloned();
         let environment = Environment {
             omk_state_dir: value("OMK_STATE_DIR"),
@@ -72,4 +75,9 @@ impl Omk {
         let config = config::load(&variables)?;
         Ok(Self { place, state, config, variables, omk: THIS.into() })
     }
+}
+
+/// Keeps secrets of this process out of everything that is kept or shown.
+fn know_secrets(variables: &Variables) {
+    redact::know(variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))));
 }

@@ -127,6 +127,11 @@ impl Omk {
         prove(&state).ok_or_else(|| usage(format!("goal {id} has nothing to prove yet"), &[]))
     }
 
+    /// The path of a goal's private repository, which holds its commits until they are delivered.
+    pub fn private_repository(&self, id: &GoalId) -> String {
+        self.state.goal(id).repository().display().to_string()
+    }
+
     /// What the goal or one slice changed against its base.
     pub fn diff(&self, request: DiffRequest) -> Result<Change, AppError> {
         let (look, from, to) = self.sides(&request)?;

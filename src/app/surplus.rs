@@ -4,6 +4,7 @@
 
 use crate::adapters::gate::warm::{self, Wanted};
 use crate::app::Omk;
+use crate::app::event_loop::event_loop;
 use crate::app::shutdown::{Signals, Stopped};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::GoalId;
@@ -32,7 +33,7 @@ impl Omk {
         if !warm::is_anything_aside(&dir.gates()) {
             return None;
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let runtime = event_loop().ok()?;
         let signal = runtime.block_on(async {
             let mut signals = Signals::install().ok()?;
             let removal = tokio::task::spawn_blocking(move || remove(&dir));

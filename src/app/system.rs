@@ -18,6 +18,7 @@ use crate::agents::environment::AgentEnvironment;
 use crate::agents::host::{AgentHost, AgentSetup};
 use crate::agents::settings::AgentSettings;
 use crate::app::config::location;
+use crate::app::event_loop::event_loop;
 use crate::app::recovery::{self, Halt};
 use crate::app::serve::{Reply, serve};
 use crate::app::shutdown::{Signals, Stopped, stopped_by};
@@ -85,17 +86,13 @@ impl Export for Checkout {
 
 /// Runs a goal in this process until it settles.
 pub(super) fn run(order: Order) -> anyhow::Result<Outcome> {
-    let system = System::with_tokio_rt(runtime);
+    let runtime = event_loop().context("failed to start the event loop")?;
+    let system = System::with_tokio_rt(|| runtime);
     system.block_on(async move {
         let outcome = drive(order).await;
         System::current().stop();
         outcome
     })
-}
-
-#[expect(clippy::expect_used, reason = "without a runtime there is no program; the message says what the system said")]
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the system gives an event loop")
 }
 
 async fn drive(order: Order) -> anyhow::Result<Outcome> {

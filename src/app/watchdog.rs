@@ -108,7 +108,7 @@ fn end(goal: &GoalId, limit: Duration) {
         limit.as_secs()
     );
     let (said, heard) = mpsc::channel();
-    std::thread::spawn(move || {
+    let _nobody_speaks = std::thread::Builder::new().spawn(move || {
         // A stderr that takes nothing must not keep the process.
         let _nobody_listens = std::io::stderr().write_all(text.as_bytes());
         let _ = said.send(());

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::Omk;
-use crate::app::error::AppError;
 use crate::app::request::Place;
 use crate::cli::args::{Common, GoalArg};
 use crate::cli::error::Failure;
@@ -24,10 +23,7 @@ pub struct Context {
 impl Context {
     /// Opens the program where the common options point.
     pub fn open(common: &Common, output: Output) -> Result<Self, Failure> {
-        let cwd = std::env::current_dir().map_err(|cause| AppError::Infra {
-            message: format!("failed to read the working directory: {cause}"),
-            help: vec!["change into a directory that exists".to_owned()],
-        })?;
+        let cwd = std::env::current_dir().unwrap_or_else(|_| gone());
         let place = Place { state_dir: common.state_dir.clone(), repo: common.repo.clone(), cwd };
         let state_dir = common.state_dir.as_deref().map(anywhere);
         Ok(Self { omk: Omk::open(place)?, output, state_dir })
@@ -71,6 +67,12 @@ impl Context {
     pub fn commands(&self, commands: &[String]) -> Vec<String> {
         commands.iter().map(|command| self.command(command)).collect()
     }
+}
+
+/// The working directory where it is gone, as the shell calls it: what names no file in it still works.
+fn gone() -> PathBuf {
+    let named = std::env::var_os("PWD").map(PathBuf::from).filter(|path| path.is_absolute());
+    named.unwrap_or_else(|| PathBuf::from("/nonexistent"))
 }
 
 /// How one user types commands about one goal.

@@ -35,7 +35,7 @@ pub fn drive(context: &Context, id: &GoalId, how: Drive, notes: &[String]) -> Re
     let taken = context.omk.take_up(id, how)?;
     let view = taken.view()?;
     context.output.note(&opening(context, &view, notes));
-    let progress = Progress::start(context.output, context.typist(id), &view);
+    let progress = Progress::start(context.output, context.typist(id), &view)?;
     let settled = taken.drive(progress.sink());
     progress.finish();
     Ok(with_way_on(settled?))

@@ -107,6 +107,7 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::SessionOpened { .. }
         | Fact::AgentReported { .. }
         | Fact::SliceCaptured { .. }
+        | Fact::CheckoutChanged { .. }
         | Fact::GateFinished { scope: GateScope::Base | GateScope::Batch { .. } | GateScope::Tip, .. }
         | Fact::ReviewFinished { subject: Subject::Goal { .. }, .. }
         | Fact::FlakeSeen { .. }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobMatcher, GlobSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -38,9 +38,17 @@ impl PathPattern {
         let glob = match text.contains(['*', '?', '[', '{']) {
             false => None,
             true => {
+                if depth_of_braces(&text) > DEEPEST_BRACES {
+                    let problem = format!("nests braces deeper than {DEEPEST_BRACES}");
+                    return Err(InvalidPattern { text: text.escape_debug().to_string(), problem });
+                }
                 let built = GlobBuilder::new(&text).literal_separator(true).backslash_escape(false).build();
                 let glob = built
                     .map_err(|e| InvalidPattern { text: text.clone(), problem: format!("is no glob: {}", e.kind()) })?;
+                // `compile_matcher` panics where the pattern is too large for its engine; a set says so.
+                if let Err(error) = GlobSet::builder().add(glob.clone()).build() {
+                    return Err(InvalidPattern { problem: format!("cannot be used: {}", error.kind()), text });
+                }
                 Some(glob.compile_matcher())
             }
         };
@@ -66,9 +74,31 @@ impl PathPattern {
     }
 }
 
+/// The deepest nesting of braces in a pattern: far more than a person writes, far less than the matcher's limit.
+const DEEPEST_BRACES: usize = 16;
+/// The longest pattern, in bytes: no file system has longer paths.
+const LONGEST_PATTERN: usize = 4096;
+
+fn depth_of_braces(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for c in text.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 fn normalise(text: &str) -> Result<String, InvalidPattern> {
     let refuse =
         |problem: &str| Err(InvalidPattern { text: text.escape_debug().to_string(), problem: problem.to_owned() });
+    if text.len() > LONGEST_PATTERN {
+        let (text, problem) = (text.chars().take(64).collect(), format!("is longer than {LONGEST_PATTERN} bytes"));
+        return Err(InvalidPattern { text, problem });
+    }
     if text.starts_with('/') {
         return refuse("is absolute; give it relative to the repository");
     }

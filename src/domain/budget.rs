@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::SliceId;
+use crate::domain::ids::{SliceId, Timestamp};
 use crate::domain::review::Role;
 
 /// What may be spent. `None` is without limit.
@@ -197,6 +197,30 @@ pub struct ClockMove {
     pub slept_ms: u64,
     /// How far the clock was set forward (or back, below zero), in milliseconds.
     pub jumped_ms: i64,
+}
+
+/// A set clock is noticed within this time, in milliseconds.
+const NOTICED_WITHIN_MS: i64 = 15_000;
+
+impl ClockMove {
+    /// Whether a moment was read from the clock before it was set, which was noticed at `now`.
+    pub fn is_by_the_old_clock(&self, moment: Timestamp, now: Timestamp) -> bool {
+        let (moment, now) = (signed(moment), signed(now));
+        // Between the jump and its notice both clocks may have been read: what fits the new one is of the new one.
+        self.jumped_ms != 0 && !(now.saturating_sub(NOTICED_WITHIN_MS)..=now).contains(&moment)
+    }
+
+    /// The moment by the clock as it is set now.
+    pub fn restated(&self, moment: Timestamp, now: Timestamp) -> Timestamp {
+        match self.is_by_the_old_clock(moment, now) {
+            true => Timestamp(signed(moment).saturating_add(self.jumped_ms).max(0).unsigned_abs()),
+            false => moment,
+        }
+    }
+}
+
+fn signed(moment: Timestamp) -> i64 {
+    i64::try_from(moment.0).unwrap_or(i64::MAX)
 }
 
 /// What a model costs, as the user's configuration says.

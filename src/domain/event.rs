@@ -241,6 +241,12 @@ pub enum Fact {
         capture: Capture,
     },
 
+    /// The user's own checkout changed while the attempt was under way, by its agent or by somebody else.
+    CheckoutChanged {
+        /// What changed: absolute paths, bounded.
+        paths: Vec<String>,
+    },
+
     // ---- worker, integrator, controller ----
     /// A gate ended.
     GateFinished {

@@ -93,6 +93,8 @@ pub struct Captured {
     pub capture: Option<Capture>,
     /// What could not be captured, sorted by path. Where there is anything, the attempt fails.
     pub refused: Vec<Uncapturable>,
+    /// Paths of the user's own checkout that changed while the attempt was under way, by whoever; absolute, bounded.
+    pub checkout: Vec<String>,
 }
 
 /// One slice to merge.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::access::{AccessSet, PathPattern};
 use crate::domain::budget::{Limits, Usage};
 use crate::domain::ids::{Attempt, CommitId, Epoch, GateName, SliceId, Timestamp, TreeId};
+use crate::domain::redact::redact;
 
 /// How much a slice can break, as its author judges it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +180,7 @@ pub enum FeedbackKind {
     Operator,
 }
 
-/// Why an attempt goes back, as the next attempt reads it.
+/// Why an attempt goes back, as the next attempt reads it. Paths are exact; see [`Feedback::without_secrets`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feedback {
     /// Which check speaks.
@@ -192,6 +193,22 @@ pub struct Feedback {
     /// The paths that it is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+}
+
+impl Feedback {
+    /// The same as an agent is given it: without secrets. The operator's words are meant as they are.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        if self.kind == FeedbackKind::Operator {
+            return self.clone();
+        }
+        Self {
+            kind: self.kind,
+            summary: redact(&self.summary),
+            detail: redact(&self.detail),
+            paths: self.paths.iter().map(|path| redact(path)).collect(),
+        }
+    }
 }
 
 /// How an attempt ended.

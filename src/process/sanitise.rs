@@ -1,10 +1,12 @@
 //! Bytes of other programs made fit for logs and terminals.
 //!
 //! Owns what "harmless" means: valid UTF-8, no control character but newline and tab, no escape sequence, nothing
-//! that reverses the direction of text. Applying it twice changes nothing.
+//! that reverses the direction of text or hides in it. Applying it twice changes nothing.
 
 use std::iter::Peekable;
 use std::str::Chars;
+
+use crate::domain::deceptive::is_deceptive;
 
 /// The longest escape sequence that is dropped as a whole.
 const LONGEST_SEQUENCE: usize = 4096;
@@ -58,9 +60,9 @@ fn harmless(c: char) -> char {
         '\n' | '\t' => c,
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
         '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            char::REPLACEMENT_CHARACTER
-        }
+        // Joiners are part of the writing of some languages.
+        '\u{200c}' | '\u{200d}' => c,
+        other if is_deceptive(other) => char::REPLACEMENT_CHARACTER,
         other => other,
     }
 }

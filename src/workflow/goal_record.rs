@@ -95,6 +95,9 @@ impl GoalRecord {
             Fact::TailCut { bytes } => {
                 self.notes.push(format!("the journal's incomplete last line ({bytes} bytes) was cut"))
             }
+            Fact::CheckoutChanged { paths } => {
+                self.notes.push(format!("your checkout changed while an agent was at work: {}", paths.join(", ")));
+            }
             Fact::BudgetExhausted { budget, account: Account::Slice(slice), .. } => {
                 self.over_budget.insert(slice.clone(), *budget);
             }

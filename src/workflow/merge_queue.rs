@@ -123,6 +123,7 @@ impl MergeQueue {
             | Fact::SessionOpened { .. }
             | Fact::SliceSteered { .. }
             | Fact::AgentReported { .. }
+            | Fact::CheckoutChanged { .. }
             | Fact::GateFinished { .. }
             | Fact::ReviewFinished { .. }
             | Fact::FlakeSeen { .. }

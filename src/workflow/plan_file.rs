@@ -211,11 +211,17 @@ fn suggestion(nearest: Option<&'static str>) -> String {
 ///
 /// Errors are about the text and about single fields; [`crate::workflow::planner::accept`] judges the whole.
 pub fn parse(text: &str, name: &str, settings: &Settings) -> Result<PlanDraft, PlanFileError> {
+    let text = &unix_text(text);
     let draft = syntax::read(text, syntax::Format::of(text, name)).and_then(|root| schema::plan(&root, settings));
     draft.map_err(|found| PlanFileError {
         place: Place { file: name.to_owned(), at: found.at.map(|offset| position(text, offset)) },
         problem: Box::new(found.problem),
     })
+}
+
+/// A text as it is saved on Unix: without a byte order mark, lines ended by a line feed alone.
+pub fn unix_text(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }
 
 /// A problem and its distance from the start of the text, in bytes.

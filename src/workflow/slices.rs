@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::budget::{BudgetKind, Usage};
+use crate::domain::budget::{BudgetKind, ClockMove, Usage};
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
 use crate::domain::refusal::AttemptRefusals;
@@ -199,6 +199,15 @@ impl SliceRecord {
         }
     }
 
+    /// Counts what began by the old clock as begun by the new one, so that no duration holds the jump.
+    fn clock_moved(&mut self, moved: &ClockMove, now: Timestamp) {
+        let ended_before = self.ended.is_some_and(|ended| moved.is_by_the_old_clock(ended, now));
+        self.since = moved.restated(self.since, now);
+        if !ended_before {
+            self.started = self.started.map(|started| moved.restated(started, now));
+        }
+    }
+
     /// The capture of the newest attempt, where it has one.
     pub fn current_capture(&self) -> Option<&Capture> {
         self.capture.as_ref().filter(|(attempt, _)| *attempt == self.attempt).map(|(_, capture)| capture)
@@ -327,6 +336,10 @@ impl SliceTable {
     /// Whether there is no slice.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    fn records_mut(&mut self) -> impl Iterator<Item = &mut SliceRecord> {
+        self.records.iter_mut()
     }
 
     fn record(&mut self, id: &SliceId) -> Option<&mut SliceRecord> {

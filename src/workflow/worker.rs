@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport};
+use crate::domain::deceptive::{is_ambiguous, spelled_out};
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::goal::Charter;
@@ -164,13 +166,12 @@ impl Worker {
 
     /// What the agent left was captured.
     pub fn captured(&mut self, captured: Captured) -> Progress {
-        let Captured { capture, refused } = captured;
+        let Captured { capture, refused, checkout } = captured;
         if !refused.is_empty() {
             return Progress { fact: None, step: self.refuse(&refused) };
         }
         let Some(capture) = capture else {
-            let summary = "it changed nothing".to_owned();
-            return Progress { fact: None, step: self.reject(FeedbackKind::Policy, summary, "", Vec::new()) };
+            return Progress { fact: None, step: self.unchanged(checkout) };
         };
         let outside = outside(&capture, &self.assignment);
         if !outside.is_empty() {
@@ -179,6 +180,20 @@ impl Worker {
         self.capture = Some(capture.clone());
         let fact = Fact::SliceCaptured { capture: capture.clone() };
         Progress { fact: Some(fact), step: Step::CheckKept { capture } }
+    }
+
+    /// An attempt without a change. An agent that uses absolute paths can have worked in the user's checkout.
+    fn unchanged(&self, checkout: Vec<String>) -> Step {
+        if checkout.is_empty() {
+            return self.reject(FeedbackKind::Policy, "it changed nothing".to_owned(), "", Vec::new());
+        }
+        let summary = format!(
+            "it changed nothing in its worktree, while the user's own checkout changed: {}",
+            checkout.join(", ")
+        );
+        let detail = "Work in your worktree only, by relative paths. What is in the user's checkout does not count, and \
+                      nobody asked for a change there.";
+        self.reject(FeedbackKind::Policy, summary, detail, checkout)
     }
 
     fn refuse(&self, refused: &[Uncapturable]) -> Step {
@@ -192,7 +207,8 @@ impl Worker {
         const SHOWN: usize = 5;
         let more = paths.len().saturating_sub(SHOWN);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let shown = paths.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let access = &self.assignment.spec.access;
+        let shown = paths.iter().take(SHOWN).map(|path| told_apart(path, access)).collect::<Vec<_>>().join(", ");
         let summary = format!("it changed paths outside its writes and merges: {shown}{rest}");
         self.reject(FeedbackKind::Policy, summary, &paths.join("\n"), paths.clone())
     }
@@ -297,6 +313,16 @@ fn lapsed(before: u32) -> AttemptOutcome {
 
 fn stopped() -> AttemptOutcome {
     AttemptOutcome::Interrupted { by: "a stop of the run".to_owned() }
+}
+
+/// A path outside of an access set, spelled out where a path of the set may look the same.
+fn told_apart(path: &str, access: &AccessSet) -> String {
+    let mut patterns = access.writes.iter().chain(&access.merges);
+    let doubtful = is_ambiguous(path) || !path.is_ascii() && patterns.any(|pattern| is_ambiguous(pattern.as_str()));
+    match doubtful {
+        true => format!("{path} (in Unicode: {})", spelled_out(path)),
+        false => path.to_owned(),
+    }
 }
 
 fn outside(capture: &Capture, assignment: &Assignment) -> Vec<String> {

@@ -132,13 +132,14 @@ fn control_characters_reach_no_terminal() {
 fn json_escapes_what_deceives_and_stays_the_same_document() {
     let text = "a\u{9b}2J\u{202e}\u{e0041}\u{1b}";
     let json = safe::json(&text);
-    assert!(!json.chars().any(safe::is_deceptive), "{json}");
+    assert!(!json.chars().any(omk::domain::deceptive::is_deceptive), "{json}");
     assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
 }
 
 #[test]
 fn markdown_of_strangers_is_no_markup() {
     assert_eq!(safe::markdown("<b>|`x`\n# y"), r"\<b\>\|\`x\` \# y");
+    assert_eq!(safe::markdown("ask @everyone or @ada, at 5 @ 6"), "ask @<!-- -->everyone or @<!-- -->ada, at 5 @ 6");
 }
 
 #[test]
@@ -163,4 +164,13 @@ fn a_failure_names_its_kind_its_help_and_its_exit_code() {
 #[test]
 fn words_are_quoted_for_the_shell_where_they_need_it() {
     assert_eq!(["/tmp/a-b_c", "a b", "it's", ""].map(quoted), ["/tmp/a-b_c", "'a b'", r"'it'\''s'", "''"]);
+}
+
+#[test]
+fn names_that_hide_or_reverse_characters_are_shown_by_code_and_secrets_not_at_all() {
+    let name = "a\u{202e}txt.exe \u{200d}b\u{ad}c\u{2066}d\u{3164}";
+    let shown = "a\\u{202e}txt.exe \\u{200d}b\\u{ad}c\\u{2066}d\\u{3164}";
+    assert_eq!([safe::line(name), safe::block(name), safe::cut(name, 80)], [shown; 3]);
+    let secret = "x/ghp_0123456789abcdef0123456789abcdef0123.txt";
+    assert_eq!(safe::line(secret), "x/[redacted]");
 }

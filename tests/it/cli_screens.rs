@@ -482,7 +482,7 @@ fn documents_keep_the_keys_that_scripts_rely_on() {
     let record = event::document(&history[6]);
     let all = [
         ("omk.goal.status/v1", keys(&status)),
-        ("omk.goal.proof/v1", keys(&ProofDocument::of(&statement.predicate))),
+        ("omk.goal.proof/v1", keys(&ProofDocument::of(&statement.predicate, "repo.git"))),
         ("omk.settled/v1", keys(&SettledDocument::of(&settled, 0))),
         ("omk.event/v1", keys(&record)),
         ("omk.goal/v1", keys(&running)),

@@ -210,6 +210,19 @@ async fn a_red_gate_quotes_its_last_words_and_counts_its_tests() {
 }
 
 #[tokio::test]
+async fn a_secret_that_a_gate_prints_is_in_no_log_excerpt_or_test_name() {
+    let bench = Bench::new();
+    let print = "printf 'uses ghp_0123456789abcdef'; sleep 0.1; printf '0123456789abcdef0123\n'; \
+                 echo 'test a::b[token=abcd1234] ... FAILED'; exit 1";
+    let result = bench.shell(print).await;
+    let expected = "uses [redacted]\ntest a::b[token=[redacted]] ... FAILED";
+    assert_eq!(result.excerpt, expected);
+    assert_eq!(bench.kept.text(&result.log), format!("{expected}\n"));
+    let names = result.test_names.map(|names| bench.kept.text(&names)).unwrap_or_default();
+    assert!(names.contains("token=[redacted]") && !names.contains("abcd1234"), "{names}");
+}
+
+#[tokio::test]
 async fn tests_of_the_base_that_vanished_or_are_ignored_are_lost_unless_the_gate_is_red() {
     let bench = Bench::new();
     let base = bench.shell("printf 'test a ... ok\\ntest b ... ok\\ntest c ... ok\\n'").await;

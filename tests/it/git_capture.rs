@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::support::git_goal::Goal;
 use crate::support::git_repo::{GitRepo, git, link, try_git, write, write_executable};
 
-const NOTHING: Captured = Captured { capture: None, refused: Vec::new() };
+const NOTHING: Captured = Captured { capture: None, refused: Vec::new(), checkout: Vec::new() };
 
 #[test]
 fn an_untouched_worktree_captures_nothing() {

@@ -15,7 +15,7 @@ use crate::support::git_repo::{GitRepo, git, link, write};
 fn refused(prepare: impl FnOnce(&Path)) -> Vec<(String, String)> {
     let goal = Goal::with_files(&[("a", "1\n"), ("d/x", "1\n")]);
     prepare(&goal.worktree("s"));
-    let Captured { capture, refused } = goal.capture("s");
+    let Captured { capture, refused, checkout: _ } = goal.capture("s");
     assert_eq!(capture, None);
     refused.into_iter().map(|Uncapturable { path, problem }| (path, problem)).collect()
 }
@@ -153,4 +153,112 @@ fn a_directory_that_became_a_link_is_not_followed() {
     let capture = goal.capture("s").capture.unwrap();
     assert_eq!(capture.paths, ["d", "d/x"]);
     assert_eq!(goal.paths(capture.commit.as_str()), ["d", "e/x"]);
+}
+
+const MADE: &str = "git would take this directory for a repository and obey its configuration";
+const CHANGED: &str = "it changes the configuration of a bare repository, which git would obey";
+
+/// Files that make a bare repository of a directory.
+fn bare(tree: &Path, at: &str) {
+    for (name, content) in [("HEAD", "ref: refs/heads/main\n"), ("objects/info/x", ""), ("refs/heads/main", "")] {
+        write(tree, &format!("{at}{name}"), content);
+    }
+    write(tree, &format!("{at}config"), "[core]\n\tbare = true\n\tfsmonitor = \"touch /tmp/ran; false\"\n");
+}
+
+#[test]
+fn a_directory_that_is_a_bare_repository_is_refused_at_any_depth() {
+    assert_eq!(refused(|tree| bare(tree, "d/fixtures/x.git/")), one("d/fixtures/x.git", MADE));
+    assert_eq!(refused(|tree| bare(tree, "")), one(".", MADE));
+}
+
+#[test]
+fn a_bare_repository_counts_in_every_spelling() {
+    let spelled = |tree: &Path| {
+        for name in ["X/head", "x/Objects/y", "x/refs\u{200c}/heads/y"] {
+            write(tree, name, "ref: refs/heads/main\n");
+        }
+    };
+    assert_eq!(refused(spelled).iter().map(|(_, problem)| problem.as_str()).collect::<Vec<_>>(), [MADE, MADE]);
+    let pointing = |tree: &Path| {
+        write(tree, "w/HEAD", "ref: refs/heads/main\n");
+        write(tree, "w/commondir", "../.git\n");
+    };
+    assert_eq!(refused(pointing), one("w", MADE));
+    let linked = |tree: &Path| {
+        write(tree, "w/HEAD", "ref: refs/heads/main\n");
+        link(tree, "w/objects", "../d");
+        link(tree, "w/refs", "../d");
+    };
+    assert_eq!(refused(linked), one("w", MADE));
+}
+
+#[test]
+fn parts_of_a_repository_alone_are_files_like_others() {
+    let goal = Goal::with_files(&[("a", "1\n")]);
+    let worktree = goal.worktree("s");
+    ["x/HEAD", "x/objects/a", "y/refs/a", "y/objects/b"].iter().for_each(|path| write(&worktree, path, "1\n"));
+    assert_eq!(goal.capture("s").capture.unwrap().paths, ["x/HEAD", "x/objects/a", "y/objects/b", "y/refs/a"]);
+}
+
+#[test]
+fn a_bare_repository_of_the_base_stays_as_it_is() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    bare(&repo.root, "t/x.git/");
+    repo.commit_all("a fixture");
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("s");
+    write(&worktree, "a", "2\n");
+    write(&worktree, "t/x.git/refs/heads/other", "1\n");
+    assert_eq!(goal.capture("s").capture.unwrap().paths, ["a", "t/x.git/refs/heads/other"]);
+    write(&worktree, "t/x.git/config", "[core]\n\tfsmonitor = id\n");
+    let found = goal.capture("s");
+    let problem = CHANGED.to_owned();
+    assert_eq!(found.refused, [Uncapturable { path: "t/x.git/config".to_owned(), problem }]);
+}
+
+#[test]
+fn submodule_settings_that_run_something_are_refused_by_name() {
+    let modules = |lines: &str| format!("[submodule \"m\"]\n\tpath = m\n{lines}");
+    for (lines, problem) in [
+        ("\turl = ext::sh -c id\n", "its url names a transport that runs a program (`<transport>::`)"),
+        ("\turl = -u./x\n", "its url begins with `-`, which git takes for an option"),
+        ("\turl = file:///srv/x\n", "its url names files of this machine"),
+        ("\tupdate = !id\n", "`update = !…` runs a command"),
+        ("\turl = a\n[submodule \"m\"] update = \"!id\"\n", "`update = !…` runs a command"),
+    ] {
+        let found = refused(|tree| write(tree, ".gitmodules", &modules(lines)));
+        assert_eq!(found, one(".gitmodules", &format!("submodule `m`: {problem}")), "{lines}");
+    }
+    let out = "submodule `../x`: its name leads out of git's directory";
+    assert_eq!(
+        refused(|tree| write(tree, ".gitmodules", "[submodule \"../x\"]\n\turl = a\n")),
+        one(".gitmodules", out)
+    );
+    let unread = "git cannot read this `.gitmodules`";
+    assert_eq!(refused(|tree| write(tree, ".GitModules", "[submodule\n")), one(".GitModules", unread));
+    let linked = "git does not read `.gitmodules` through a symbolic link";
+    assert_eq!(refused(|tree| link(tree, ".gitmodules", "a")), one(".gitmodules", linked));
+}
+
+#[test]
+fn what_gitmodules_of_the_base_say_already_stays() {
+    let repo = GitRepo::with_files(&[(".gitmodules", "[submodule \"m\"]\n\turl = file:///srv/m\n"), ("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let worktree = goal.worktree("s");
+    write(&worktree, ".gitmodules", "[submodule \"m\"]\n\turl = file:///srv/m\n\tbranch = main\n");
+    assert_eq!(goal.capture("s").capture.unwrap().paths, [".gitmodules"]);
+}
+
+#[test]
+fn a_new_name_that_holds_a_secret_is_refused() {
+    let secret = "its name holds what looks like a secret";
+    let name = "d/ghp_0123456789abcdefghij0123456789abcdef.txt";
+    assert_eq!(refused(|tree| write(tree, name, "x")), one(name, secret));
+    let goal = Goal::with_files(&[("a", "1\n")]);
+    let worktree = goal.worktree("s");
+    let plain =
+        ["docs/sk-learn-example-notes.md", "docs/token=usage.md", "npm_config_registry.txt", "password-reset.md"];
+    plain.iter().for_each(|path| write(&worktree, path, "x"));
+    assert_eq!(goal.capture("s").refused, []);
 }

@@ -247,3 +247,16 @@ fn a_merge_is_what_the_reference_makes_of_it() {
     });
     judged.unwrap();
 }
+
+#[test]
+fn slices_that_make_a_repository_together_are_in_conflict() {
+    let goal = Goal::with_files(&[("a", "1\n")]);
+    let head = goal.slice("head", |tree| write(tree, "x/HEAD", "ref: refs/heads/main\n"));
+    let rest = goal.slice("rest", |tree| {
+        ["x/objects/a", "x/refs/b", "x/config"].iter().for_each(|path| write(tree, path, "1\n"));
+    });
+    let merged = goal.merge(&[&head, &rest]);
+    let (first, _) = clean(&merged[0]);
+    let path = ConflictPath { path: "x".to_owned(), base: None, ours: None, theirs: None };
+    assert_eq!(merged[1], Merged::Conflict { onto: first, paths: vec![path] });
+}

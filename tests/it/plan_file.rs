@@ -402,6 +402,42 @@ prop_compose! {
     }
 }
 
+#[test]
+fn a_plan_saved_on_windows_is_the_same_plan() {
+    let toml =
+        "[[slices]]\nid = \"s\"\nrun = \"\"\"\nset -e\necho x\n\"\"\"\n[[gates]]\nname = \"g\"\ncommand = \"true\"\n";
+    let json = "{\"slices\": [{\"id\": \"s\",\n\"run\": \"set -e\"}]}\n";
+    for (text, name) in [(toml, "p.toml"), (json, "p.json"), (json, "p"), (toml, "p")] {
+        let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let plan = parse(text, name, &Settings::default());
+        assert!(plan.is_ok(), "{plan:?}");
+        assert_eq!(parse(&windows, name, &Settings::default()), plan);
+    }
+    let wrong = parse("\u{feff}[[slices]]\r\nid = \"s\"\r\nrum = 1\r\n", "p.toml", &Settings::default()).unwrap_err();
+    assert_eq!(wrong.place.to_string(), "p.toml:3:1");
+}
+
+#[test]
+fn patterns_that_the_matcher_cannot_hold_are_refused() {
+    let deep = |depth: usize| format!("{}a{}", "{".repeat(depth), "}".repeat(depth));
+    let nested = "nests braces deeper than 16".to_owned();
+    for depth in [17, 250, 2_000] {
+        let problem = PathPattern::parse(&deep(depth)).unwrap_err().problem;
+        assert_eq!(problem, nested, "{depth}");
+    }
+    assert!(PathPattern::parse(&deep(16)).is_ok());
+    assert_eq!(PathPattern::parse(&"a".repeat(5_000)).unwrap_err().problem, "is longer than 4096 bytes");
+    for text in [
+        "?".repeat(4_096),
+        "[a-z]".repeat(800),
+        "{a,b}".repeat(800),
+        "**/".repeat(1_300) + "a",
+        "{*,?}/".repeat(600) + "a",
+    ] {
+        let _neither_panics = PathPattern::parse(&text).map(|pattern| pattern.covers("a/b/c"));
+    }
+}
+
 fn command() -> impl Strategy<Value = GateCommand> {
     let argv = (program(), proptest::collection::vec(any_text(), 0..3));
     prop_oneof![

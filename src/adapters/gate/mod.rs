@@ -6,6 +6,7 @@
 mod environment;
 mod hash;
 mod listing;
+mod output;
 mod place;
 pub mod probe;
 pub mod runners;
@@ -26,19 +27,20 @@ pub use hash::gate_hash;
 
 use self::environment::{gate_environment, hash_environment};
 use self::listing::{lost_tests, render};
+use self::output::GateOutput;
 use self::place::{Place, Places};
 use self::test_output::{TestOutput, TestReport};
 use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
 use crate::domain::goal::SandboxLevel;
 use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, GateOrder};
+use crate::domain::redact::redact;
 use crate::domain::task::{GateCommand, GateKind};
 use crate::ports::{Artifacts, Effect, Gates, Pulse};
 use crate::process::drive::{Driven, EndedBy, Heard, Limits, drive};
 use crate::process::error::{ProcessError, named};
-use crate::process::output::Bounded;
 use crate::process::program::{Exit, Program};
-use crate::process::sanitise::{sanitise, tail_lines};
+use crate::process::sanitise::tail_lines;
 use crate::process::spawn::{Input, Launcher, OutputPlan, Spec};
 
 /// How much of a red gate's output is quoted, in bytes.
@@ -192,7 +194,7 @@ impl Inner {
             }
             Err(error) => return Err(fault_of(order, &error)),
         };
-        let mut output = Bounded::default();
+        let mut output = GateOutput::default();
         let mut tests = (order.gate.kind == GateKind::Test).then(TestOutput::default);
         let limits = Limits {
             timeout: Duration::from_millis(order.gate.timeout_ms),
@@ -212,8 +214,8 @@ impl Inner {
         Ok(Seen {
             outcome: outcome_of(&driven).map_err(|detail| Fault { what: what(order), detail })?,
             duration: started.elapsed(),
-            output: sanitise(&output.finish()),
-            tests: tests.map(TestOutput::finish).unwrap_or_default(),
+            output: output.finish(),
+            tests: tests.map(TestOutput::finish).map(without_secrets).unwrap_or_default(),
             survivors: driven.ended.survivors,
         })
     }
@@ -247,6 +249,12 @@ impl Seen {
         let output = format!("{detail}\n");
         Self { output, ..Self::without_output(GateOutcome::Unstartable { detail }) }
     }
+}
+
+/// A test's name can hold what it was given.
+fn without_secrets(tests: TestReport) -> TestReport {
+    let names = tests.names.into_iter().map(|(verdict, name)| (verdict, redact(&name))).collect();
+    TestReport { names, ..tests }
 }
 
 fn argv(command: &GateCommand) -> (OsString, Vec<OsString>) {

@@ -8,7 +8,7 @@ use super::intake::Intake;
 use super::objects::{commit_id, commit_oid, failed, tree_id, tree_of_commit};
 use super::shared::Shared;
 use super::walk::{Walker, Yardstick};
-use super::{checkout, edit, worktree};
+use super::{bare_shape, checkout, edit, submodules, worktree};
 use crate::domain::order::{CaptureOrder, Captured, Fault};
 use crate::domain::task::Capture;
 
@@ -26,8 +26,13 @@ impl Shared {
             Yardstick { start: &base.listing, written: written.as_deref(), rules: &base.rules, access: &order.access };
         let intake = Intake::new(repo.odb().map_err(failed("open the object store"))?);
         let found = Walker::new(yardstick, intake).walk(&root)?;
-        if !found.refused.is_empty() || found.edits.is_empty() {
-            return Ok(Captured { capture: None, refused: found.refused });
+        let checkout = self.checkout.changed_since(&directory);
+        let mut refused = found.refused;
+        refused.extend(bare_shape::refused(&base.listing, &found.edits));
+        refused.extend(submodules::refused(repo, self.program.as_ref(), &base.listing, &found.edits)?);
+        refused.sort_by(|a, b| a.path.cmp(&b.path));
+        if !refused.is_empty() || found.edits.is_empty() {
+            return Ok(Captured { capture: None, refused, checkout });
         }
         let tree = edit::apply(repo, start_tree, &found.edits)?;
         let commit = self.commit(repo, tree, &[start], (&order.message, order.at))?;
@@ -41,7 +46,7 @@ impl Shared {
             removed: change.removed(),
             ignored: found.ignored,
         };
-        Ok(Captured { capture: Some(capture), refused: Vec::new() })
+        Ok(Captured { capture: Some(capture), refused: Vec::new(), checkout })
     }
 
     /// Commits a tree by the goal's identity, with a message and a moment.
@@ -53,12 +58,12 @@ impl Shared {
         (message, at): (&str, crate::domain::ids::Timestamp),
     ) -> Result<Oid, Fault> {
         let what = || format!("commit the tree {tree}");
-        let signature = self.author.sign(at)?;
+        let (author, committer) = self.author.sign(at)?;
         let tree = super::objects::tree(repo, tree)?;
         let parents: Result<Vec<_>, _> = parents.iter().map(|&id| repo.find_commit(id)).collect();
         let parents = parents.map_err(failed(what()))?;
         let parents: Vec<_> = parents.iter().collect();
-        repo.commit(None, &signature, &signature, message, &tree, &parents).map_err(failed(what()))
+        repo.commit(None, &author, &committer, message, &tree, &parents).map_err(failed(what()))
     }
 
     /// What walks through worktrees that start at a tree compare with, read once.

@@ -10,6 +10,7 @@ use git2::{ErrorCode, Oid, Repository};
 use super::objects::{commit_oid, failed, fault};
 use super::private::PrivateRepository;
 use super::shared::Shared;
+use super::sharing::Sharing;
 use super::{pack, refs};
 use crate::domain::event::Branch;
 use crate::domain::order::Fault;
@@ -68,20 +69,27 @@ impl Shared {
         creations.sort_by(|a, b| a.name.cmp(&b.name));
         creations.dedup_by(|a, b| a.name == b.name && a.commit == b.commit);
         refuse_blocked(&user, &creations)?;
-        self.supply(repo, &user, &creations)?;
+        let sharing = Sharing::of(user.commondir());
+        self.supply(repo, (&user, sharing), &creations)?;
         self.create(&user, &creations)?;
+        sharing.adjust_refs(user.commondir(), creations.iter().map(Creation::reference));
         refs::sync(&user, creations.iter().map(Creation::reference));
         Ok(())
     }
 
     /// Makes the commits readable in the user's repository, where they are not yet.
-    fn supply(&self, repo: &Repository, user: &Repository, creations: &[Creation]) -> Result<(), Fault> {
+    fn supply(
+        &self,
+        repo: &Repository,
+        (user, sharing): (&Repository, Sharing),
+        creations: &[Creation],
+    ) -> Result<(), Fault> {
         let odb = user.odb().map_err(failed("open the repository's objects"))?;
         let tips: Vec<Oid> = creations.iter().map(|creation| creation.commit).filter(|&id| !odb.exists(id)).collect();
         if tips.is_empty() {
             return Ok(());
         }
-        pack::copy(repo, commit_oid(self.place.base())?, &tips, &self.place.user_objects())?;
+        pack::copy(repo, commit_oid(self.place.base())?, &tips, (&self.place.user_objects(), sharing))?;
         odb.refresh().map_err(failed("open the repository's objects"))?;
         match tips.iter().find(|&&id| !odb.exists(id)) {
             Some(lost) => Err(fault("copy the results into the repository", format!("{lost} is not there afterwards"))),

@@ -42,7 +42,8 @@ impl<'a> Harvest<'a> {
                 return;
             }
         }
-        match path.split(|&b| b == b'/').find_map(names::uncapturable) {
+        let problem = path.split(|&b| b == b'/').find_map(names::uncapturable);
+        match problem.or_else(|| known.is_none().then(|| names::tells_a_secret(path)).flatten()) {
             Some(problem) => self.refuse(path, problem),
             None => drop(self.edits.insert(path.to_vec(), Some(leaf))),
         }

@@ -1,6 +1,7 @@
 //! The user's repository as it is found: what a goal on it starts from, or why it is refused.
 //!
-//! Reads only: no index is refreshed, no hook, filter or fsmonitor is run.
+//! Reads only: no index is refreshed, no hook, filter or fsmonitor is run. What git opens is opened: the git program says
+//! where the repository is and whether it can be trusted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use git2::{Config, ErrorCode, Repository};
 use super::listing::Listing;
 use super::objects::{commit_id, tree_id};
 use super::refusal::Refusal;
+use super::user_git::{self, Opened, Settings};
 use super::{notes, open};
 use crate::domain::goal::RepositoryFacts;
 
@@ -18,6 +20,7 @@ pub fn inspect(path: &Path) -> Result<RepositoryFacts, Refusal> {
     let git_dir = discover(path)?;
     let common = common_directory(&git_dir);
     refuse_format(&common)?;
+    refuse_path(&common)?;
     let repo = opened(&git_dir)?;
     let Some(root) = repo.workdir().map(Path::to_path_buf) else { return Err(Refusal::Bare { path: common }) };
     let unreadable =
@@ -34,7 +37,8 @@ pub fn inspect(path: &Path) -> Result<RepositoryFacts, Refusal> {
         .map_err(|fault| Refusal::UnsafeTree { path: root.clone(), detail: fault.detail })?;
     let branch = head.is_branch().then(|| String::from_utf8_lossy(head.shorthand_bytes()).into_owned());
     let base_id = commit_id(base.id());
-    let notes = notes::on(&repo, &listing, &base_id, branch.is_none()).map_err(unreadable)?;
+    let detached = branch.is_none();
+    let notes = notes::on(&repo, &listing, &base_id, (detached, &Settings::of(&root))).map_err(unreadable)?;
     let root = root.canonicalize().unwrap_or(root);
     Ok(RepositoryFacts { root, git_dir: common, base: base_id, base_tree: tree_id(base.tree_id()), branch, notes })
 }
@@ -43,10 +47,32 @@ pub fn inspect(path: &Path) -> Result<RepositoryFacts, Refusal> {
 fn discover(path: &Path) -> Result<PathBuf, Refusal> {
     let nowhere = || Refusal::NotARepository { path: path.to_path_buf() };
     let start = path.canonicalize().map_err(|_| nowhere())?;
-    Repository::discover_path(&start, std::iter::empty::<&Path>()).map_err(|error| match error.code() {
-        ErrorCode::Owner => Refusal::ForeignOwner { path: start.clone() },
-        _ => nowhere(),
-    })
+    let start = if start.is_dir() { start } else { start.parent().map(Path::to_path_buf).unwrap_or(start) };
+    let discovered = || {
+        let found = Repository::discover_path(&start, std::iter::empty::<&Path>()).map_err(|_| nowhere())?;
+        Ok(found.canonicalize().unwrap_or(found))
+    };
+    match user_git::open(&start) {
+        Opened::GitDir(git_dir) => Ok(git_dir.canonicalize().unwrap_or(git_dir)),
+        Opened::Foreign(path) => Err(Refusal::ForeignOwner { path }),
+        Opened::Nowhere => Err(nowhere()),
+        Opened::Refused(detail) => {
+            // A format that this git does not know has a refusal of its own.
+            let found: PathBuf = discovered()?;
+            refuse_format(&common_directory(&found))?;
+            Err(Refusal::Unreadable { path: checkout_of(&found), detail })
+        }
+        Opened::NoProgram => {
+            let found = discovered()?;
+            let checkout = checkout_of(&found);
+            if user_git::is_ours(&checkout) { Ok(found) } else { Err(Refusal::ForeignOwner { path: checkout }) }
+        }
+    }
+}
+
+/// Git names object stores in files with a path on each line.
+fn refuse_path(common: &Path) -> Result<(), Refusal> {
+    if user_git::is_one_line(common) { Ok(()) } else { Err(Refusal::LineEndInPath { path: common.to_path_buf() }) }
 }
 
 /// Where the objects and the branches are.
@@ -93,10 +119,9 @@ fn promisor(config: &Config) -> Option<String> {
 }
 
 fn opened(git_dir: &Path) -> Result<Repository, Refusal> {
-    open::open(git_dir).map_err(|error| match error.code() {
-        ErrorCode::Owner => Refusal::ForeignOwner { path: checkout_of(git_dir) },
-        _ => Refusal::Unreadable { path: git_dir.to_path_buf(), detail: error.message().to_owned() },
-    })
+    let unreadable =
+        |error: git2::Error| Refusal::Unreadable { path: git_dir.to_path_buf(), detail: error.message().to_owned() };
+    open::open(git_dir).map_err(unreadable)
 }
 
 fn checkout_of(git_dir: &Path) -> PathBuf {

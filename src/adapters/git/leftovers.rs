@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::objects::{commit_id, commit_oid, failed, fault};
 use super::power;
-use super::private::{CONFIG, DIRECTORIES, HEAD, PRECIOUS, PrivateRepository, UNREMOVABLE};
+use super::private::{CONFIG, DIRECTORIES, HEAD, PRECIOUS, PrivateRepository, UNREMOVABLE, config};
 use crate::adapters::removal::{remove_or_move, remove_tree};
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
@@ -99,11 +99,11 @@ fn mend(repository: &Path, before: Before, repairs: &mut Vec<String>) -> io::Res
             fs::create_dir_all(&directory)?;
         }
     }
-    for (file, content) in [("HEAD", HEAD), ("config", CONFIG)] {
+    for (file, content) in [("HEAD", HEAD.to_owned()), ("config", config())] {
         let path = repository.join(file);
         let found = fs::read(&path).unwrap_or_default();
         if found != content.as_bytes() {
-            if found != earlier_config().as_bytes() {
+            if !earlier_configs().iter().any(|earlier| found == earlier.as_bytes()) {
                 damaged.push(file.to_owned());
             }
             drop(remove_tree(&path));
@@ -118,9 +118,10 @@ fn mend(repository: &Path, before: Before, repairs: &mut Vec<String>) -> io::Res
     Ok(())
 }
 
-/// What versions before 0.2 wrote, which knew no precious objects.
-fn earlier_config() -> String {
-    CONFIG.replace("repositoryformatversion = 1", "repositoryformatversion = 0").replace(PRECIOUS, "")
+/// What earlier versions wrote: without the user's identity, and before 0.2 without precious objects.
+fn earlier_configs() -> [String; 2] {
+    let first = CONFIG.replace("repositoryformatversion = 1", "repositoryformatversion = 0").replace(PRECIOUS, "");
+    [first, CONFIG.to_owned()]
 }
 
 fn first_free(path: &Path) -> PathBuf {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use git2::{Oid, Repository};
 
+use super::bare_shape;
 use super::edit::{self, Edits};
 use super::merge_program::{self, MergedTree, ThreeTrees};
 use super::objects::{commit_id, commit_oid, tree_id, tree_of_commit, tree_oid};
@@ -76,8 +77,11 @@ impl Queue<'_> {
         Ok(self.since.get(&base).is_some_and(|changed| incoming.keys().any(|path| changed.meets(path))))
     }
 
-    /// Makes the merge commit the tip.
+    /// Makes the merge commit the tip. What would be a repository of its own is a conflict.
     fn advance(&mut self, tree: Oid, changed: &Differences, input: &MergeInput) -> Result<Merged, Fault> {
+        if let Some(path) = bare_shape::merged(self.repo, changed, (self.tip_tree, tree))? {
+            return Ok(self.conflict(vec![ConflictPath { path, base: None, ours: None, theirs: None }]));
+        }
         let parents = [self.tip, commit_oid(&input.capture.commit)?];
         let merge = self.shared.commit(self.repo, tree, &parents, (&input.message, self.at))?;
         for since in self.since.values_mut() {

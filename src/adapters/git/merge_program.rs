@@ -74,13 +74,14 @@ pub(super) fn merge(
 /// A commit that exists only to give a merge its base: always the same for the same tree.
 fn synthetic(repo: &Repository, id: Oid, parent: Option<Oid>) -> Result<Oid, Fault> {
     const WHAT: &str = "make a commit to merge from";
-    let signature = Identity::own().sign(Timestamp(0))?;
+    let (signature, _) = Identity::own().sign(Timestamp(0))?;
     let parent = parent.map(|id| repo.find_commit(id)).transpose().map_err(failed(WHAT))?;
     let parents: Vec<_> = parent.iter().collect();
     repo.commit(None, &signature, &signature, "merge input\n", &tree(repo, id)?, &parents).map_err(failed(WHAT))
 }
 
-fn environment(repo: &Repository) -> Vec<(&'static str, OsString)> {
+/// The environment of the git program: no configuration, no attributes, the objects of `repo`.
+pub(super) fn environment(repo: &Repository) -> Vec<(&'static str, OsString)> {
     let fixed = [
         ("HOME", "/nonexistent"),
         ("LC_ALL", "C"),

@@ -3,10 +3,32 @@
 //! Owns every spelling of `.git` that some file system takes for the real one, and where a symbolic link leads. Reads
 //! no disk.
 
+use crate::domain::redact::holds_secret;
+
 /// Whether a component is git's own directory in any spelling: case, NTFS short name, trailing dots, blanks and
 /// streams, code points that HFS+ ignores.
 pub(super) fn spells_dot_git(component: &[u8]) -> bool {
     component.split(|&b| b == b'\\').any(|part| is_ntfs_dot_git(part) || is_hfs_dot_git(part))
+}
+
+/// Whether a component is `.gitmodules` in any spelling, NTFS short names included.
+pub(super) fn spells_dot_gitmodules(component: &[u8]) -> bool {
+    let name = folded(component);
+    let numbered = |prefix: &str| {
+        name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+    };
+    name == ".gitmodules" || numbered("gitmod~") || numbered("gi7eba~") || numbered("gi7eb~")
+}
+
+/// A component or path as file systems that fold names see it: without case, trailing dots and blanks, streams, and code
+/// points that HFS+ ignores.
+pub(super) fn folded(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    let components = text.split('/').map(|part| {
+        let part = part.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
+        part.chars().filter(|&c| !hfs_ignores(c)).collect::<String>().to_lowercase()
+    });
+    components.collect::<Vec<_>>().join("/")
 }
 
 fn is_ntfs_dot_git(part: &[u8]) -> bool {
@@ -46,6 +68,12 @@ pub(super) fn uncapturable(component: &[u8]) -> Option<&'static str> {
         Ok(name) if name.chars().any(char::is_control) => Some("its name holds a control character"),
         Ok(_) => None,
     }
+}
+
+/// What makes a new path unfit to be captured that holds a known secret: a name is shown in many places.
+pub(super) fn tells_a_secret(path: &[u8]) -> Option<&'static str> {
+    let text = std::str::from_utf8(path).ok()?;
+    holds_secret(text).then_some("its name holds what looks like a secret")
 }
 
 /// What makes a link at `path` (a tree's path) with this target unfit to be captured; `None` where it stays inside.

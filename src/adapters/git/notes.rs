@@ -6,11 +6,17 @@ use git2::{Error, Repository, Status, StatusOptions};
 
 use super::checkout::split;
 use super::listing::Listing;
+use super::user_git::Settings;
 use crate::domain::change::EntryKind;
 use crate::domain::ids::CommitId;
 
 /// The notes on a repository whose base has these files.
-pub(super) fn on(repo: &Repository, base: &Listing, commit: &CommitId, detached: bool) -> Result<Vec<String>, Error> {
+pub(super) fn on(
+    repo: &Repository,
+    base: &Listing,
+    commit: &CommitId,
+    (detached, settings): (bool, &Settings),
+) -> Result<Vec<String>, Error> {
     let mut notes = Vec::new();
     if detached {
         notes.push(format!("HEAD is detached: the base is the commit {}", commit.short()));
@@ -24,6 +30,9 @@ pub(super) fn on(repo: &Repository, base: &Listing, commit: &CommitId, detached:
     }
     if repo.is_shallow() {
         notes.push("the clone is shallow: history ends where it was cut".to_owned());
+    }
+    if settings.is_on("commit.gpgsign") {
+        notes.push("commit.gpgsign is set, but the commits of omk are not signed".to_owned());
     }
     notes.extend(submodules(base));
     notes.extend(attributes(repo, base)?);

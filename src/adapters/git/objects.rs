@@ -4,6 +4,7 @@
 
 use git2::{ObjectType, Oid, Repository, Tree};
 
+use crate::domain::deceptive::is_deceptive;
 use crate::domain::ids::{CommitId, TreeId};
 use crate::domain::order::Fault;
 
@@ -24,7 +25,7 @@ pub(super) fn shown(path: &[u8]) -> String {
 
 fn escape(c: char) -> impl Iterator<Item = char> {
     let escaped: Box<dyn Iterator<Item = char>> =
-        if c.is_control() { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) };
+        if is_deceptive(c) { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) };
     escaped
 }
 

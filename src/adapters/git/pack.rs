@@ -10,11 +10,21 @@ use git2::{Oid, Repository};
 use super::history;
 use super::leaf::Leaf;
 use super::objects::{failed, fault, tree, tree_of_commit};
+use super::sharing::Sharing;
 use crate::domain::change::EntryKind;
 use crate::domain::order::Fault;
 
-/// Copies what `tips` reach and `base` does not into `objects`. When it returns, the pack and its directory are synced.
-pub(super) fn copy(repo: &Repository, base: Oid, tips: &[Oid], objects: &Path) -> Result<(), Fault> {
+/// The files of a pack.
+const EXTENSIONS: [&str; 2] = ["pack", "idx"];
+
+/// Copies what `tips` reach and `base` does not into `objects`, in the modes of that store. When it returns, the pack and
+/// its directory are synced.
+pub(super) fn copy(
+    repo: &Repository,
+    base: Oid,
+    tips: &[Oid],
+    (objects, sharing): (&Path, Sharing),
+) -> Result<(), Fault> {
     let what = || format!("copy the results into {}", objects.display());
     let mut builder = repo.packbuilder().map_err(failed(what()))?;
     builder.set_threads(1);
@@ -28,6 +38,8 @@ pub(super) fn copy(repo: &Repository, base: Oid, tips: &[Oid], objects: &Path) -
     fs::create_dir_all(&directory).map_err(failed(what()))?;
     builder.write(&directory, 0o444).map_err(failed(what()))?;
     let name = builder.name().ok().flatten().ok_or_else(|| fault(what(), "the pack has no name"))?;
+    sharing.adjust(&directory);
+    EXTENSIONS.iter().for_each(|extension| sharing.adjust(&directory.join(format!("pack-{name}.{extension}"))));
     sync(&directory, name).map_err(failed(what()))
 }
 
@@ -65,7 +77,7 @@ fn subtree(repo: &Repository, id: Option<Oid>) -> Option<Oid> {
 }
 
 fn sync(directory: &Path, name: &str) -> io::Result<()> {
-    for extension in ["pack", "idx"] {
+    for extension in EXTENSIONS {
         File::open(directory.join(format!("pack-{name}.{extension}")))?.sync_all()?;
     }
     File::open(directory)?.sync_all()

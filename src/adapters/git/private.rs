@@ -5,14 +5,17 @@
 //! as they come: the journal names each commit, and after a loss of power the store is mended (see `power`), what is
 //! missing shows as broken, and its attempt is made again. What is delivered is synced before its branches exist.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Oid, Repository};
 
+use super::identity::Identity;
 use super::merge_program::ROOM_PREFIX;
 use super::objects::{commit_oid, failed, fault};
+use super::sharing::Sharing;
 use super::worktree::entry_name;
 use super::{alternates, open, power, refs};
 use crate::adapters::removal::remove_tree;
@@ -41,6 +44,12 @@ pub(super) const CONFIG: &str = "[core]
 [maintenance]
 \tauto = false
 ";
+/// What lets those who commit in a worktree themselves do so as the user. Behind [`CONFIG`] in the file.
+pub(super) const INCLUDE: &str = "[include]\n\tpath = identity\n";
+/// The file that it names, in the private repository.
+const IDENTITY: &str = "identity";
+/// Nobody else reads or changes what a goal holds.
+const PRIVATE_DIRECTORY: u32 = 0o700;
 
 /// The part of it by which git refuses to prune.
 pub(super) const PRECIOUS: &str = "[extensions]\n\tpreciousObjects = true\n";
@@ -52,12 +61,18 @@ pub(super) const HEAD: &str = "ref: refs/heads/none\n";
 pub(super) const DIRECTORIES: [&str; 6] =
     ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info", "worktrees"];
 
+/// The configuration of the private repository.
+pub(super) fn config() -> String {
+    [CONFIG, INCLUDE].concat()
+}
+
 /// Where a goal's repository and worktrees are, and which repository it borrows from.
 #[derive(Clone, Debug)]
 pub struct PrivateRepository {
     goal: GoalId,
     directory: PathBuf,
     user: PathBuf,
+    checkout: PathBuf,
     base: CommitId,
 }
 
@@ -69,11 +84,18 @@ impl PrivateRepository {
         let what = || format!("make the goal's repository in {}", goal_directory.display());
         fs::create_dir_all(goal_directory).map_err(failed(what()))?;
         let directory = goal_directory.canonicalize().map_err(failed(what()))?;
-        let place = Self { goal: goal.clone(), directory, user: facts.git_dir.clone(), base: facts.base.clone() };
+        let place = Self {
+            goal: goal.clone(),
+            directory,
+            user: facts.git_dir.clone(),
+            checkout: facts.root.clone(),
+            base: facts.base.clone(),
+        };
         place.keep_base()?;
         if !place.repository().exists() {
             place.make().map_err(failed(what()))?;
         }
+        place.close_to_others().map_err(failed(what()))?;
         place.borrow()?;
         place.sweep().map_err(failed(what()))?;
         power::mend(&place.repository(), false)?;
@@ -93,6 +115,11 @@ impl PrivateRepository {
     /// The goal's own directory.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The user's checkout.
+    pub(super) fn checkout(&self) -> &Path {
+        &self.checkout
     }
 
     /// The goal.
@@ -135,14 +162,34 @@ impl PrivateRepository {
         self.user.join("objects")
     }
 
+    /// Writes down who commits, for agents that commit in their worktree themselves.
+    pub(super) fn tell(&self, author: &Identity) -> Result<(), Fault> {
+        let file = self.repository().join(IDENTITY);
+        let fresh = self.repository().join("identity.new");
+        let written = fs::write(&fresh, author.settings()).and_then(|()| fs::rename(&fresh, &file));
+        written.map_err(failed(format!("write {}", file.display())))
+    }
+
+    /// Makes the directories of the repository and of worktrees this user's alone.
+    fn close_to_others(&self) -> io::Result<()> {
+        for directory in [self.repository(), self.worktrees()] {
+            DirBuilder::new().recursive(true).mode(PRIVATE_DIRECTORY).create(&directory)?;
+            if fs::metadata(&directory)?.permissions().mode() & 0o777 != PRIVATE_DIRECTORY {
+                fs::set_permissions(&directory, Permissions::from_mode(PRIVATE_DIRECTORY))?;
+            }
+        }
+        Ok(())
+    }
+
     fn make(&self) -> io::Result<()> {
         let making = self.directory.join("repo.git.making");
         remove_tree(&making)?;
+        DirBuilder::new().mode(PRIVATE_DIRECTORY).create(&making)?;
         for directory in DIRECTORIES {
             fs::create_dir_all(making.join(directory))?;
         }
         fs::write(making.join("HEAD"), HEAD)?;
-        fs::write(making.join("config"), CONFIG)?;
+        fs::write(making.join("config"), config())?;
         match fs::copy(self.user.join("shallow"), making.join("shallow")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
@@ -208,6 +255,7 @@ impl PrivateRepository {
 
 fn make_base(user: &Repository, name: &str, base: Oid) -> Result<(), git2::Error> {
     user.reference(name, base, false, "omk: base of a goal")?;
+    Sharing::of(user.commondir()).adjust_refs(user.commondir(), [name.to_owned()]);
     refs::sync(user, [name.to_owned()]);
     Ok(())
 }
@@ -239,6 +287,7 @@ pub fn release(order: &Release) -> Result<Vec<String>, Fault> {
             }
         }
         delete_ref(&user, &PrivateRepository::base_ref(&order.goal))?;
+        Sharing::of(&order.git_dir).adjust_refs(&order.git_dir, []);
     }
     Ok(stayed)
 }

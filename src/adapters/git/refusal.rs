@@ -59,6 +59,12 @@ pub enum Refusal {
         /// Which path, and why.
         detail: String,
     },
+    /// Its path cannot be written into a file that holds a path on each line.
+    #[error("the path of the repository {path:?} holds a line end")]
+    LineEndInPath {
+        /// Its git directory.
+        path: PathBuf,
+    },
     /// Git cannot read it.
     #[error("the repository {} cannot be read: {detail}", .path.display())]
     Unreadable {
@@ -89,6 +95,7 @@ impl Refusal {
                 format!("if you trust it: `git config --global --add safe.directory {}`", path.display())
             }
             Self::PartialClone { path, remote } => completing(&path.display().to_string(), remote),
+            Self::LineEndInPath { .. } => "move the repository to a path without line ends".to_owned(),
             Self::UnsafeTree { .. } => "remove that path in a commit".to_owned(),
             Self::Unreadable { path, .. } => format!("see what `git -C {} fsck` says", path.display()),
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use git2::{Oid, Repository};
 
+use super::checkout_watch::CheckoutWatch;
 use super::identity::Identity;
 use super::ignore_rules::IgnoreRules;
 use super::listing::Listing;
@@ -25,10 +26,12 @@ const CHANGES: usize = 16;
 pub(super) struct Shared {
     /// Where the goal's repository and worktrees are.
     pub(super) place: PrivateRepository,
-    /// Whom our commits are by.
+    /// Who our commits are by.
     pub(super) author: Identity,
     /// The git program, for merges of real overlaps.
     pub(super) program: Arc<dyn GitProgram>,
+    /// What the user's checkout looked like when attempts began.
+    pub(super) checkout: CheckoutWatch,
     /// What the worktrees looked like when they were made.
     pub(super) snapshots: Snapshots,
     /// What captures from a tree compare with.
@@ -41,6 +44,7 @@ impl Shared {
     /// Nothing read yet.
     pub(super) fn new(place: PrivateRepository, author: Identity, program: Arc<dyn GitProgram>) -> Self {
         Self {
+            checkout: CheckoutWatch::new(place.checkout()),
             place,
             author,
             program,

@@ -17,7 +17,9 @@ use super::lines;
 use super::objects::{commit_oid, fault, tree_id, tree_of_commit};
 use super::private::PrivateRepository;
 use super::program::GitProgram;
+use super::refusal::Refusal;
 use super::shared::Shared;
+use super::user_git::{self, Opened};
 use crate::domain::change::Change;
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
@@ -42,8 +44,10 @@ impl GitWorkspace {
         facts: &RepositoryFacts,
         program: Arc<dyn GitProgram>,
     ) -> Result<Self, Fault> {
+        refuse_foreign(facts)?;
         let place = PrivateRepository::create(goal_directory, goal, facts)?;
-        let author = Identity::of(&place.open_user()?);
+        let author = Identity::of(&facts.root, &place.open_user()?);
+        place.tell(&author)?;
         let handles = Arc::new(Handles::new(&place.repository()));
         let at_once = std::thread::available_parallelism().map_or(2, usize::from) + 1;
         let permits = Arc::new(Semaphore::new(at_once));
@@ -80,6 +84,20 @@ impl GitWorkspace {
             });
             done.await.unwrap_or_else(|error| Err(fault("finish work on the goal's repository", error.to_string())))
         })
+    }
+}
+
+/// A repository that git does not open for this user any more is not worked on.
+fn refuse_foreign(facts: &RepositoryFacts) -> Result<(), Fault> {
+    match user_git::open(&facts.root) {
+        Opened::Foreign(path) => {
+            let refusal = Refusal::ForeignOwner { path };
+            Err(fault(
+                format!("open the repository {}", facts.root.display()),
+                format!("{refusal}; {}", refusal.help()),
+            ))
+        }
+        Opened::GitDir(_) | Opened::Nowhere | Opened::Refused(_) | Opened::NoProgram => Ok(()),
     }
 }
 

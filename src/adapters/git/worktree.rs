@@ -38,6 +38,7 @@ impl Shared {
         let directory = self.directory_of(order)?;
         self.remove_others(order, &directory)?;
         if order.place.as_ref().is_some_and(|place| place.as_it_stands) && self.stands_at(&directory, start)? {
+            self.checkout.begin(&directory);
             return Ok(Prepared { path: directory, stood: true });
         }
         self.remove(&directory)?;
@@ -49,6 +50,7 @@ impl Shared {
         let index = Indexed { entries: listing.entries(), stats: &stats, root: &stat };
         self.enlist(&entry, &directory, start, index).map_err(failed(what()))?;
         self.snapshots.remember(&directory, Snapshot { listing: Arc::clone(&listing), stats });
+        self.checkout.begin(&directory);
         Ok(Prepared { path: directory, stood: false })
     }
 
@@ -105,6 +107,7 @@ impl Shared {
     fn remove(&self, directory: &Path) -> Result<(), Fault> {
         let what = || format!("remove the worktree {}", directory.display());
         self.snapshots.forget(directory);
+        self.checkout.end(directory);
         let aside = self.place.directory().join(UNREMOVABLE);
         if let Some(place) = remove_or_move(directory, &aside).map_err(failed(what()))? {
             tracing::warn!(place = %place.display(), "something in a worktree cannot be removed");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::agents::keeping::Keeping;
-use crate::agents::redact::{Redactor, redact};
+use crate::domain::redact::{Redactor, redact};
 
 /// What is kept of one line, in bytes.
 const LONGEST: usize = 16 * 1024;

@@ -17,6 +17,7 @@ use crate::agents::settings::{AgentSettings, Templates};
 use crate::domain::goal::Settings;
 use crate::domain::ids::GateName;
 use crate::domain::task::{GateCommand, GateKind, GateSpec};
+use crate::workflow::plan_file::unix_text;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -71,6 +72,7 @@ struct GateEntry {
 
 /// Reads the file; `Err` is what is wrong with it, and in which line.
 pub(super) fn read(text: &str) -> Result<Config, String> {
+    let text = &unix_text(text);
     let file = toml::from_str(text).map_err(|error| error.to_string())?;
     config(file).map_err(|wrong| wrong.told(text))
 }

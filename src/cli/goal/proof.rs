@@ -55,8 +55,8 @@ pub struct ProofDocument<'a> {
 }
 
 impl<'a> ProofDocument<'a> {
-    /// The document, schema `omk.goal.proof/v1`.
-    pub fn of(proof: &'a ProofPredicate) -> Self {
+    /// The document, schema `omk.goal.proof/v1`. `private` is the repository that holds what was not delivered.
+    pub fn of(proof: &'a ProofPredicate, private: &'a str) -> Self {
         Self {
             schema: "omk.goal.proof/v1",
             status: &proof.status,
@@ -67,7 +67,7 @@ impl<'a> ProofDocument<'a> {
             head: &proof.head,
             tree: &proof.tree,
             branch: proof.branch.as_deref(),
-            repo: &proof.repo,
+            repo: if proof.branch.is_some() { &proof.repo } else { private },
             sandbox: proof.sandbox,
             signature: "unsigned",
             gates: &proof.gates,
@@ -90,7 +90,10 @@ pub fn run(context: &Context, args: &ProofArgs) -> Result<u8, Failure> {
     let statement = context.omk.proof(&id)?;
     match format {
         Format::Text => context.output.result(&text(&statement))?,
-        Format::Json => context.output.document(&ProofDocument::of(&statement.predicate))?,
+        Format::Json => {
+            let private = context.omk.private_repository(&id);
+            context.output.document(&ProofDocument::of(&statement.predicate, &private))?;
+        }
         Format::Md => context.output.exact(&markdown(&statement.predicate))?,
     }
     Ok(0)

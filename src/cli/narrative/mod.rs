@@ -177,6 +177,7 @@ fn sentence(fact: &Fact) -> Option<Line> {
         Fact::SliceSteered { slice, text } => slice::steered(slice, text),
         Fact::AgentReported { report } => slice::reported(report),
         Fact::SliceCaptured { capture } => slice::captured(capture),
+        Fact::CheckoutChanged { paths } => slice::checkout_changed(paths),
         Fact::SliceAccepted { slice, attempt } => slice::accepted(slice, *attempt),
         Fact::SliceReturned { slice, attempt, feedback } => slice::returned(slice, *attempt, feedback),
         Fact::SliceGivenUp { slice, reason } => slice::given_up(slice, reason),

@@ -104,6 +104,12 @@ pub(super) fn captured(capture: &Capture) -> Line {
     line.see(format!("left out, because the repository ignores them: {}", capture.ignored.join(", ")))
 }
 
+/// The user's checkout is no place for an agent.
+pub(super) fn checkout_changed(paths: &[String]) -> Line {
+    let text = format!("your own checkout changed during the attempt: {}", paths.join(", "));
+    Line::main(WARNED, text).see("if that was not you, the agent left its worktree: see `git status` there")
+}
+
 pub(super) fn accepted(slice: &SliceId, attempt: Attempt) -> Line {
     Line::detail(PASSED, format!("attempt {attempt} passed its reviews, to be merged")).of(slice)
 }

@@ -1,24 +1,19 @@
 //! Makes text harmless that we did not write: names, titles, gate output, an agent's words.
 //!
 //! A terminal obeys what it is sent. So control characters, escape sequences and characters that reorder or hide
-//! others are shown by their code before a text is printed.
+//! others are shown by their code before a text is printed. Secrets are taken out.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-/// Whether a terminal or a reader could be deceived by this character.
-pub fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
+use crate::domain::deceptive::is_deceptive;
+use crate::domain::redact::redact;
 
 /// One line: line ends and tabs become blanks, every other deceptive character its code.
 pub fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.trim_end().chars() {
+    for c in redact(text.trim_end()).chars() {
         match c {
             '\n' | '\t' => out.push(' '),
             '\r' => {}
@@ -31,7 +26,7 @@ pub fn line(text: &str) -> String {
 /// Several lines: line feeds and tabs stay, every other deceptive character becomes its code.
 pub fn block(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.trim_end().chars() {
+    for c in redact(text.trim_end()).chars() {
         match c {
             '\n' | '\t' => out.push(c),
             '\r' => {}
@@ -84,11 +79,17 @@ fn escaped(json: &str) -> String {
 /// Text for Markdown: harmless, on one line, without the characters that would be markup.
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in line(text).chars() {
+    let text = line(text);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         if matches!(c, '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '&' | '#' | '~') {
             out.push('\\');
         }
         out.push(c);
+        // Who reads it elsewhere must not be called: an escape would not do, since it is gone when mentions are looked for.
+        if c == '@' && chars.peek().is_some_and(|next| next.is_alphanumeric()) {
+            out.push_str("<!-- -->");
+        }
     }
     out
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::agent::AgentReport;
-use crate::domain::budget::Account;
+use crate::domain::budget::{Account, ClockMove};
 use crate::domain::event::{Event, Fact};
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Phase;
@@ -141,11 +141,25 @@ impl Board {
             self.questions.push(QuestionView { id, slice, text, since: event.ts });
         } else if let Fact::QuestionAnswered { id, .. } = &event.fact {
             self.questions.retain(|question| question.id != *id);
+        } else if let Fact::ClockMoved(moved) = &event.fact {
+            self.clock_moved(moved, event.ts);
         }
     }
 }
 
 impl Board {
+    /// Counts what began by the old clock as begun by the new one.
+    fn clock_moved(&mut self, moved: &ClockMove, now: Timestamp) {
+        self.since = moved.restated(self.since, now);
+        for row in &mut self.rows {
+            row.since = moved.restated(row.since, now);
+            row.started = row.started.map(|started| moved.restated(started, now));
+        }
+        for question in &mut self.questions {
+            question.since = moved.restated(question.since, now);
+        }
+    }
+
     fn hear_of_use(&mut self, attempt: Option<&AttemptRef>, report: &AgentReport) {
         let agent = attempt.and_then(|attempt| self.agents.get(&attempt.slice));
         if agent.is_some_and(|agent| report.withholds_use(agent)) {
@@ -261,6 +275,7 @@ fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
         | Fact::AttemptQuiet(_)
         | Fact::SessionOpened { .. }
         | Fact::SliceSteered { .. }
+        | Fact::CheckoutChanged { .. }
         | Fact::TailCut { .. } => None,
     }
 }

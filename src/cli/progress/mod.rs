@@ -9,10 +9,12 @@ mod plain;
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::app::error::AppError;
 use crate::app::{EventSink, clock};
 use crate::cli::context::Typist;
+use crate::cli::error::Failure;
 use crate::cli::narrative::{Line, Weight};
 use crate::cli::output::Output;
 use crate::domain::event::Event;
@@ -59,11 +61,17 @@ pub struct Progress {
 
 impl Progress {
     /// Begins to show a run of a goal that stands as `view` says.
-    pub fn start(output: Output, typist: Typist, view: &GoalView) -> Self {
+    pub fn start(output: Output, typist: Typist, view: &GoalView) -> Result<Self, Failure> {
         let board = Board::of(view);
         let screen = screen(output, typist, view);
         let (news, inbox) = mpsc::channel();
-        Self { news, thread: std::thread::spawn(move || watch(inbox, board, screen)) }
+        let thread =
+            std::thread::Builder::new().name("omk-screen".to_owned()).spawn(move || watch(inbox, board, screen));
+        let thread = thread.map_err(|error| AppError::Infra {
+            message: format!("failed to start a thread to show progress: {error}"),
+            help: vec!["raise the limit of processes (`ulimit -u`, or that of the control group)".to_owned()],
+        })?;
+        Ok(Self { news, thread })
     }
 
     /// Where the run's records go.
@@ -95,16 +103,19 @@ fn screen(output: Output, typist: Typist, view: &GoalView) -> Box<dyn Screen> {
 }
 
 fn watch(inbox: Receiver<News>, mut board: Board, mut screen: Box<dyn Screen>) {
+    // Between records time is counted by a clock that nobody sets.
+    let (mut last, mut heard) = (clock::now(), Instant::now());
     loop {
         match inbox.recv_timeout(TICK) {
             Ok(News::Event(event)) => {
+                (last, heard) = (event.ts, Instant::now());
                 board.apply(&event);
                 screen.event(&event, &board);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Ok(News::End) | Err(RecvTimeoutError::Disconnected) => break,
         }
-        screen.tick(&board, clock::now());
+        screen.tick(&board, last.plus(u64::try_from(heard.elapsed().as_millis()).unwrap_or(u64::MAX)));
     }
     screen.end();
 }

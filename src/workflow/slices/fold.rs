@@ -83,6 +83,7 @@ impl SliceTable {
             Fact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
             Fact::BreakerOpened(breaker) => self.breakers.opened(breaker),
             Fact::BreakerClosed { provider } => self.breakers.closed(provider),
+            Fact::ClockMoved(moved) => self.records_mut().for_each(|it| it.clock_moved(moved, at)),
             Fact::GoalCreated(_)
             | Fact::RunStarted { .. }
             | Fact::PhaseEntered { .. }
@@ -99,10 +100,10 @@ impl SliceTable {
             | Fact::ActorRestarted { .. }
             | Fact::RestartsExceeded { .. }
             | Fact::AttemptQuiet(_)
+            | Fact::CheckoutChanged { .. }
             | Fact::BudgetReserved(_)
             | Fact::BudgetSettled { .. }
             | Fact::BudgetCheckpointed(_)
-            | Fact::ClockMoved(_)
             | Fact::LeftoversCleared(_)
             | Fact::TailCut { .. } => {}
         }

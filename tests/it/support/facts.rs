@@ -393,6 +393,7 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
         Fact::WorktreePrepared { .. } => "worktree_prepared",
         Fact::AgentReported { .. } => "agent_reported",
         Fact::SliceCaptured { .. } => "slice_captured",
+        Fact::CheckoutChanged { .. } => "checkout_changed",
         Fact::GateFinished { .. } => "gate_finished",
         Fact::ReviewFinished { .. } => "review_finished",
         Fact::BatchFormed { .. } => "batch_formed",
@@ -424,4 +425,4 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
 }
 
 /// How many kinds `kind_of` knows.
-pub(crate) const KINDS: usize = 47;
+pub(crate) const KINDS: usize = 48;

@@ -26,6 +26,7 @@ pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
         standstill(),
         lines_of_agents(),
         refusals_of_agents(),
+        strays(),
     ]
     .concat()
 }
@@ -186,4 +187,8 @@ fn refusals_of_agents() -> Vec<Draft> {
     let unkept = Refusals { list: None, ..refused.clone() };
     let report = |refused| AgentReport { refused: Box::new(refused), ..AgentReport::bare(AgentEnd::Finished, 7) };
     [refused, unkept].map(|refused| draft(ActorName::Worker, Fact::AgentReported { report: report(refused) })).to_vec()
+}
+
+fn strays() -> Vec<Draft> {
+    vec![draft(ActorName::Worker, Fact::CheckoutChanged { paths: vec!["/home/ada/app/src/lib.rs".to_owned()] })]
 }

@@ -1,9 +1,12 @@
-//! Takes secrets out of text that is kept: keys by their form, values by the name before them, passwords in addresses.
+//! Takes secrets out of text that is kept: keys by their form, values by the name before them, passwords in addresses,
+//! and the values of secret variables of this process.
 //!
 //! Best effort: what has no form and no name is not recognised. Errs on the side of taking out too much. One pass over the
 //! text, whatever is in it.
 
 mod patterns;
+
+use std::sync::OnceLock;
 
 use self::patterns::{ALONE, BODIES, FORMS, Form, NAMES, SCHEMES, may_begin};
 
@@ -11,24 +14,83 @@ use self::patterns::{ALONE, BODIES, FORMS, Form, NAMES, SCHEMES, may_begin};
 const REDACTED: &str = "[redacted]";
 /// The shortest value that is one.
 const SHORTEST: usize = 4;
+/// The shortest value of a variable that counts as a secret.
+const SHORTEST_KNOWN: usize = 12;
+/// The shortest run of letters and digits that makes a key of a file's name.
+const SHORTEST_RANDOM: usize = 16;
 /// How far back the dashes of an option are looked for, in bytes.
 const LONGEST_OPTION: usize = 32;
 
+/// The secrets of this process: values of its environment. Told once, when the program starts.
+static KNOWN: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Makes the secrets of an environment known: the values of variables whose names say so. Counts the first time only.
+pub fn know<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) {
+    let secrets = variables.filter(|(name, value)| is_secret_variable(name, value)).map(|(_, value)| value.to_owned());
+    let mut known: Vec<String> = secrets.collect();
+    // A value that holds another one goes first.
+    known.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    known.dedup();
+    let _only_the_first = KNOWN.set(known);
+}
+
+fn is_secret_variable(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let named = NAMES.iter().any(|known| name.contains(known)) && !name.ends_with("_file") && !name.ends_with("_path");
+    let plain = value.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b));
+    named && plain && value.len() >= SHORTEST_KNOWN && !value.starts_with(['/', '~', '.'])
+}
+
+fn known() -> &'static [String] {
+    KNOWN.get().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether a short text such as a file's name holds a secret: one of this process, or a word that has the form of a key
+/// and is random enough for one.
+pub fn holds_secret(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let by_pattern = |at: usize| {
+        let begins = at == 0 || !is_word(bytes[at - 1]);
+        let secret = if begins { by_form(bytes, at).or_else(|| by_name(bytes, at)) } else { by_name(bytes, at) };
+        secret.is_some_and(|(from, to)| is_random(&bytes[from..to]))
+    };
+    known().iter().any(|secret| text.contains(secret.as_str()))
+        || (0..bytes.len()).any(|at| may_begin(bytes, at) && by_pattern(at))
+}
+
+/// Whether there is a run of letters and digits that no word is.
+fn is_random(text: &[u8]) -> bool {
+    text.split(|b| !b.is_ascii_alphanumeric()).any(|run| {
+        run.len() >= SHORTEST_RANDOM && run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic)
+    })
+}
+
 /// `text` without what looks like a secret. JSON stays JSON: only what is between delimiters is replaced.
-pub(super) fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     Redactor::default().redact(text)
 }
 
 /// Takes secrets out of a text that comes line by line: a private key may be many of them.
 #[derive(Debug, Default)]
-pub(super) struct Redactor {
+pub struct Redactor {
     /// The last line was within a private key.
     within_key: bool,
 }
 
 impl Redactor {
     /// The next whole lines.
-    pub(super) fn redact(&mut self, text: &str) -> String {
+    pub fn redact(&mut self, text: &str) -> String {
+        match known().iter().any(|secret| text.contains(secret.as_str())) {
+            true => {
+                let clean = |text: String, secret: &String| text.replace(secret.as_str(), REDACTED);
+                let text = known().iter().fold(text.to_owned(), clean);
+                self.by_pattern(&text)
+            }
+            false => self.by_pattern(text),
+        }
+    }
+
+    fn by_pattern(&mut self, text: &str) -> String {
         let mut clean = String::with_capacity(text.len());
         let mut done = if self.within_key { self.rest_of_key(text, &mut clean) } else { 0 };
         let (bytes, mut at) = (text.as_bytes(), done);
@@ -48,7 +110,7 @@ impl Redactor {
 
     /// The next whole lines as if they came one by one: what is quoted around a private key is not looked for among
     /// those behind it.
-    pub(super) fn redact_lines(&mut self, text: &str) -> String {
+    pub fn redact_lines(&mut self, text: &str) -> String {
         match self.within_key || text.contains("PRIVATE KEY") {
             true => text.split_inclusive('\n').map(|line| self.redact(line)).collect(),
             false => self.redact(text),
