@@ -44,7 +44,9 @@ impl Script<'_> {
         };
         let patience = match ending {
             Ending::Over(AgentEnd::Stopped | AgentEnd::TimedOut | AgentEnd::Asked { .. }) => AFTER_CANCEL,
-            Ending::Over(_) | Ending::Unusable(_) | Ending::Stumbled(_) | Ending::Gone { .. } => self.patience(),
+            Ending::Over(_) | Ending::Unusable(_) | Ending::Stumbled(_) | Ending::Refused(..) | Ending::Gone { .. } => {
+                self.patience()
+            }
         };
         (ending, patience.min(self.patience()))
     }
