@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::agents::cmd::shell_line;
-use crate::agents::redact::redact;
+use crate::domain::redact::redact;
 use crate::process::sanitise::one_line;
 
 /// How many ways are shown.
