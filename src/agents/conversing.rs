@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::acp;
 use super::cmd;
 use super::ending::without_secrets;
-use super::environment::AgentEnvironment;
+use super::environment::{AgentEnvironment, is_on};
 use super::errand::{Done, Ears, Errand, Opening, Resumption};
 use super::host::{AgentSetup, end_of};
 use super::keeping::Evidence;
@@ -43,9 +43,35 @@ const HANDSHAKE_GRACE: Duration = Duration::from_secs(2);
 pub(super) fn known(setup: &AgentSetup, agent: &str) -> Option<AgentProfile> {
     match parse_agent_among(agent, &setup.settings.profiles).ok()? {
         AgentName::Script | AgentName::Command(_) => None,
-        AgentName::Acp(command) => Some(AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd))),
+        AgentName::Acp(command) => {
+            let mut profile = AgentProfile::plain_acp(&cmd::command_line(&command, &setup.cwd));
+            profile.keys = Some(keys(&setup.environment, &profile));
+            Some(profile)
+        }
         AgentName::Profile(name) => setup.settings.profiles.find(&name).cloned(),
     }
+}
+
+/// Which keys of providers an agent gets of its user's, for people.
+fn keys(user: &AgentEnvironment, profile: &AgentProfile) -> String {
+    let seen = seen(user, profile);
+    let (passed, held_back) = seen.keys();
+    let named = |names: Vec<&str>| names.join(", ");
+    let gets = match passed.is_empty() {
+        true => "no key of a provider that it may see is set here (docs/agents.md lists them)".to_owned(),
+        false => format!("of the keys that are set here it sees {}", named(passed)),
+    };
+    match held_back.is_empty() {
+        true => gets,
+        false => format!("{gets}, and not {}: an [agents.NAME] table with `allow` lets it see more", named(held_back)),
+    }
+}
+
+/// What an agent sees of its user's environment.
+fn seen(user: &AgentEnvironment, profile: &AgentProfile) -> AgentEnvironment {
+    let on = |switch: &String| profile.env.get(switch).map_or_else(|| user.has_on(switch), |value| is_on(value));
+    let clouds = profile.allow_if.iter().filter(|(switch, _)| on(switch));
+    clouds.fold(user.allowing(&profile.allow), |seen, (_, names)| seen.allowing(names))
 }
 
 /// The profile of an agent that is spoken to in a dialect of this room; `None` for all others.
@@ -73,13 +99,14 @@ pub(super) async fn run(
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match done {
-        Ok(Done { end, usage, evidence: Evidence { log, frames }, survivors, refused }) => {
+        Ok(Done { end, unless_changed, usage, evidence: Evidence { log, frames }, survivors, refused }) => {
             let (mut refused, list) = refused.into_parts();
             if !refused.is_empty() {
                 refused.list = keep(setup, &format!("policy/{}.jsonl", task.attempt()), list).await;
             }
             let (frames, log) = tokio::join!(frames.finish(), log.finish());
-            AgentReport { end, duration_ms, usage, log, frames, survivors, refused: Box::new(refused) }
+            let (unless_changed, refused) = (unless_changed.map(Box::new), Box::new(refused));
+            AgentReport { end, unless_changed, duration_ms, usage, log, frames, survivors, refused }
         }
         Err(end) => AgentReport::bare(end, duration_ms),
     }
@@ -103,7 +130,8 @@ pub(super) async fn speak(
             unreachable!("`profile_of` lets no other protocol through")
         }
     };
-    Ok(Done { end: without_secrets(done.end), ..done })
+    let unless_changed = done.unless_changed.map(without_secrets);
+    Ok(Done { end: without_secrets(done.end), unless_changed, ..done })
 }
 
 async fn keep(setup: &AgentSetup, name: &str, bytes: Vec<u8>) -> Option<ArtifactRef> {
@@ -191,7 +219,7 @@ pub(super) fn environment(
     profile: &AgentProfile,
     ours: &[(&str, String)],
 ) -> Vec<(OsString, OsString)> {
-    let seen = user.allowing(&profile.allow);
+    let seen = seen(user, profile);
     let quirks = &profile.quirks;
     let unset = quirks.quiet_env.iter().chain(&quirks.retry_env).filter(|(name, _)| seen.value(name).is_none());
     let mut more: BTreeMap<String, OsString> = unset.map(|(name, value)| (name.clone(), value.into())).collect();
@@ -215,7 +243,7 @@ fn home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf> {
 /// Where the agent keeps them for its user.
 fn users_home(user: &AgentEnvironment, profile: &AgentProfile) -> Option<PathBuf> {
     let home = profile.home.as_ref()?;
-    let seen = user.allowing(&profile.allow);
+    let seen = seen(user, profile);
     let set = profile.env.get(&home.variable).map(PathBuf::from);
     let users = profile.env.get("HOME").map(OsString::from).or_else(|| seen.value("HOME").cloned());
     let usual = || Some(Path::new(&users?).join(&home.usual));

@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::jsonrpc::message::{METHOD_NOT_FOUND, RpcError};
 use super::profile::AgentProfile;
-use super::provider::{says_limited, says_locked_out};
+use super::provider::message::reported;
+use super::provider::{Refusal, refusal, refusal_in};
 use super::redact::redact;
 use super::wait::{Here, until};
 use crate::domain::agent::AgentEnd;
+use crate::domain::ids::Timestamp;
 use crate::process::drive::{Driven, EndedBy};
 use crate::process::program::Exit;
 use crate::process::sanitise::sanitise;
@@ -29,6 +31,8 @@ pub(super) enum Ending {
     LockedOut(String),
     /// It refuses to begin, for no reason that has to stay.
     Stumbled(String),
+    /// It refuses to begin because its provider refuses; the error as it is shown.
+    Refused(Refusal, String),
     /// Its program ended under us.
     Gone {
         /// Whether a session was open.
@@ -37,7 +41,13 @@ pub(super) enum Ending {
 }
 
 /// The end of the attempt. `words` is what the agent said last.
-pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, words: &str) -> AgentEnd {
+pub(super) fn conclude(
+    ending: Ending,
+    driven: &Driven,
+    profile: &AgentProfile,
+    words: &str,
+    here: Here<'_>,
+) -> AgentEnd {
     match ending {
         Ending::Over(AgentEnd::Failed { detail }) => AgentEnd::Failed { detail: with_words(detail, words) },
         Ending::Over(end) => end,
@@ -46,6 +56,7 @@ pub(super) fn conclude(ending: Ending, driven: &Driven, profile: &AgentProfile, 
         Ending::Unusable(problem) | Ending::LockedOut(problem) | Ending::Stumbled(problem) => {
             unavailable(profile, &problem, words)
         }
+        Ending::Refused(refusal, problem) => refused(refusal, &problem, &Value::Null, profile, here),
         Ending::Gone { greeted: false } => {
             let problem = format!("it {}", gone(driven, "before it could be spoken to"));
             unavailable(profile, &problem, words)
@@ -76,21 +87,26 @@ pub(super) fn may_pass(ending: &Ending, driven: &Driven) -> bool {
         Ending::Gone { greeted: false } => {
             driven.by == EndedBy::Itself && !matches!(driven.ended.exit, Exit::Code(126 | 127))
         }
-        Ending::Gone { greeted: true } | Ending::Unusable(_) | Ending::LockedOut(_) | Ending::Over(_) => false,
+        Ending::Gone { greeted: true }
+        | Ending::Unusable(_)
+        | Ending::LockedOut(_)
+        | Ending::Refused(..)
+        | Ending::Over(_) => false,
     }
 }
 
-/// What an error in answer to the first words means: nothing that stays, where it names neither a login nor a limit.
+/// What an error in answer to the first words means: nothing that stays, unless the provider refuses.
 pub(super) fn of_refusal(method: &str, error: &RpcError) -> Ending {
     let words = words_of(error);
     let problem = format!("it answers {method} with: {words} (code {})", error.code);
     match error.code {
         METHOD_NOT_FOUND => Ending::Unusable(format!("it does not know {method}")),
-        429 => Ending::Unusable(problem),
-        _ if says_limited(&words) => Ending::Unusable(problem),
-        -32000 | 401 | 403 => Ending::LockedOut(problem),
-        _ if says_locked_out(&words) => Ending::LockedOut(problem),
-        _ => Ending::Stumbled(problem),
+        code => match refusal_of(error, &words) {
+            Some(Refusal::Login) => Ending::LockedOut(problem),
+            Some(refusal @ (Refusal::Limit | Refusal::Billing | Refusal::Model)) => Ending::Refused(refusal, problem),
+            None if code == -32000 => Ending::LockedOut(problem),
+            None => Ending::Stumbled(problem),
+        },
     }
 }
 
@@ -114,7 +130,8 @@ fn exit_of(driven: &Driven) -> String {
 
 /// That an agent cannot be worked with, with its words and what mends it.
 pub(super) fn unavailable(profile: &AgentProfile, problem: &str, words: &str) -> AgentEnd {
-    let detail = format!("{}: {problem}; {}", profile.name, profile.mend());
+    let keys = profile.keys.iter().map(|keys| format!("; {keys}")).collect::<String>();
+    let detail = format!("{}: {problem}; {}{keys}", profile.name, profile.mend());
     AgentEnd::Unavailable { detail: with_words(detail, words) }
 }
 
@@ -137,6 +154,11 @@ pub(super) fn words_of(error: &RpcError) -> String {
         Some(more) if more != error.message => format!("{}: {more}", error.message),
         Some(_) | None => error.message.clone(),
     };
+    shortened(&text)
+}
+
+/// An agent's words, without secrets, as long as they are quoted.
+fn shortened(text: &str) -> String {
     let text = redact(&sanitise(text.as_bytes()));
     match text.char_indices().find(|(at, _)| *at >= QUOTED) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -144,30 +166,70 @@ pub(super) fn words_of(error: &RpcError) -> String {
     }
 }
 
+/// The refusal of a provider that an error states: by its code, its data or its words.
+fn refusal_of(error: &RpcError, words: &str) -> Option<Refusal> {
+    let stated =
+        if (400..600).contains(&error.code) { format!("status {}; {words}", error.code) } else { words.to_owned() };
+    refusal(&stated, &error.data)
+}
+
 /// What an error in answer to a prompt means. `locked_out` are the protocol's codes for a login that is missing.
 pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProfile, here: Here<'_>) -> AgentEnd {
     let words = words_of(error);
     let shown = format!("{words} (code {})", error.code);
-    if error.code == 429 || says_limited(&words) {
-        let provider = profile.provider.clone();
-        return AgentEnd::Limited { provider, until: until(&words, &error.data, here), detail: shown };
+    match refusal_of(error, &words) {
+        Some(Refusal::Limit) => limited(shown, until(&words, &error.data, here), profile),
+        Some(refusal) => refused(refusal, &shown, &error.data, profile, here),
+        None if locked_out.contains(&error.code) => unavailable(profile, &shown, ""),
+        None => AgentEnd::Failed { detail: shown },
     }
-    if matches!(error.code, 401 | 403) || locked_out.contains(&error.code) || says_locked_out(&words) {
-        return unavailable(profile, &shown, "");
+}
+
+/// Whether an error in answer to a prompt is for want of a login.
+pub(super) fn wants_login(error: &RpcError, locked_out: &[i64]) -> bool {
+    match refusal_of(error, &words_of(error)) {
+        Some(Refusal::Login) => true,
+        Some(Refusal::Limit | Refusal::Billing | Refusal::Model) => false,
+        None => locked_out.contains(&error.code),
     }
-    AgentEnd::Failed { detail: shown }
+}
+
+/// What a refusal of the provider means for the attempt. `words` may state its end.
+pub(super) fn refused(refusal: Refusal, words: &str, data: &Value, profile: &AgentProfile, here: Here<'_>) -> AgentEnd {
+    let mended_by = |how: &str| AgentEnd::Unavailable { detail: format!("{}: {words}; {how}", profile.name) };
+    match refusal {
+        Refusal::Limit => limited(words.to_owned(), until(words, data, here), profile),
+        // A spend limit of a month ends by itself.
+        Refusal::Billing => match until(words, data, here) {
+            Some(end) => limited(words.to_owned(), Some(end), profile),
+            None => mended_by("its provider asks for payment or a higher spend limit: settle that with the provider"),
+        },
+        Refusal::Model => mended_by("its provider does not serve this model to this account: choose another model"),
+        Refusal::Login => unavailable(profile, words, ""),
+    }
+}
+
+fn limited(detail: String, until: Option<Timestamp>, profile: &AgentProfile) -> AgentEnd {
+    AgentEnd::Limited { provider: profile.provider.clone(), until, detail }
+}
+
+/// What an agent's final message means if its turn changed nothing: `None` unless it reports a provider's refusal.
+pub(super) fn of_message(message: &str, profile: &AgentProfile, here: Here<'_>) -> Option<AgentEnd> {
+    let (refusal, words) = reported(message)?;
+    Some(refused(refusal, &shortened(words), &Value::Null, profile, here))
 }
 
 /// What a turn means that claims to be done and shows no work, or no tokens where they are always counted. `trouble` is
-/// the last that the agent told of its model.
-pub(super) fn without_work(trouble: Option<&str>, profile: &AgentProfile) -> AgentEnd {
+/// the last that the agent told of its model, `said` its message.
+pub(super) fn without_work(trouble: Option<&str>, said: &str, profile: &AgentProfile, here: Here<'_>) -> AgentEnd {
     let failed = |why: &str| AgentEnd::Failed { detail: format!("the turn ended without work: {why}") };
     match trouble {
-        Some(words) if says_limited(words) => {
-            AgentEnd::Limited { provider: profile.provider.clone(), until: None, detail: words.to_owned() }
-        }
-        Some(words) => failed(words),
-        None => failed("the agent called no model, or its model did not answer"),
+        Some(words) => match refusal_in(words) {
+            Some(refusal) => refused(refusal, words, &Value::Null, profile, here),
+            None => failed(words),
+        },
+        None => of_message(said, profile, here)
+            .unwrap_or_else(|| failed("the agent called no model, or its model did not answer")),
     }
 }
 
@@ -178,7 +240,6 @@ mod tests {
     use super::*;
     use crate::agents::profile::Profiles;
     use crate::agents::wait::zones::Zones;
-    use crate::domain::ids::Timestamp;
 
     fn profile(name: &str) -> AgentProfile {
         Profiles::default().find(name).expect("an agent").clone()

@@ -74,6 +74,8 @@ pub(super) struct Ears {
 /// What came of it.
 pub(super) struct Done {
     pub(super) end: AgentEnd,
+    /// What the end is instead if nothing was changed.
+    pub(super) unless_changed: Option<AgentEnd>,
     pub(super) usage: Usage,
     pub(super) evidence: Evidence,
     pub(super) survivors: Vec<String>,
@@ -84,6 +86,7 @@ pub(super) struct Done {
 impl Done {
     /// The end of an errand whose agent was not spoken to.
     pub(super) fn unspoken(end: AgentEnd, evidence: Evidence) -> Self {
-        Self { end, usage: Usage::default(), evidence, survivors: Vec::new(), refused: Refused::default() }
+        let (usage, survivors, refused) = (Usage::default(), Vec::new(), Refused::default());
+        Self { end, unless_changed: None, usage, evidence, survivors, refused }
     }
 }

@@ -193,7 +193,12 @@ impl AgentSetup {
         let lease = Duration::from_millis(task.lease_ms);
         let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
         let running = self.launcher.launch(spec).await.map_err(end_of)?;
-        let mut conversation = Conversation::new(events, profile.provider, keeping::log(&attempt, &*self.artifacts));
+        let mut conversation = Conversation::new(
+            events,
+            profile.provider,
+            Arc::clone(&self.clock),
+            keeping::log(&attempt, &*self.artifacts),
+        );
         let limits = Limits {
             timeout: Duration::from_millis(task.timeout_ms),
             grace: Duration::from_millis(task.grace_ms),

@@ -2,12 +2,13 @@
 //!
 //! Short locks only: nothing waits while it holds the state.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::ending::{Ending, conclude};
+use super::ending::{Ending, conclude, of_message};
 use super::errand::{Done, Errand};
 use super::keeping::{Evidence, Keeping};
 use super::links::resolve;
@@ -15,7 +16,7 @@ use super::narrative::Narrative;
 use super::open_calls::OpenCalls;
 use super::policy::{Judgement, Policy, ToolCall};
 use super::profile::AgentProfile;
-use super::provider::says_limited;
+use super::provider::{Refusal, refusal_in};
 use super::refusals::Refused;
 use super::talk::Aside;
 use super::wait::Here;
@@ -28,6 +29,10 @@ use crate::process::drive::Driven;
 
 /// The most refusals that the next prompt explains.
 const MOST_REFUSALS: usize = 10;
+/// The most calls of its model that are told apart in a turn.
+const MOST_CALLS: usize = 10_000;
+/// How much of what a turn says is kept to be read when it has ended, in bytes: what says more is no error.
+const MOST_SAID: usize = 16 * 1024;
 
 /// Why the conversation is broken off from our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +71,15 @@ pub(super) struct State {
     pub(super) session: Option<String>,
     /// Whether the turn has shown a message or a tool call.
     pub(super) worked: bool,
+    /// Whether the turn has shown a tool call.
+    acted: bool,
+    /// What the turn has said so far.
+    said: String,
+    /// What the messages of the turn say that it used, by the calls of its model.
+    noted: BTreeMap<String, Usage>,
+    /// How many turns began, and how many tool calls within this one.
+    turns: u64,
+    acts: u64,
     /// Whether any sign of a turn was seen since the agent answered us last.
     pub(super) astir: bool,
     /// Reasons that the agent has not been told.
@@ -84,6 +98,8 @@ pub(super) struct State {
     pub(super) leaving: bool,
     /// The cost of the session so far, in millionths of a US dollar.
     pub(super) cost_micros: u64,
+    /// Whether this process has said what the session cost.
+    pub(super) cost_told: bool,
     /// The last trouble with the model that the agent told us of.
     pub(super) trouble: Option<String>,
     /// Until when it waits, as far as it says so.
@@ -103,6 +119,11 @@ impl Scene {
             narrative: Narrative::new(events, log),
             session: None,
             worked: false,
+            acted: false,
+            said: String::new(),
+            noted: BTreeMap::new(),
+            turns: 0,
+            acts: 0,
             astir: false,
             refused: Vec::new(),
             refusals: Refused::default(),
@@ -112,6 +133,7 @@ impl Scene {
             abandoned: None,
             leaving: false,
             cost_micros: cost_before(errand),
+            cost_told: false,
             trouble: None,
             waits: None,
             refused_until: None,
@@ -171,11 +193,22 @@ impl Scene {
         let refused = std::mem::take(&mut state.refusals);
         let words = state.narrative.last_words();
         let locked_out = matches!(ending, Ending::LockedOut(_));
-        let end = conclude(ending, &driven, &self.profile, &words);
+        let end = conclude(ending, &driven, &self.profile, &words, self.here());
         let end = if locked_out { state.with_ways_in(end) } else { end };
+        let unless_changed = match end {
+            AgentEnd::Finished => of_message(state.only_said(), &self.profile, self.here()),
+            AgentEnd::Asked { .. }
+            | AgentEnd::Failed { .. }
+            | AgentEnd::Unavailable { .. }
+            | AgentEnd::Limited { .. }
+            | AgentEnd::TimedOut
+            | AgentEnd::Stopped
+            | AgentEnd::Lapsed => None,
+        };
         let narrative = &mut state.narrative;
         let (usage, log) = (narrative.usage(), narrative.finish());
-        Done { end, usage, evidence: Evidence { log, frames }, survivors: driven.ended.survivors, refused }
+        let survivors = driven.ended.survivors;
+        Done { end, unless_changed, usage, evidence: Evidence { log, frames }, survivors, refused }
     }
 
     /// What the policy says to a tool call. Links within the worktree lead where they lead: the path behind them is
@@ -218,6 +251,15 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// The session goes on, and its agent with this sum of its cost, in millionths of a US dollar.
+    pub(super) fn goes_on_at(&self, cost_micros: u64) {
+        if self.profile.quirks.cost_goes_on {
+            self.lock().cost_micros = cost_micros;
+        }
+    }
+}
+
 /// What a session that goes on has cost already, where its agent goes on counting from there.
 fn cost_before(errand: &Errand) -> u64 {
     let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
@@ -228,14 +270,57 @@ fn cost_before(errand: &Errand) -> u64 {
 impl State {
     /// A turn begins: nothing of an earlier one goes on.
     pub(super) fn begin_turn(&mut self) {
-        self.worked = false;
+        (self.worked, self.acted) = (false, false);
+        self.said.clear();
+        self.noted.clear();
+        (self.turns, self.acts) = (self.turns + 1, 0);
         self.refused.clear();
         self.end_calls();
     }
 
-    /// The turn does something.
-    pub(super) fn works(&mut self) {
-        (self.worked, self.astir) = (true, true);
+    /// The turn says something.
+    pub(super) fn says(&mut self, piece: &str) {
+        if !piece.trim().is_empty() {
+            (self.worked, self.astir) = (true, true);
+        }
+        if self.said.len() <= MOST_SAID {
+            self.said.push_str(piece);
+        }
+        self.narrative.speech(piece);
+    }
+
+    /// The turn calls a tool.
+    pub(super) fn acts(&mut self) {
+        (self.worked, self.acted, self.astir) = (true, true, true);
+        self.acts += 1;
+    }
+
+    /// A message says what its call of the model used. One that is said again with more of the same call replaces the
+    /// earlier one: between two tool calls, the same input is the same call.
+    pub(super) fn notes(&mut self, usage: Usage, model: Option<String>) {
+        let call = format!("message-{}-{}-{}", self.turns, self.acts, usage.input_tokens);
+        let known = self.noted.len() < MOST_CALLS || self.noted.contains_key(&call);
+        let id = known.then(|| {
+            let noted = self.noted.entry(call.clone()).or_default();
+            *noted = noted.at_least(&usage);
+            call
+        });
+        self.narrative.used(usage, id, model);
+    }
+
+    /// What the messages of the turn said that it used.
+    pub(super) fn take_noted(&mut self) -> Usage {
+        std::mem::take(&mut self.noted).values().fold(Usage::default(), |sum, usage| sum.plus(usage))
+    }
+
+    /// The turn asks for leave to call a tool.
+    pub(super) fn asks_leave(&mut self) {
+        (self.acted, self.astir) = (true, true);
+    }
+
+    /// What a turn said that called no tool; nothing of any other.
+    pub(super) fn only_said(&self) -> &str {
+        if self.acted || self.said.len() > MOST_SAID { "" } else { &self.said }
     }
 
     /// No tool works any more. Some agents do not say so of each when a turn ends.
@@ -269,9 +354,11 @@ impl State {
 
     /// Its model gives trouble, and the agent tries again; after a wait, where `until` says so.
     pub(super) fn trouble(&mut self, profile: &AgentProfile, words: String, until: Option<Timestamp>) {
-        match says_limited(&words) {
-            true => self.narrative.limited(profile.provider.clone(), until, &words),
-            false => self.narrative.note(&format!("[{words}]")),
+        match refusal_in(&words) {
+            Some(Refusal::Limit) => self.narrative.limited(profile.provider.clone(), until, &words),
+            Some(Refusal::Billing | Refusal::Login | Refusal::Model) | None => {
+                self.narrative.note(&format!("[{words}]"));
+            }
         }
         (self.trouble, self.waits) = (Some(words), until);
     }

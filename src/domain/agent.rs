@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::budget::Usage;
 use crate::domain::evidence::ArtifactRef;
@@ -92,8 +93,8 @@ pub enum AgentEvent {
         /// The provider.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provider: Option<String>,
-        /// When it takes requests again, where that is stated.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// When it takes requests again, where that is stated and can be read.
+        #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
         /// Its words.
         #[serde(default)]
@@ -118,6 +119,20 @@ pub enum AgentEvent {
         #[serde(default)]
         summary: String,
     },
+}
+
+/// Reads a moment, and takes anything else for none: a limit counts whatever its stated end looks like.
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stated {
+        Moment(Timestamp),
+        Other(IgnoredAny),
+    }
+    Ok(match Stated::deserialize(deserializer)? {
+        Stated::Moment(at) => Some(at),
+        Stated::Other(IgnoredAny) => None,
+    })
 }
 
 /// A sign of an agent at work.
@@ -177,6 +192,9 @@ pub const SCRIPT: &str = "script";
 pub struct AgentReport {
     /// How it ended.
     pub end: AgentEnd,
+    /// What the end is instead if the attempt changed nothing: its final message reports a refusal of its provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless_changed: Option<Box<AgentEnd>>,
     /// How long it took.
     pub duration_ms: u64,
     /// What it said it used, in all.
@@ -199,6 +217,7 @@ impl AgentReport {
     pub fn bare(end: AgentEnd, duration_ms: u64) -> Self {
         Self {
             end,
+            unless_changed: None,
             duration_ms,
             usage: Usage::default(),
             log: None,

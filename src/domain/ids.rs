@@ -312,9 +312,12 @@ impl Timestamp {
     }
 }
 
+/// The last moment that RFC 3339 can show, the end of the year 9999; later ones are shown as that.
+const LAST_SHOWN_MS: u64 = 253_402_300_799_999;
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(self.0);
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(self.0.min(LAST_SHOWN_MS));
         humantime::format_rfc3339_millis(time).fmt(f)
     }
 }

@@ -73,6 +73,8 @@ pub struct Worker {
     stale: Option<String>,
     /// Whether its agent works in a session.
     in_session: bool,
+    /// What its agent's end is instead if it changed nothing.
+    unless_changed: Option<AgentEnd>,
 }
 
 impl Worker {
@@ -82,8 +84,8 @@ impl Worker {
         let capture = assignment.captured.clone();
         // What the slice itself may spend is no deadline: who stops an attempt at that knows what was spent and added.
         let deadline_ms = charter.settings.attempt_timeout_ms;
-        let results = Vec::new();
-        Self { capture, assignment, deadline_ms, gates, passed: 0, results, stale: None, in_session: false }
+        let (results, stale, unless_changed) = (Vec::new(), None, None);
+        Self { capture, assignment, deadline_ms, gates, passed: 0, results, stale, in_session: false, unless_changed }
     }
 
     /// What it works on.
@@ -136,7 +138,13 @@ impl Worker {
 
     /// The agent's process ended.
     pub fn agent_reported(&mut self, report: AgentReport) -> Progress {
-        let step = match &report.end {
+        self.unless_changed = report.unless_changed.as_deref().cloned();
+        let step = self.after(&report.end);
+        Progress { fact: Some(Fact::AgentReported { report }), step }
+    }
+
+    fn after(&self, end: &AgentEnd) -> Step {
+        match end {
             AgentEnd::Finished => Step::Capture,
             AgentEnd::Asked { question } => self.finish(AttemptOutcome::Asked { question: question.clone() }),
             AgentEnd::Failed { detail } => {
@@ -158,8 +166,13 @@ impl Worker {
                 Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
                 None => stopped(),
             }),
-        };
-        Progress { fact: Some(Fact::AgentReported { report }), step }
+        }
+    }
+
+    /// Whether the worktree holds no more than before this attempt, as far as its capture shows.
+    fn is_unchanged(&self, capture: Option<&Capture>) -> bool {
+        let cut_off = self.assignment.session.as_ref().is_some_and(|session| session.cut_off);
+        capture.is_none_or(|capture| cut_off || self.assignment.content.as_ref() == Some(&capture.tree))
     }
 
     /// What the agent left was captured.
@@ -167,6 +180,9 @@ impl Worker {
         let Captured { capture, refused } = captured;
         if !refused.is_empty() {
             return Progress { fact: None, step: self.refuse(&refused) };
+        }
+        if let Some(end) = self.unless_changed.take().filter(|_| self.is_unchanged(capture.as_ref())) {
+            return Progress { fact: None, step: self.after(&end) };
         }
         let Some(capture) = capture else {
             let summary = "it changed nothing".to_owned();

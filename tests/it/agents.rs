@@ -10,14 +10,16 @@ use omk::agents::host::{AgentHost, AgentSetup};
 use omk::agents::settings::AgentSettings;
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
-use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId, Timestamp};
+use omk::domain::ids::{Attempt, CommitId, Epoch, GoalId};
 use omk::domain::task::{Assignment, Feedback, FeedbackKind, SliceSpec, Surroundings};
-use omk::ports::Agents;
+use omk::ports::{Agents, Clock};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::kept::Kept;
 use crate::process::{alive, kill_keeper_of, launcher, tells_of, until};
+
+const DAY_MS: u64 = 86_400_000;
 
 /// An operator who says nothing.
 pub(crate) fn silence() -> UnboundedReceiver<String> {
@@ -177,8 +179,9 @@ async fn a_command_that_asks_and_ends_waits_for_a_person() {
 #[tokio::test]
 async fn a_command_whose_last_word_is_its_providers_limit_ends_limited_whatever_its_status() {
     let bench = Bench::new();
-    let limited = r#"echo '{"type":"limited","provider":"kimi","until":"2030-01-01T00:00:00Z","detail":"429"}'"#;
-    let until = Some(Timestamp(1_893_456_000_000));
+    let until = SystemClock.now().plus(29 * DAY_MS);
+    let limited = format!(r#"echo '{{"type":"limited","provider":"kimi","until":"{until}","detail":"429"}}'"#);
+    let until = Some(until);
     let end = AgentEnd::Limited { provider: Some("kimi".into()), until, detail: "429".into() };
     for after in ["exit 75", "exit 0", r#"echo '{"type":"usage","input_tokens":1}'; echo bye; exit 1"#] {
         let (report, _) = bench.command(&format!("{limited}; {after}")).await;
@@ -189,6 +192,40 @@ async fn a_command_whose_last_word_is_its_providers_limit_ends_limited_whatever_
     let (report, _) =
         bench.command(&format!("{limited}; echo '{{\"type\":\"message\",\"text\":\"on\"}}'; exit 3")).await;
     assert!(matches!(report.end, AgentEnd::Failed { .. }), "{:?}", report.end);
+}
+
+#[tokio::test]
+async fn a_stated_end_of_a_limit_that_cannot_be_true_is_none() {
+    let bench = Bench::new();
+    let far = SystemClock.now().plus(31 * DAY_MS).to_string();
+    for until in [
+        r#""9999-12-31T23:59:59Z""#,
+        r#""+99999-01-01T00:00:00Z""#,
+        r#""-0001-01-01T00:00:00Z""#,
+        r#""0000-00-00T00:00:00Z""#,
+        r#""1969-12-31T23:59:59Z""#,
+        r#""2001-01-01T00:00:00Z""#,
+        &format!("{far:?}"),
+        r#""never""#,
+        r#""NaN""#,
+        r#""""#,
+        "NaN",
+        "-1",
+        "1e400",
+        "18446744073709551615",
+        "null",
+        "[]",
+        "{}",
+        "true",
+    ] {
+        // JSON has no such numbers: that line is no event.
+        let is_json = !["NaN", "1e400"].contains(&until);
+        let line = format!(r#"{{"type":"limited","until":{until},"detail":"429"}}"#);
+        let (report, events) = bench.command(&format!("echo '{line}'; exit 1")).await;
+        let limited = AgentEnd::Limited { provider: None, until: None, detail: "429".into() };
+        assert_eq!(report.end == limited, is_json, "{until}: {:?}", report.end);
+        assert_eq!(events.len(), usize::from(is_json), "{until}");
+    }
 }
 
 #[tokio::test]

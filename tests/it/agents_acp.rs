@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use omk::adapters::clock::SystemClock;
 use omk::agents::policy::CommandRules;
 use omk::domain::agent::{AgentEnd, AgentEvent};
 use omk::domain::budget::Usage;
 use omk::domain::task::{Feedback, FeedbackKind};
+use omk::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::process::{alive, until};
@@ -100,6 +102,59 @@ async fn a_link_out_of_the_worktree_is_no_way_out() {
     assert!(said[0].contains("is outside of the worktree"), "{said:?}");
     assert!(said[1].starts_with("refused: "), "{said:?}");
     assert!(!stage.outside("x").exists() && !stage.outside("gone").exists());
+}
+
+#[tokio::test]
+async fn what_is_asked_for_another_session_is_refused_and_listed() {
+    if std::env::var_os("OMK_ACP_AGENT").is_some() {
+        eprintln!("\n*** SKIPPED: the agent that OMK_ACP_AGENT names asks for its own session only ***\n");
+        return;
+    }
+    let stage = Stage::fake(&json!({}), json!({}));
+    let file = json!({"path": stage.path("hello.txt"), "content": "x"});
+    let asked = json!({"toolCall": {"toolCallId": "1", "kind": "read"}, "options": []});
+    let requests = [
+        ("fs/write_text_file", file.clone()),
+        ("fs/read_text_file", file.clone()),
+        ("terminal/create", json!({"command": "touch", "args": ["hello.txt"]})),
+        ("terminal/output", json!({"terminalId": "t1"})),
+        ("session/request_permission", asked),
+    ];
+    let of = |session: &str| -> Vec<Value> {
+        requests.iter().map(|(method, params)| json!({"request": [session, method, params]})).collect()
+    };
+    let stage = again(stage, &turn(&json!([of("other"), of("")].concat())), json!({}));
+    let played = stage.play().await;
+    let mut expected = vec!["refused: session `other` is not open here"; 5];
+    expected.extend(["refused: it names no session"; 5]);
+    assert_eq!(played.said(), expected);
+    assert!(!stage.path("hello.txt").exists());
+    assert_eq!((played.report.refused.count, &played.report.end), (10, &AgentEnd::Finished));
+    let own = json!([{"request": ["fake-1", "fs/write_text_file", file]}]);
+    assert_eq!(again(stage, &turn(&own), json!({})).play().await.said(), ["done"]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_the_final_message_reports_counts_unless_something_changed() {
+    let end = async |steps: Value| {
+        let report = Stage::fake(&turn(&steps), json!({})).play().await.report;
+        assert_eq!(report.end, AgentEnd::Finished);
+        report.unless_changed.map(|end| *end)
+    };
+    let limit = "You have hit your session limit - try again in 20 minutes";
+    let asked_at = SystemClock.now();
+    let Some(AgentEnd::Limited { provider, until: Some(until), detail }) = end(json!([{"say": limit}])).await else {
+        panic!("no limit")
+    };
+    assert_eq!((provider.as_deref(), detail.as_str()), (Some("google"), limit));
+    assert!(until >= asked_at.plus(20 * 60_000));
+    let Some(AgentEnd::Unavailable { detail }) = end(json!([{"say": "Credit balance is too low"}])).await else {
+        panic!("no billing")
+    };
+    assert!(detail.contains("Credit balance is too low; its provider asks for payment"), "{detail}");
+    let call = json!({"sessionUpdate": "tool_call", "toolCallId": "1", "title": "read", "status": "completed"});
+    assert_eq!(end(json!([{"update": call}, {"say": limit}])).await, None);
+    assert_eq!(end(json!([{"say": "I implemented rate limiting and a 402 Payment Required handler"}])).await, None);
 }
 
 #[tokio::test]
@@ -212,6 +267,13 @@ async fn errors_of_a_turn_are_waits_missing_logins_or_failures() {
     let end = async |code: i32, message: &str| {
         Stage::fake(&turn(&json!([{"say": "x"}, {"fail": [code, message]}])), json!({})).play().await.report.end
     };
+    let paid = end(-32603, "You've hit your org's monthly spend limit").await;
+    assert!(
+        matches!(&paid, AgentEnd::Unavailable { detail } if detail.contains("monthly spend limit") && !detail.contains("log in")),
+        "{paid:?}"
+    );
+    let monthly = end(-32603, "You've hit your org's monthly spend limit. Resets in 12 days.").await;
+    assert!(matches!(monthly, AgentEnd::Limited { until: Some(_), .. }), "{monthly:?}");
     assert!(
         matches!(end(-32603, "429 Too Many Requests").await, AgentEnd::Limited { provider: Some(p), .. } if p == "google")
     );
@@ -316,6 +378,8 @@ async fn the_last_words_of_an_agent_that_ends_with_them_count() {
     assert_eq!(finished, AgentEnd::Finished);
     let limited = end(r#"opens; answers '"error":{"code":429,"message":"slow down"}'; exit 1"#).await;
     assert!(matches!(limited, AgentEnd::Limited { .. }), "{limited:?}");
+    let busy = end(r#"hello; answers '"error":{"code":-32603,"message":"429 slow down, try again in 20 s"}'"#).await;
+    assert!(matches!(&busy, AgentEnd::Limited { provider: Some(p), until: Some(_), .. } if p == "google"), "{busy:?}");
     let refused = end(r#"hello; answers '"error":{"code":-32000,"message":"Authentication required"}'; exit 1"#).await;
     let said = matches!(&refused, AgentEnd::Unavailable { detail } if detail.contains("answers session/new with: Authentication required"));
     assert!(said, "{refused:?}");

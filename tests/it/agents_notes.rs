@@ -21,7 +21,7 @@ struct Noting {
     recorded: &'static str,
 }
 
-const ALL: [Noting; 2] = [
+const ALL: [Noting; 3] = [
     Noting {
         like: "claude",
         model: "claude-sonnet-4-5",
@@ -33,6 +33,12 @@ const ALL: [Noting; 2] = [
         model: "gemini-2.5-pro",
         file: |session| format!(".gemini/tmp/w/chats/session-2026-11-21T15-30-{session:.8}.jsonl"),
         recorded: include_str!("session_files/gemini.jsonl"),
+    },
+    Noting {
+        like: "codex",
+        model: "gpt-5-codex",
+        file: |session| format!(".codex/sessions/2026/11/30/rollout-2026-11-30T23-44-54-{session}.jsonl"),
+        recorded: include_str!("session_files/codex.jsonl"),
     },
 ];
 
@@ -104,9 +110,12 @@ async fn an_agent_that_is_killed_in_its_turn_has_used_what_it_noted() {
 
 #[tokio::test]
 async fn the_home_is_that_of_the_agent_where_its_table_moves_it() {
-    for (agent, variable, below) in
-        [(&ALL[0], "HOME", ""), (&ALL[0], "CLAUDE_CONFIG_DIR", ".claude"), (&ALL[1], "HOME", "")]
-    {
+    for (agent, variable, below) in [
+        (&ALL[0], "HOME", ""),
+        (&ALL[0], "CLAUDE_CONFIG_DIR", ".claude"),
+        (&ALL[1], "HOME", ""),
+        (&ALL[2], "CODEX_HOME", ".codex"),
+    ] {
         let mut stage = agent.plays(dies());
         let moved = stage.outside("moved");
         write(&moved, &(agent.file)("fake-1"), &agent.recorded("fake-1"));
@@ -159,6 +168,7 @@ async fn a_session_that_goes_on_is_charged_for_what_died_with_omk_once() {
             // Another one, whose name begins alike.
             let other = (agent.file)("earlier-2").replace("w/", "v/");
             let theirs = agent.recorded("earlier-2").replace("\"msg_", "\"msg_0").replace("31427f0a", "01427f0a");
+            let theirs = theirs.replace("\"resp_", "\"resp_0");
             write(&stage.outside("home"), &other, &theirs);
             goes_on(&mut stage, counted);
             let played = stage.play().await;
@@ -178,7 +188,7 @@ fn damaged(agent: &Noting) -> String {
     let of = |line: &&str| line.contains("output");
     let line = good.lines().find(of).expect("a line with tokens");
     let without = |name: &str| line.replace(&format!("\"{name}\":"), "\"other\":");
-    let ids = ["\"msg_1\"", "\"31427f0a-dc01-4e49-9005-00841e611168\""];
+    let ids = ["\"msg_1\"", "\"31427f0a-dc01-4e49-9005-00841e611168\"", "\"resp_1\""];
     let lines = [
         without("timestamp"),
         without("usage").replace("\"tokens\":", "\"other\":"),
@@ -216,11 +226,32 @@ async fn what_is_no_file_is_not_waited_for() {
         rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RUSR).expect("a pipe");
         let elsewhere = stage.outside("elsewhere");
         fs::write(&elsewhere, agent.recorded("fake-1")).expect("a file");
-        let link = stage.outside("home").join((agent.file)("fake-1").replace("w/", "x/"));
+        let link = stage.outside("home").join((agent.file)("fake-1").replace("w/", "x/").replace("/30/", "/29/"));
         fs::create_dir_all(link.parent().expect("a directory")).expect("a directory");
         std::os::unix::fs::symlink(&elsewhere, &link).expect("a link");
         let played = stage.play().await;
         assert!(matches!(played.report.end, AgentEnd::Failed { .. }), "{:?}", played.report.end);
         assert_eq!(played.report.usage, Usage::default(), "{}", agent.like);
     }
+}
+
+#[tokio::test]
+async fn what_a_session_of_claude_had_cost_is_charged_once_whether_its_process_ended_or_was_killed() {
+    let cost = json!({"sessionUpdate": "usage_update", "cost": {"amount": 0.0009, "currency": "USD"}});
+    let ended =
+        |usd: f64| format!("{}\n", json!({"type": "cost-state", "totalCostUSD": usd, "sessionId": "earlier-1"}));
+    let charged = async |noted: &str, counted: u64| {
+        let agent = &ALL[0];
+        let mut stage = agent.plays(json!({"turns": [[{"say": "on"}, {"update": cost}]], "usage": true}));
+        agent.notes(&stage, "earlier-1", &format!("{}{noted}", agent.recorded("earlier-1")));
+        goes_on(&mut stage, Usage { usd_micros: Some(counted), ..recorded() });
+        stage.play().await.report.usage.usd_micros
+    };
+    // It ended by itself at 500, and at 200 before that.
+    assert_eq!(charged(&(ended(0.0002) + &ended(0.0005)), 500).await, Some(400));
+    // It was killed in a later process, which nobody counted the cost of.
+    assert_eq!(charged(&ended(0.0005), 700).await, Some(400));
+    // It never ended by itself.
+    assert_eq!(charged("", 1_000).await, Some(900));
+    assert_eq!(charged("", 500).await, Some(400));
 }

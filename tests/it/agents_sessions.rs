@@ -85,6 +85,48 @@ async fn the_cost_of_a_session_that_goes_on_is_charged_once() {
 }
 
 #[tokio::test]
+async fn a_process_that_does_not_go_on_with_the_cost_of_the_one_before_begins_anew() {
+    let cost = |amount: f64| json!({"update": {"sessionUpdate": "usage_update", "cost": {"amount": amount, "currency": "USD"}}});
+    let charged = async |costs: Value| {
+        let mut stage = going_on("resume", json!([]), json!({"cost_goes_on": true}));
+        play(&mut stage, json!({"turns": [costs], "past": []}));
+        stage.play().await.report.usage.usd_micros
+    };
+    // 500 were counted before.
+    assert_eq!(charged(json!([cost(0.0003), cost(0.0009)])).await, Some(900));
+    assert_eq!(charged(json!([cost(0.0006), cost(0.0009)])).await, Some(400));
+}
+
+#[tokio::test]
+async fn use_that_messages_tell_counts_once_with_what_the_end_of_the_turn_tells() {
+    let chunk = |input: u64, output: u64| {
+        let usage =
+            json!({"inputTokens": input, "outputTokens": output, "cachedReadTokens": 5, "totalTokens": input + output});
+        let content = json!({"type": "text", "text": "x"});
+        json!({"update": {"sessionUpdate": "agent_message_chunk", "content": content, "_meta": {"usage": usage}}})
+    };
+    let call =
+        json!({"update": {"sessionUpdate": "tool_call", "toolCallId": "1", "title": "make", "status": "completed"}});
+    let used = async |turn: Value, usage: bool| {
+        let mut stage = Stage::fake(&json!({}), json!({}));
+        play(&mut stage, json!({"turns": [turn], "usage": usage}));
+        stage.play().await.report.usage
+    };
+    let usage = |input_tokens, output_tokens, cached_tokens| Usage {
+        input_tokens,
+        output_tokens,
+        cached_tokens,
+        usd_micros: None,
+    };
+    // The second report of a call has more of it; the same input behind a tool is another call.
+    assert_eq!(used(json!([chunk(10, 1), chunk(10, 2), call, chunk(10, 2)]), false).await, usage(20, 4, 10));
+    // The end of the turn tells 20 and 10.
+    assert_eq!(used(json!([chunk(10, 2)]), true).await, usage(20, 10, 5));
+    assert_eq!(used(json!([chunk(10, 2), chunk(12, 9)]), true).await, usage(22, 11, 10));
+    assert_eq!(used(json!([chunk(10, 2), "die"]), false).await, usage(10, 2, 5));
+}
+
+#[tokio::test]
 async fn where_a_session_is_gone_or_cannot_go_on_a_new_one_is_told_everything() {
     for resume in ["resume", "load", "no"] {
         let stage = going_on(resume, Value::Null, json!({}));

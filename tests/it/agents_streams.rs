@@ -240,6 +240,31 @@ async fn a_session_goes_on_in_a_new_process_and_only_what_is_new_is_counted() {
 }
 
 #[tokio::test]
+async fn the_sums_of_claude_that_go_on_from_an_earlier_process_are_counted_once() {
+    let charged = async |restored: u64, since: bool, hidden: u64, before: Usage| {
+        let stage = claude(&json!({}));
+        let mut part = turn(&json!([{"say": "where was I"}, {"say": "on"}]));
+        (part["session"], part["restored"]) = ("s-7".into(), restored.into());
+        (part["since"], part["hidden"]) = (since.into(), hidden.into());
+        let mut stage = stage.again(&part, json!({}));
+        stage.session = Some(AgentSession { used: before, ..session("s-7") });
+        let played = stage.play().await;
+        assert_eq!(played.report.end, AgentEnd::Finished, "{}", played.log);
+        played.report.usage
+    };
+    for since in [true, false] {
+        // The earlier process ended by itself, was killed before any result, or in a later process than the one that ended.
+        assert_eq!(charged(3, since, 0, used(300, 30, 3000)).await, used(200, 20, 2000), "ended, {since}");
+        assert_eq!(charged(0, since, 0, used(300, 30, 0)).await, used(200, 20, 2000), "killed, {since}");
+        assert_eq!(charged(2, since, 0, used(300, 30, 2000)).await, used(200, 20, 2000), "ended, killed, {since}");
+        // Killed after a result.
+        assert_eq!(charged(0, since, 0, used(300, 30, 3000)).await, used(200, 20, 2000), "result, killed, {since}");
+        // Calls that it does not show count, too.
+        assert_eq!(charged(0, since, 7, used(300, 30, 0)).await, used(207, 20, 2000), "hidden, {since}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_is_gone_costs_no_attempt_a_new_one_gets_the_whole_task() {
     for codex_too in [false, true] {
         let stage = if codex_too { codex(&json!({})) } else { claude(&json!({})) };
@@ -334,6 +359,20 @@ async fn a_limit_that_the_agent_waits_out_is_told_and_one_that_it_gives_up_at_is
     let codex = codex.play().await;
     let end = &codex.report.end;
     assert!(matches!(end, AgentEnd::Limited { provider: Some(p), .. } if p == "openai"), "{end:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_pays_for_is_unavailable_with_the_words_and_no_advice_to_log_in() {
+    let words = "Credit balance is too low";
+    for speak in [claude as fn(&Value) -> Stage, codex] {
+        let said = unavailable(&speak(&turn(&json!([{"say": "x"}, {"fail": [400, words]}]))).play().await);
+        assert!(said.contains(words) && said.contains("asks for payment") && !said.contains("log in"), "{said}");
+        let told = speak(&turn(&json!([{"say": words}]))).play().await.report;
+        assert_eq!(told.end, AgentEnd::Finished);
+        assert!(
+            matches!(told.unless_changed.as_deref(), Some(AgentEnd::Unavailable { detail }) if detail.contains(words))
+        );
+    }
 }
 
 #[tokio::test]

@@ -188,6 +188,7 @@ fn an_agent_starts_only_when_what_is_set_aside_for_it_is_durable() {
         scene.acknowledge(&append);
         assert_eq!(answer.await, Ok(Ok(())));
         let report = AgentReport {
+            unless_changed: None,
             end: AgentEnd::Finished,
             duration_ms: 5,
             usage: Usage { output_tokens: 3, ..Usage::default() },

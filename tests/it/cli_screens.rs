@@ -98,6 +98,7 @@ fn history() -> Vec<Event> {
         ),
         worker(Fact::AgentReported {
             report: AgentReport {
+                unless_changed: None,
                 end: AgentEnd::Failed { detail: "exit 1: \u{1b}[31mboom".to_owned() },
                 duration_ms: 6_100,
                 usage: Usage::default(),

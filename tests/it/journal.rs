@@ -25,6 +25,7 @@ use crate::support::places::{Place, lock};
 fn facts() -> impl Strategy<Value = Draft> {
     let text = any::<String>;
     let report = |detail: String, usage: Usage| AgentReport {
+        unless_changed: None,
         end: AgentEnd::Failed { detail },
         duration_ms: 1,
         usage,

@@ -61,6 +61,7 @@ mod run_questions;
 mod run_ready;
 mod run_red;
 mod run_refusals;
+mod run_refusals_told;
 mod run_rest;
 mod run_sessions;
 mod run_standstill;

@@ -35,7 +35,7 @@ use self::files::Files;
 use self::first_start::Start;
 use self::requests::AcpDialect;
 use self::session::Session;
-use self::session_file::{Records, SessionFiles, catch_up, follow};
+use self::session_file::{Past, Records, SessionFiles, catch_up, follow};
 use self::site::Site;
 use self::terminals::Terminals;
 use super::course::patience;
@@ -45,7 +45,7 @@ use super::hints::Hints;
 use super::host::end_of;
 use super::jsonrpc::peer::{Manner, connect_kept};
 use super::keeping::Evidence;
-use super::scene::{Scene, Spent};
+use super::scene::Scene;
 use super::silence::listen;
 use super::talk::{Aside, Line, Partner, talk};
 use crate::ports::AgentSigns;
@@ -65,13 +65,13 @@ pub(super) async fn run(
     let deadline = Instant::now() + errand.limits.timeout;
     let mut records = SessionFiles::of(&errand);
     let earlier = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
-    let uncounted = match (&mut records, earlier) {
+    let past = match (&mut records, earlier) {
         (Some(records), Some(earlier)) => records.pass_over(earlier).await,
-        (None, _) | (_, None) => Vec::new(),
+        (None, _) | (_, None) => Past::default(),
     };
     let Ears { events, hints, evidence } = ears;
     let (hints, records) = (Hints::new(hints), Records::new(records));
-    let mut play = Play { launcher, events, evidence, hints, records, uncounted, deadline };
+    let mut play = Play { launcher, events, evidence, hints, records, past, deadline };
     let mut done = play.all(&mut errand, stop).await?;
     done.evidence.log.push(&play.hints.finish());
     Ok(done)
@@ -86,8 +86,8 @@ struct Play<'a> {
     hints: Hints,
     /// The agent's own records of what it uses.
     records: Records,
-    /// What earlier processes used and nobody counted.
-    uncounted: Vec<Spent>,
+    /// What earlier processes of the session noted.
+    past: Past,
     deadline: Instant,
 }
 
@@ -118,6 +118,7 @@ impl Play<'_> {
         };
         Ok(Done {
             end: second.end,
+            unless_changed: second.unless_changed,
             usage: usage.plus(&second.usage),
             evidence: second.evidence,
             survivors: [survivors, second.survivors].concat(),
@@ -130,7 +131,10 @@ impl Play<'_> {
         // Before the evidence goes to a scene, which would end with a start that fails.
         let partner = Partner::start(errand, Vec::new(), self.launcher).await?;
         let scene = Arc::new(Scene::new(errand, self.events.clone(), self.evidence.log.take()));
-        scene.account(std::mem::take(&mut self.uncounted));
+        scene.account(std::mem::take(&mut self.past.uncounted));
+        if let Some(cost) = self.past.cost.take() {
+            scene.goes_on_at(cost);
+        }
         let (peer, inbox, outgoing) = connect_kept(Manner::default(), self.evidence.frames.take());
         let site = Site::of(errand);
         let terminals = Arc::new(Terminals::new(self.launcher.clone(), site, Arc::clone(&scene)));

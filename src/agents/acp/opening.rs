@@ -62,6 +62,7 @@ impl Session<'_> {
             let mut state = self.scene.lock();
             state.narrative.note("[the session to go on with is gone; this is a new one]");
             state.cost_micros = 0;
+            state.cost_told = false;
             // It may go on telling of it: an answer that came too late is behind that.
             state.abandoned = Some(resumption.session.clone());
         }

@@ -11,11 +11,23 @@ use serde_json::{Value, json};
 use super::files::Files;
 use super::terminals::Terminals;
 use super::updates::{take, tool_call};
-use crate::agents::jsonrpc::message::Answer;
+use crate::agents::jsonrpc::message::{Answer, INVALID_PARAMS, RpcError};
 use crate::agents::jsonrpc::serve::{Answering, Dialect};
 use crate::agents::open_calls::merge;
-use crate::agents::policy::ToolCall;
+use crate::agents::policy::{Judgement, ToolCall};
 use crate::agents::scene::{Interruption, Scene};
+
+/// The requests that are answered here; each is for a session.
+const REQUESTS: &[&str] = &[
+    "session/request_permission",
+    "fs/read_text_file",
+    "fs/write_text_file",
+    "terminal/create",
+    "terminal/output",
+    "terminal/wait_for_exit",
+    "terminal/kill",
+    "terminal/release",
+];
 
 /// The listening side.
 pub(super) struct AcpDialect {
@@ -28,6 +40,22 @@ impl AcpDialect {
     /// Listens for an agent that has these.
     pub(super) fn new(scene: Arc<Scene>, terminals: Arc<Terminals>, files: Arc<Files>) -> Self {
         Self { scene, terminals, files }
+    }
+
+    /// Refuses a request for another session than the open one. While one is being opened its id is not known here, and
+    /// some agents look for files then.
+    fn of_this_session(&self, method: &str, params: &Value) -> Result<(), RpcError> {
+        let Some(open) = self.scene.session().filter(|_| REQUESTS.contains(&method)) else { return Ok(()) };
+        let named = params.get("sessionId").and_then(Value::as_str);
+        if named == Some(open.as_str()) {
+            return Ok(());
+        }
+        let reason = match named {
+            Some(other) => format!("session `{}` is not open here", other.escape_debug()),
+            None => "it names no session".to_owned(),
+        };
+        let refused = self.scene.enforce(method, Judgement::Refuse { reason });
+        refused.map_err(|reason| RpcError::new(INVALID_PARAMS, reason))
     }
 
     fn permission(&self, params: &Value) -> Answer {
@@ -70,19 +98,22 @@ impl AcpDialect {
 impl Dialect for AcpDialect {
     fn request(&mut self, method: &str, params: Value) -> Option<Answering> {
         self.scene.lock().narrative.alive();
+        if let Err(refused) = self.of_this_session(method, &params) {
+            return Some(Box::pin(ready(Err(refused))));
+        }
         let quirks = &self.scene.profile.quirks;
         match method {
             "session/request_permission" => {
-                self.scene.lock().astir = true;
+                self.scene.lock().asks_leave();
                 Some(Box::pin(ready(self.permission(&params))))
             }
             "fs/read_text_file" if quirks.fs_read_cap => Some(self.files.read(&params)),
             "fs/write_text_file" if quirks.fs_write_cap => {
-                self.scene.lock().works();
+                self.scene.lock().acts();
                 Some(self.files.write(params))
             }
             "terminal/create" if quirks.terminal_cap => {
-                self.scene.lock().works();
+                self.scene.lock().acts();
                 Some(Arc::clone(&self.terminals).create(params))
             }
             "terminal/output" if quirks.terminal_cap => Some(Box::pin(ready(self.terminals.output(&params)))),

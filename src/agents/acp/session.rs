@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::first_start::Start;
-use super::outcome::{LOCKED_OUT, of_turn};
+use super::outcome::{LOCKED_OUT, Seen, of_turn};
 use super::session_file::{Records, catch_up, unnoted};
 use super::steering::{Exchanged, go_on};
 use super::terminals::Terminals;
 use super::usage;
 use crate::agents::course::see_through;
-use crate::agents::ending::{Ending, of_error};
+use crate::agents::ending::{Ending, of_error, wants_login};
 use crate::agents::errand::Errand;
 use crate::agents::hints::Hints;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
@@ -95,8 +95,10 @@ impl Session<'_> {
         let profile = &self.errand.profile;
         let Exchanged { answers, broken } = self.exchange(session, text).await;
         catch_up(self.records, self.scene).await;
-        let spent = usage::of_turns(&answers, &profile.quirks);
-        let paid = !spent.is_empty();
+        let noted = self.scene.lock().take_noted();
+        let told = usage::of_turns(&answers, &profile.quirks);
+        let paid = !told.is_empty() || !noted.is_nothing();
+        let spent = usage::beyond(told, &noted);
         self.scene.account(unnoted(self.records, spent, (self.scene.now)()).await);
         let mut state = self.scene.lock();
         state.narrative.pause();
@@ -107,14 +109,21 @@ impl Session<'_> {
             Some(CallError::Refused(error)) => {
                 let here = Here { told: state.refused_until, ..self.scene.here() };
                 let end = of_error(&error, LOCKED_OUT, profile, here);
-                return Err(Ending::Over(state.with_ways_in(end)));
+                let end = if wants_login(&error, LOCKED_OUT) { state.with_ways_in(end) } else { end };
+                return Err(Ending::Over(end));
             }
         }
         let refused = std::mem::take(&mut state.refused);
         let result = answers.last().unwrap_or(&Value::Null);
         let stopped = matches!(result.get("stopReason").and_then(Value::as_str), Some("end_turn" | "cancelled"));
         let unheard = !refused.is_empty() && (profile.quirks.reject_ends_turn || nudges == 0);
-        let end = of_turn(result, paid || self.done, state.worked || self.done, state.trouble.as_deref(), profile);
+        let seen = Seen {
+            spent: paid || self.done,
+            worked: state.worked || self.done,
+            trouble: state.trouble.as_deref(),
+            said: state.only_said(),
+        };
+        let end = of_turn(result, seen, profile, self.scene.here());
         if unheard && stopped && !state.leaving {
             self.done |= end == AgentEnd::Finished && !profile.quirks.reject_ends_turn;
             return Ok(refused);

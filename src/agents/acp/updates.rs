@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::usage::session_cost;
+use super::usage::{of_message, session_cost};
 use crate::agents::claude::Quota;
 use crate::agents::policy::ToolCall;
 use crate::agents::scene::{Scene, State};
@@ -27,12 +27,14 @@ pub(super) fn take(scene: &Scene, params: &Value) {
     match text(update, "sessionUpdate") {
         "agent_message_chunk" => {
             let piece = update.pointer("/content/text").and_then(Value::as_str).unwrap_or_default();
-            if !piece.trim().is_empty() {
-                state.works();
-            }
-            state.narrative.speech(piece);
+            state.says(piece);
+            noted(scene, state, update);
         }
-        "agent_thought_chunk" | "plan" => state.astir = true,
+        "agent_thought_chunk" => {
+            state.astir = true;
+            noted(scene, state, update);
+        }
+        "plan" => state.astir = true,
         "tool_call" | "tool_call_update" => tool(state, update),
         "usage_update" => {
             cost(state, update);
@@ -55,7 +57,7 @@ fn tool(state: &mut State, update: &Value) {
     } else if !state.calls.learn(id, tool_call(update)) {
         return;
     }
-    state.works();
+    state.acts();
     let title = text(update, "title");
     match text(update, "status") {
         status @ ("completed" | "failed") => {
@@ -108,9 +110,20 @@ pub(super) fn quote(word: &str) -> String {
     }
 }
 
+/// Some say with a message what its call of the model used.
+fn noted(scene: &Scene, state: &mut State, update: &Value) {
+    if let Some((usage, model)) = of_message(update, &scene.profile.quirks) {
+        state.notes(usage, model);
+    }
+}
+
 /// The total of the session grows; what it grew by was used.
 fn cost(state: &mut State, update: &Value) {
     let Some(total) = session_cost(update) else { return };
+    // A process that does not go on with the sum of the one before begins with less.
+    if !std::mem::replace(&mut state.cost_told, true) && total < state.cost_micros {
+        state.cost_micros = 0;
+    }
     let more = total.saturating_sub(state.cost_micros);
     state.cost_micros = state.cost_micros.max(total);
     if more > 0 {

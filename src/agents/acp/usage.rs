@@ -49,14 +49,77 @@ fn one(counts: Option<&Value>, quirks: &Quirks) -> Vec<Spent> {
     usage.map(|usage| Spent { usage, id: None, model: None }).into_iter().collect()
 }
 
+/// What a message of the agent says that its call of the model used.
+pub(super) fn of_message(update: &Value, quirks: &Quirks) -> Option<(Usage, Option<String>)> {
+    let meta = update.get("_meta")?;
+    let model = meta.get("model").and_then(Value::as_str).map(str::to_owned);
+    Some((tokens(meta.get("usage")?, quirks)?, model))
+}
+
+/// What of the end of a turn its messages have not said.
+pub(super) fn beyond(told: Vec<Spent>, noted: &Usage) -> Vec<Spent> {
+    let mut left = *noted;
+    let rest = told.into_iter().map(|one| {
+        let usage = one.usage.beyond(&left);
+        left = left.beyond(&one.usage);
+        Spent { usage, ..one }
+    });
+    rest.filter(|one| !one.usage.is_nothing()).collect()
+}
+
+/// Counts of tokens, which agents name and add up in several ways.
+struct Counts {
+    input: u64,
+    read: u64,
+    written: u64,
+    output: u64,
+    thought: u64,
+    total: Option<u64>,
+}
+
+impl Counts {
+    fn of(counts: &Value) -> Self {
+        let find = |names: &[&str]| names.iter().find_map(|name| counts.get(name)?.as_u64());
+        let count = |names: &[&str]| find(names).unwrap_or(0);
+        Self {
+            input: count(&["inputTokens", "input_tokens", "promptTokens", "prompt_tokens"]),
+            read: count(&[
+                "cachedReadTokens",
+                "cachedInputTokens",
+                "cachedTokens",
+                "cached_read_tokens",
+                "cached_input_tokens",
+                "cached_tokens",
+            ]),
+            written: count(&[
+                "cachedWriteTokens",
+                "cacheWriteInputTokens",
+                "cached_write_tokens",
+                "cache_write_input_tokens",
+            ]),
+            output: count(&["outputTokens", "output_tokens", "completionTokens", "completion_tokens"]),
+            thought: count(&["thoughtTokens", "thoughtsTokens", "thought_tokens", "thoughts_tokens"]),
+            total: find(&["totalTokens", "total_tokens"]),
+        }
+    }
+
+    /// Input with what came from a cache, and output with the thoughts. The total tells whether the counts include them;
+    /// without a total that fits, the input does as `within` says, and the output does.
+    fn sums(&self, within: bool) -> (u64, u64) {
+        let apart = self.input.saturating_add(self.read).saturating_add(self.written);
+        let thinking = self.output.saturating_add(self.thought);
+        let usual = if within { [self.input, apart] } else { [apart, self.input] };
+        let ways = [self.output, thinking].into_iter().flat_map(|output| usual.map(|input| (input, output)));
+        let fits = |(input, output): &(u64, u64)| Some(input.saturating_add(*output)) == self.total;
+        ways.into_iter().find(fits).unwrap_or((usual[0], self.output))
+    }
+}
+
 fn tokens(counts: &Value, quirks: &Quirks) -> Option<Usage> {
-    let count = |names: &[&str]| names.iter().find_map(|name| counts.get(name)?.as_u64()).unwrap_or(0);
-    let input = count(&["inputTokens", "input_tokens"]);
-    let read = count(&["cachedReadTokens", "cachedInputTokens", "cached_input_tokens"]);
-    let written = count(&["cachedWriteTokens", "cacheWriteInputTokens"]);
-    let output_tokens = count(&["outputTokens", "output_tokens"]);
-    let input_tokens = if quirks.cache_within_input { input } else { input + read + written };
-    let usage = Usage { input_tokens, cached_tokens: read, output_tokens, usd_micros: None };
+    let counts = Counts::of(counts);
+    let (input_tokens, output_tokens) = counts.sums(quirks.cache_within_input);
+    let cached_tokens = counts.read.min(input_tokens);
+    let usage = Usage { input_tokens, cached_tokens, output_tokens, usd_micros: None };
     (usage.tokens() > 0).then_some(usage)
 }
 
@@ -108,6 +171,25 @@ mod tests {
         let failed = json!({"usage": null, "_meta": {"quota": {"token_count": null, "model_usage": []}}});
         assert_eq!(spent("codex", &failed), []);
         assert_eq!(spent("kimi", &claude), []);
+    }
+
+    #[test]
+    fn the_total_tells_whether_the_input_includes_the_cache_and_the_output_the_thoughts() {
+        let usage_of = |counts: Value| tokens(&counts, &Quirks::default());
+        let copilot = json!({"inputTokens": 306, "cachedReadTokens": 120, "outputTokens": 60, "totalTokens": 366});
+        assert_eq!(usage_of(copilot), Some(usage(306, 120, 60)));
+        let apart = json!({"inputTokens": 186, "cachedReadTokens": 120, "outputTokens": 60, "totalTokens": 366});
+        assert_eq!(usage_of(apart), Some(usage(306, 120, 60)));
+        let written = json!({"inputTokens": 6, "cachedWriteTokens": 300, "outputTokens": 60, "totalTokens": 366});
+        assert_eq!(usage_of(written), Some(usage(306, 0, 60)));
+        let thoughts = json!({"promptTokens": 306, "cachedTokens": 120, "completionTokens": 50, "thoughtsTokens": 10, "totalTokens": 366});
+        assert_eq!(usage_of(thoughts), Some(usage(306, 120, 60)));
+        let no_total = json!({"inputTokens": 186, "cachedReadTokens": 120, "outputTokens": 60});
+        assert_eq!(usage_of(no_total), Some(usage(306, 120, 60)));
+        let wrong = json!({"inputTokens": 186, "cachedReadTokens": 120, "outputTokens": 60, "totalTokens": 7});
+        assert_eq!(usage_of(wrong), Some(usage(306, 120, 60)));
+        let most = json!({"inputTokens": u64::MAX, "cachedReadTokens": u64::MAX, "outputTokens": u64::MAX});
+        assert_eq!(usage_of(most), Some(usage(u64::MAX, u64::MAX, u64::MAX)));
     }
 
     #[test]

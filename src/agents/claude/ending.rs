@@ -1,6 +1,9 @@
 //! What the result of a turn means. `is_error` decides: `subtype` says `success` of requests that failed as well.
 
+use serde_json::json;
+
 use super::line::Outcome;
+use crate::agents::provider::{Refusal, refusal, refusal_in};
 use crate::domain::agent::AgentEnd;
 use crate::domain::ids::Timestamp;
 use crate::process::sanitise::sanitise;
@@ -10,13 +13,16 @@ pub(super) fn ending(outcome: &Outcome, error: Option<&str>, until: Option<Times
     if !outcome.is_error {
         return AgentEnd::Finished;
     }
-    let detail = sanitise(words(outcome).as_bytes());
-    if is_limit(outcome.status, error) {
-        return AgentEnd::Limited { provider: None, until, detail };
+    let words = sanitise(words(outcome).as_bytes());
+    let detail = match error.filter(|kind| !words.contains(kind) && refusal_in(&words).is_none()) {
+        Some(kind) if refusal_in(kind).is_some() => format!("{kind}: {words}"),
+        Some(_) | None => words,
+    };
+    match refusal(&detail, &json!({"status": outcome.status, "type": error})) {
+        Some(Refusal::Limit) => AgentEnd::Limited { provider: None, until, detail },
+        Some(Refusal::Billing | Refusal::Login | Refusal::Model) => AgentEnd::Unavailable { detail },
+        None => AgentEnd::Failed { detail },
     }
-    let refused = matches!(outcome.status, Some(401 | 403));
-    let locked_out = matches!(error, Some("authentication_failed" | "billing_error" | "oauth_org_not_allowed"));
-    if refused || locked_out { AgentEnd::Unavailable { detail } } else { AgentEnd::Failed { detail } }
 }
 
 /// Whether the provider takes no requests for now.

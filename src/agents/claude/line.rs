@@ -109,12 +109,15 @@ pub(super) struct Outcome {
     pub(super) errors: Vec<Value>,
     #[serde(rename = "api_error_status")]
     pub(super) status: Option<u64>,
-    /// Of the process so far, in US dollars.
+    /// Of the process so far, in US dollars; with what the session had cost when an earlier process of it ended.
     #[serde(rename = "total_cost_usd")]
     pub(super) usd: Option<f64>,
     /// Of the process so far, by model.
     #[serde(rename = "modelUsage")]
     pub(super) models: serde_json::Map<String, Value>,
+    /// Of this process since its last result, by model; recent versions say it.
+    #[serde(rename = "model_usage_since_last_result")]
+    pub(super) since: Option<serde_json::Map<String, Value>>,
 }
 
 impl Line {

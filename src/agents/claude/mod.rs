@@ -21,6 +21,7 @@ pub(super) use self::quota::Quota;
 use self::spending::Spending;
 use super::heard::{Heard, Ruling};
 use crate::domain::agent::{AgentEnd, AgentEvent};
+use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::process::sanitise::{one_line, sanitise};
 
@@ -72,6 +73,12 @@ impl Claude {
     /// The same, where nobody will answer a question: the model decides by itself.
     pub fn alone() -> Self {
         Self { alone: true, ..Self::default() }
+    }
+
+    /// The same conversation in a new process that resumes a session, which had used `before`.
+    #[must_use]
+    pub fn resuming(self, before: Usage) -> Self {
+        Self { spending: Spending::resumed(before), ..self }
     }
 
     /// The first line: asks it to show us every tool call.

@@ -2,7 +2,8 @@
 //!
 //! Invariant: nothing is counted twice. While the model answers, its message's own count is reported under the
 //! message's id, each report replacing the one before; at the end of a turn the process's sums are set against that,
-//! and what is missing (calls that it does not show, money) is added.
+//! and what is missing (calls that it does not show, money) is added. A process that resumes a session begins with the
+//! sums of the one before, if that ended by itself.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +24,19 @@ pub(super) struct Spending {
     messages: BTreeMap<String, (String, Usage)>,
     /// The process's sums at the last result.
     settled: Usage,
+    /// What earlier processes of the session used, until the first result shows how much of it the sums include.
+    before: Option<Usage>,
 }
 
+/// Sums that begin with less than this part of what was counted before do not include it.
+const INCLUDED: u64 = 4;
+
 impl Spending {
+    /// The spending of a process that resumes a session.
+    pub(super) fn resumed(before: Usage) -> Self {
+        Self { before: Some(before), ..Self::default() }
+    }
+
     /// A message began.
     pub(super) fn begun(&mut self, id: String, model: String, usage: &Value) -> Option<Heard> {
         if self.messages.len() >= MOST_MESSAGES {
@@ -63,9 +74,13 @@ impl Spending {
 
     /// The turn is over: what the process used in all, less what was reported.
     pub(super) fn settled(&mut self, outcome: &Outcome) -> Option<Heard> {
-        let reported = self.messages.values().fold(self.settled, |sum, (_, usage)| sum.plus(usage));
+        let streamed = self.messages.values().fold(Usage::default(), |sum, (_, usage)| sum.plus(usage));
         let mut sum = outcome.models.values().map(of_model).fold(Usage::default(), |sum, usage| sum.plus(&usage));
         sum.usd_micros = outcome.usd.map(micros);
+        if let Some(before) = self.before.take() {
+            self.settled = restored(outcome, &sum, &streamed, &before);
+        }
+        let reported = self.settled.plus(&streamed);
         let missing = Usage {
             input_tokens: sum.input_tokens.saturating_sub(reported.input_tokens),
             cached_tokens: sum.cached_tokens.saturating_sub(reported.cached_tokens),
@@ -81,8 +96,31 @@ impl Spending {
         };
         let mut names = outcome.models.keys();
         let model = names.next().filter(|_| names.next().is_none()).cloned();
-        let nothing = Usage { usd_micros: missing.usd_micros.filter(|usd| *usd > 0), ..missing } == Usage::default();
-        (!nothing).then_some(Heard::Event(AgentEvent::Usage { usage: missing, id: None, model }))
+        (!missing.is_nothing()).then_some(Heard::Event(AgentEvent::Usage { usage: missing, id: None, model }))
+    }
+}
+
+/// What of the sums of a resumed session's first result earlier processes used.
+fn restored(outcome: &Outcome, sum: &Usage, streamed: &Usage, before: &Usage) -> Usage {
+    if let Some(since) = &outcome.since {
+        let used = since.values().map(of_model).fold(Usage::default(), |sum, usage| sum.plus(&usage));
+        let usd: f64 = since.values().filter_map(|model| model["costUSD"].as_f64()).sum();
+        let usd_micros = sum.usd_micros.map(|total| total.saturating_sub(micros(usd)));
+        return Usage { usd_micros, ..sum.beyond(&used) };
+    }
+    let priced = |usage: &Usage| usage.usd_micros.is_some_and(|usd| usd > 0);
+    if priced(sum) && !priced(before) {
+        // No process of the session has ever come to a result.
+        return Usage::default();
+    }
+    let unshown = sum.beyond(streamed);
+    let included = unshown.tokens().saturating_mul(INCLUDED) >= before.tokens() && unshown.tokens() > 0;
+    let least = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.min(b));
+    Usage {
+        input_tokens: unshown.input_tokens.min(before.input_tokens),
+        cached_tokens: unshown.cached_tokens.min(before.cached_tokens),
+        output_tokens: unshown.output_tokens.min(before.output_tokens),
+        usd_micros: least(sum.usd_micros, before.usd_micros).filter(|_| included),
     }
 }
 

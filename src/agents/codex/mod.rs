@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub use self::command::{Thread, command_line};
 use self::line::{Item, Line, Tokens};
 use super::heard::Heard;
-use super::provider::{says_limited, says_locked_out};
+use super::provider::{Refusal, refusal_in};
 use crate::domain::agent::{AgentEnd, AgentEvent};
 use crate::domain::budget::Usage;
 use crate::process::sanitise::{one_line, sanitise};
@@ -107,7 +107,7 @@ impl Codex {
 /// It says so and goes on trying, or the end follows.
 fn trouble(message: &str) -> Heard {
     let detail = one_line(message.as_bytes());
-    Heard::Event(if message.starts_with(RETRY) && says_limited(message) {
+    Heard::Event(if message.starts_with(RETRY) && refusal_in(message) == Some(Refusal::Limit) {
         AgentEvent::Limited { provider: None, until: None, detail }
     } else {
         AgentEvent::Message { text: detail }
@@ -117,11 +117,9 @@ fn trouble(message: &str) -> Heard {
 /// It has only words for it.
 fn ending(message: &str) -> AgentEnd {
     let detail = sanitise(message.as_bytes());
-    if says_limited(message) {
-        AgentEnd::Limited { provider: None, until: None, detail }
-    } else if says_locked_out(message) {
-        AgentEnd::Unavailable { detail }
-    } else {
-        AgentEnd::Failed { detail }
+    match refusal_in(message) {
+        Some(Refusal::Limit) => AgentEnd::Limited { provider: None, until: None, detail },
+        Some(Refusal::Billing | Refusal::Login | Refusal::Model) => AgentEnd::Unavailable { detail },
+        None => AgentEnd::Failed { detail },
     }
 }

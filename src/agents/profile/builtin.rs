@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::generation::{Generation, Later};
 use super::login::LoginAsk;
+use super::providers::{clouds, keys};
 use super::quirks::{BusyPrompt, Quirks, Resume, Steer, UsageNotes, UsageScope, UsageSource};
 use super::{AgentProfile, Home, Protocol};
 
@@ -87,6 +88,7 @@ fn claude() -> AgentProfile {
         protocol: Protocol::Acp,
         command: words(&["claude-agent-acp"]),
         allow: words(&["ANTHROPIC_*", "CLAUDE_*"]),
+        allow_if: clouds(),
         home: home("CLAUDE_CONFIG_DIR", ".claude", &[".credentials.json"]),
         model_env: text("ANTHROPIC_MODEL"),
         provider: text("anthropic"),
@@ -103,6 +105,8 @@ fn claude() -> AgentProfile {
             steer: Steer::Method("_session/steering".to_owned()),
             usage_source: UsageSource::Quota,
             usage_notes: UsageNotes::Claude,
+            // After a clean end; after a kill it begins anew.
+            cost_goes_on: true,
             resume: Resume::Resume,
             quiet_env: table(&[
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -135,6 +139,7 @@ fn claude_code() -> AgentProfile {
             usage_source: UsageSource::Messages,
             // It tells of them itself.
             usage_notes: UsageNotes::No,
+            cost_goes_on: false,
             resume: Resume::Flag("--resume".to_owned()),
             // Only between turns.
             stdin_eof_stops: false,
@@ -167,6 +172,7 @@ fn codex() -> AgentProfile {
             busy_prompt: BusyPrompt::Queue,
             steer: Steer::Method("_session/steering".to_owned()),
             usage_source: UsageSource::Quota,
+            usage_notes: UsageNotes::Codex,
             resume: Resume::Resume,
             quiet_env: table(&[(
                 "CODEX_CONFIG",
@@ -218,7 +224,7 @@ fn opencode() -> AgentProfile {
         name: "opencode".to_owned(),
         protocol: Protocol::Acp,
         command: words(&["opencode", "acp"]),
-        allow: words(&["OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"]),
+        allow: [words(&["OPENCODE_*"]), keys()].concat(),
         env: table(&[(
             "OPENCODE_PERMISSION",
             r#"{"edit":"ask","bash":"ask","external_directory":"ask","webfetch":"deny"}"#,

@@ -8,6 +8,7 @@ mod check;
 mod entry;
 pub mod generation;
 pub mod login;
+mod providers;
 pub mod quirks;
 
 use std::collections::BTreeMap;
@@ -68,6 +69,8 @@ pub struct AgentProfile {
     pub env: BTreeMap<String, String>,
     /// Variables of the user's that it gets besides those of every agent; `NAME*` stands for all that begin so.
     pub allow: Vec<String>,
+    /// More of them, by the variable that has to be switched on for it: those of the cloud that then serves its model.
+    pub allow_if: BTreeMap<String, Vec<String>>,
     /// Where it keeps its state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
@@ -86,6 +89,9 @@ pub struct AgentProfile {
     /// What mends a missing login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
+    /// Which keys of its user's it gets, for people; of an agent without a command that logs in.
+    #[serde(skip)]
+    pub keys: Option<String>,
     /// How it differs.
     pub quirks: Quirks,
 }
@@ -108,6 +114,8 @@ impl AgentProfile {
         Self {
             name: format!("acp:{command}"),
             command: vec!["sh".to_owned(), "-c".to_owned(), command.to_owned()],
+            allow: providers::keys(),
+            allow_if: providers::clouds(),
             ..Self::default()
         }
     }
@@ -128,7 +136,10 @@ impl AgentProfile {
             (Some(login), Some(install)) => format!("log in with `{login}`, or install it with `{install}`"),
             (Some(login), None) => format!("log in with `{login}`"),
             (None, Some(install)) => format!("install it with `{install}`"),
-            (None, None) => format!("try `{}` by hand", super::cmd::shell_line(&self.command)),
+            (None, None) => {
+                let line = super::cmd::shell_line(&self.command);
+                format!("try `{line}` by hand, where it sees every variable of your shell")
+            }
         }
     }
 }

@@ -76,6 +76,8 @@ pub enum UsageNotes {
     Claude,
     /// Those of Gemini CLI, below its home.
     Gemini,
+    /// Those of Codex, below its home.
+    Codex,
 }
 
 /// What one report of tokens covers.

@@ -48,6 +48,7 @@ impl Script<'_> {
             | Ending::Unusable(_)
             | Ending::LockedOut(_)
             | Ending::Stumbled(_)
+            | Ending::Refused(..)
             | Ending::Gone { .. } => self.patience(),
         };
         (ending, patience.min(self.patience()))

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::tongue::{Hello, Tongue};
-use crate::agents::ending::{Ending, unavailable, without_work};
+use crate::agents::ending::{Ending, refused, unavailable, without_work};
 use crate::agents::heard::{Asked, Heard, Ruling};
 use crate::agents::jsonrpc::frames::{Frame, Frames};
 use crate::agents::jsonrpc::life::Life;
@@ -20,6 +20,7 @@ use crate::agents::jsonrpc::peer::Outgoing;
 use crate::agents::jsonrpc::queue::{Entrance, queue};
 use crate::agents::jsonrpc::record::{Direction, Record};
 use crate::agents::policy::ToolCall;
+use crate::agents::provider::refusal_in;
 use crate::agents::scene::{Interruption, Scene};
 use crate::agents::silence::Voice;
 use crate::agents::talk::Side;
@@ -221,11 +222,10 @@ impl Stream {
         scene.waits = None;
         match event {
             AgentEvent::Message { text } => {
-                scene.worked |= !text.is_empty();
-                scene.narrative.speech(&format!("{text}\n"));
+                scene.says(&format!("{text}\n"));
             }
             AgentEvent::Tool { id, title, done: false } => {
-                scene.worked = true;
+                scene.acts();
                 scene.calls.begin(&id, ToolCall::default());
                 scene.narrative.tool(&id, &title);
             }
@@ -280,14 +280,17 @@ impl Stream {
         let paid = scene.narrative.usage().tokens() > 0;
         match end {
             AgentEnd::Finished if !scene.worked || (profile.quirks.usage_source.is_certain() && !paid) => {
-                without_work(scene.trouble.as_deref(), profile)
+                without_work(scene.trouble.as_deref(), scene.only_said(), profile, self.scene.here())
             }
             AgentEnd::Limited { provider, until: end, detail } => {
                 let provider = provider.or_else(|| profile.provider.clone());
                 let until = self.until(&detail, end);
                 AgentEnd::Limited { provider, until, detail }
             }
-            AgentEnd::Unavailable { detail } => unavailable(profile, &detail, ""),
+            AgentEnd::Unavailable { detail } => match refusal_in(&detail) {
+                Some(refusal) => refused(refusal, &detail, &Value::Null, profile, self.scene.here()),
+                None => unavailable(profile, &detail, ""),
+            },
             AgentEnd::Finished
             | AgentEnd::Asked { .. }
             | AgentEnd::Failed { .. }

@@ -53,10 +53,14 @@ pub(super) enum Hello {
 impl Tongue {
     /// The reader for a process of an errand.
     pub(super) fn of(errand: &Errand, begin: &Begin) -> Self {
-        if errand.profile.protocol != Protocol::CodexExec {
-            return Self::Claude(Box::new(if errand.rules.leave_alone() { Claude::alone() } else { Claude::new() }));
-        }
         let resumption = errand.opening.as_ref().and_then(|opening| opening.resumption.as_ref());
+        if errand.profile.protocol != Protocol::CodexExec {
+            let claude = if errand.rules.leave_alone() { Claude::alone() } else { Claude::new() };
+            return Self::Claude(Box::new(match (begin, resumption) {
+                (Begin::Resumed(_), Some(resumption)) => claude.resuming(resumption.used),
+                (Begin::Resumed(_) | Begin::New, _) => claude,
+            }));
+        }
         Self::Codex(Box::new(match (begin, resumption) {
             (Begin::Resumed(_), Some(resumption)) => Codex::resumed(resumption.used),
             (Begin::Resumed(_) | Begin::New, _) => Codex::new(),

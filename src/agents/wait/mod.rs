@@ -27,12 +27,17 @@ pub(super) struct Here<'a> {
 /// When requests are taken again, where that is stated: `retry_after` seconds, `try again in 4 days 3 hours`, a moment
 /// since 1970 (`…|<seconds>`, `"resets_at":<seconds>`), or a time of the day, with or without its date and its zone.
 pub(super) fn until(words: &str, data: &Value, here: Here<'_>) -> Option<Timestamp> {
-    let believed = |at: &Timestamp| *at > here.now && at.since(here.now) <= LONGEST_MS;
-    let told = here.told.filter(believed);
+    let stands = |at: &Timestamp| believed(*at, here.now);
+    let told = here.told.filter(stands);
     told.or_else(|| behind(words, data, here.now)).or_else(|| {
         let stated = since_1970(words).or_else(|| moment::upcoming(words, here));
-        stated.filter(believed)
+        stated.filter(stands)
     })
+}
+
+/// Whether a stated end of a wait is believed: it lies ahead, and not beyond the longest wait.
+pub(super) fn believed(at: Timestamp, now: Timestamp) -> bool {
+    at > now && at.since(now) <= LONGEST_MS
 }
 
 /// The end of a wait whose length is stated.

@@ -76,15 +76,12 @@ impl Listener<'_> {
     fn content(&mut self, payload: &Value) {
         if text(payload, "type") == "text" && self.agent.is_empty() {
             let piece = text(payload, "text");
-            if !piece.trim().is_empty() {
-                self.state.works();
-            }
-            self.state.narrative.speech(piece);
+            self.state.says(piece);
         }
     }
 
     fn call(&mut self, payload: &Value) {
-        self.state.works();
+        self.state.acts();
         self.tell();
         let (id, function) = (text(payload, "id"), &payload["function"]);
         // What it does is known to its hook: here it only counts that it works.

@@ -156,7 +156,9 @@ fn of_turn(result: &Value, state: &State, scene: &Scene) -> Result<(), Ending> {
     let failed = |detail: String| Err(Ending::Over(AgentEnd::Failed { detail }));
     match (text(result, "status"), state.trouble.as_deref()) {
         ("finished", _) if state.worked => Ok(()),
-        ("finished", trouble) => Err(Ending::Over(without_work(trouble, &scene.profile))),
+        ("finished", trouble) => {
+            Err(Ending::Over(without_work(trouble, state.only_said(), &scene.profile, scene.here())))
+        }
         ("cancelled", _) => failed("the agent cancelled its turn".to_owned()),
         ("max_steps_reached", _) => failed("the turn was cut: the agent's limit of steps was reached".to_owned()),
         (other, _) => failed(format!("the turn ended with `{}`", other.escape_debug())),

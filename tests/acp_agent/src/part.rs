@@ -43,6 +43,8 @@ pub(crate) enum Step {
     Leave(Vec<String>),
     /// Asks permission for a tool call; the outcome becomes a message.
     Ask(Value),
+    /// A request as it is, for a session of this name; the outcome becomes a message.
+    Request(String, String, Value),
     /// An update as it is.
     Update(Value),
     /// Many small updates.

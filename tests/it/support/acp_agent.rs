@@ -111,6 +111,10 @@ impl Actor {
                     _ => "cancelled".to_owned(),
                 });
             }
+            Step::Request(session, method, params) => {
+                let answer = self.ask_for(session, method, params.clone());
+                say(&refusal(&answer).unwrap_or_else(|| "done".to_owned()));
+            }
             Step::Update(value) => update(value),
             Step::Chatter(count) => (0..*count).for_each(|number| say(&format!("word {number}\n"))),
             Step::Heed => {
@@ -157,10 +161,16 @@ impl Actor {
     }
 
     /// Asks, and waits for the answer.
-    fn ask(&mut self, method: &str, mut params: Value) -> Value {
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.ask_for("fake-1", method, params)
+    }
+
+    fn ask_for(&mut self, session: &str, method: &str, mut params: Value) -> Value {
         self.asked += 1;
         let id = format!("ask-{}", self.asked);
-        params["sessionId"] = "fake-1".into();
+        if !session.is_empty() {
+            params["sessionId"] = session.into();
+        }
         tell(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
         loop {
             let message = self.listen();

@@ -193,6 +193,7 @@ pub(crate) fn feedback() -> Feedback {
 
 fn report(end: AgentEnd) -> AgentReport {
     AgentReport {
+        unless_changed: None,
         end,
         duration_ms: 700,
         usage: Usage { input_tokens: 10, cached_tokens: 4, output_tokens: 2, usd_micros: Some(7) },

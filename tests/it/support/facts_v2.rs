@@ -93,6 +93,7 @@ fn limits() -> Vec<Draft> {
         AttemptOutcome::Limited { provider: Some("kimi".to_owned()), until: Some(LATER), detail: "429".to_owned() };
     let unstated = AttemptOutcome::Limited { provider: None, until: None, detail: "429".to_owned() };
     let report = AgentReport {
+        unless_changed: None,
         end: AgentEnd::Limited { provider: None, until: Some(LATER), detail: "429".to_owned() },
         duration_ms: 5,
         usage: Usage::default(),
@@ -152,6 +153,7 @@ fn agents_of_slices() -> Vec<Draft> {
 
 fn standstill() -> Vec<Draft> {
     let report = AgentReport {
+        unless_changed: None,
         end: AgentEnd::Lapsed,
         duration_ms: 61_000,
         usage: Usage::default(),
@@ -165,6 +167,7 @@ fn standstill() -> Vec<Draft> {
 
 fn lines_of_agents() -> Vec<Draft> {
     let report = AgentReport {
+        unless_changed: None,
         end: AgentEnd::Finished,
         duration_ms: 6,
         usage: Usage::default(),

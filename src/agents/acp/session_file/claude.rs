@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::super::usage::micros;
 use super::{Found, children, has_ending, noted, of_kind, tokens};
 
 /// The files of a session. `known` are those that were found before.
@@ -22,11 +23,15 @@ pub(super) fn files(home: &Path, session: &str, known: &[&PathBuf]) -> Vec<PathB
     main.into_iter().chain(subagents).collect()
 }
 
-/// The call of the model that a line tells of.
+/// The call of the model that a line tells of, or what the session cost when a process of it ended: the next one goes
+/// on from there.
 pub(super) fn line(line: &[u8]) -> Option<Found> {
+    if let Some(ended) = of_kind(line, "cost-state") {
+        return ended.get("totalCostUSD").and_then(Value::as_f64).and_then(micros).map(Found::Cost);
+    }
     let record = of_kind(line, "assistant")?;
     let message = record.get("message")?;
     let inputs = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
     let usage = tokens(message.get("usage")?, &inputs, "cache_read_input_tokens", &["output_tokens"]);
-    noted(usage, message, record.get("timestamp").unwrap_or(&Value::Null))
+    noted(usage, message, "id", record.get("timestamp").unwrap_or(&Value::Null))
 }

@@ -43,5 +43,5 @@ fn belongs(file: &Path, session: &str) -> bool {
 pub(super) fn line(line: &[u8]) -> Option<Found> {
     let record = of_kind(line, "gemini")?;
     let usage = tokens(record.get("tokens")?, &["input", "tool"], "cached", &["output", "thoughts"]);
-    noted(usage, &record, record.get("timestamp").unwrap_or(&Value::Null))
+    noted(usage, &record, "id", record.get("timestamp").unwrap_or(&Value::Null))
 }

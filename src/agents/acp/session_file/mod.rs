@@ -6,6 +6,7 @@
 
 mod accounts;
 mod claude;
+mod codex;
 mod gemini;
 mod kimi;
 mod reading;
@@ -25,6 +26,7 @@ use super::Errand;
 use crate::agents::errand::Resumption;
 use crate::agents::profile::quirks::{Quirks, UsageNotes, UsageSource};
 use crate::agents::scene::{Scene, Spent};
+use crate::agents::wait::believed;
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 
@@ -41,6 +43,7 @@ enum Format {
     Kimi,
     Claude,
     Gemini,
+    Codex,
 }
 
 /// The files of one session.
@@ -51,10 +54,21 @@ pub(super) struct SessionFiles {
     /// How far each file has been read.
     read: BTreeMap<PathBuf, u64>,
     accounts: Accounts,
+    /// The model of calls that do not name it.
+    model: Option<String>,
 }
 
 /// The files, where that is how the agent reports.
 pub(super) type Records = Mutex<Option<SessionFiles>>;
+
+/// What earlier processes noted of a session that goes on.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// What of it nobody has counted: the process was killed before it was read.
+    pub(super) uncounted: Vec<Spent>,
+    /// What the session had cost when its last process ended; `None` where that is not noted.
+    pub(super) cost: Option<u64>,
+}
 
 /// One thing that was found in them.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +77,10 @@ pub(super) enum Found {
     Spent(Spent, Option<Timestamp>),
     /// One that was not: the words instead, and until when the agent waits.
     Trouble(String, Option<Timestamp>),
+    /// The model of the calls that follow, which do not name it.
+    Model(String),
+    /// What the session had cost when a process of it ended, in millionths of a US dollar.
+    Cost(u64),
 }
 
 /// Reads the files every now and then, for as long as it is polled.
@@ -101,6 +119,7 @@ impl Format {
             (UsageSource::KimiSessionFile, _) => Some(Self::Kimi),
             (_, UsageNotes::Claude) => Some(Self::Claude),
             (_, UsageNotes::Gemini) => Some(Self::Gemini),
+            (_, UsageNotes::Codex) => Some(Self::Codex),
             (_, UsageNotes::No) => None,
         }
     }
@@ -110,6 +129,7 @@ impl Format {
             Self::Kimi => kimi::files(home, session),
             Self::Claude => claude::files(home, session, known),
             Self::Gemini => gemini::files(home, session, known),
+            Self::Codex => codex::files(home, session, known),
         }
     }
 
@@ -117,7 +137,7 @@ impl Format {
     fn has_ids(self) -> bool {
         match self {
             Self::Kimi => false,
-            Self::Claude | Self::Gemini => true,
+            Self::Claude | Self::Gemini | Self::Codex => true,
         }
     }
 
@@ -127,6 +147,7 @@ impl Format {
             Self::Kimi => kimi::line(line, file, at),
             Self::Claude => claude::line(line).into_iter().collect(),
             Self::Gemini => gemini::line(line).into_iter().collect(),
+            Self::Codex => codex::line(line).into_iter().collect(),
         }
     }
 }
@@ -135,33 +156,55 @@ impl SessionFiles {
     /// The files of an errand's agent, where it notes anything there.
     pub(super) fn of(errand: &Errand) -> Option<Self> {
         let format = Format::of(&errand.profile.quirks)?;
-        Some(Self { format, home: errand.home.clone()?, read: BTreeMap::new(), accounts: Accounts::default() })
+        Some(Self::at(format, errand.home.clone()?))
     }
 
-    /// Passes over what earlier processes noted in a session that goes on. What of it nobody has counted is returned:
-    /// they were killed before it was read.
-    pub(super) async fn pass_over(&mut self, earlier: &Resumption) -> Vec<Spent> {
+    fn at(format: Format, home: PathBuf) -> Self {
+        Self { format, home, read: BTreeMap::new(), accounts: Accounts::default(), model: None }
+    }
+
+    /// Passes over what earlier processes noted in a session that goes on.
+    pub(super) async fn pass_over(&mut self, earlier: &Resumption) -> Past {
+        let mut cost = None;
         loop {
             let before = self.read.clone();
             for found in self.read(Some(earlier.session.clone())).await {
-                if let Found::Spent(spent, _) = found {
-                    self.accounts.earlier(spent);
+                match found {
+                    Found::Spent(spent, _) => {
+                        let spent = self.named(spent);
+                        self.accounts.earlier(spent);
+                    }
+                    Found::Model(model) => self.model = Some(model),
+                    Found::Cost(micros) => cost = Some(micros),
+                    Found::Trouble(..) => {}
                 }
             }
             if self.read == before {
                 break;
             }
         }
-        self.accounts.uncounted(&earlier.used).into_iter().collect()
+        Past { uncounted: self.accounts.uncounted(&earlier.used).into_iter().collect(), cost }
+    }
+
+    /// A call with its model.
+    fn named(&self, spent: Spent) -> Spent {
+        Spent { model: spent.model.or_else(|| self.model.clone()), ..spent }
     }
 
     fn tell(&mut self, found: Found, scene: &Scene) {
         match found {
             Found::Spent(spent, at) => {
+                let spent = self.named(spent);
                 scene.account(self.accounts.noted(spent, at).into_iter().collect());
                 scene.lock().relief();
             }
-            Found::Trouble(words, until) => scene.lock().trouble(&scene.profile, words, until),
+            Found::Trouble(words, until) => {
+                let now = (scene.now)();
+                scene.lock().trouble(&scene.profile, words, until.filter(|at| believed(*at, now)));
+            }
+            Found::Model(model) => self.model = Some(model),
+            // The conversation says what this process costs.
+            Found::Cost(_) => {}
         }
     }
 
@@ -205,9 +248,9 @@ fn tokens(counts: &Value, input: &[&str], cached: &str, output: &[&str]) -> Usag
 }
 
 /// The call of the model that a message came from: one without an id or a time could be counted twice.
-fn noted(usage: Usage, message: &Value, at: &Value) -> Option<Found> {
+fn noted(usage: Usage, message: &Value, id: &str, at: &Value) -> Option<Found> {
     let text = |name: &str| message.get(name).and_then(Value::as_str).filter(|it| !it.is_empty()).map(str::to_owned);
-    let (id, at) = (text("id")?, Timestamp::deserialize(at).ok()?);
+    let (id, at) = (text(id)?, Timestamp::deserialize(at).ok()?);
     let spent = Spent { usage, id: Some(id), model: text("model") };
     (!usage.is_nothing()).then_some(Found::Spent(spent, Some(at)))
 }
@@ -234,10 +277,9 @@ mod tests {
         std::fs::write(agent.join("wire.jsonl"), format!("{}\n{}\n", line(1), line(10))).expect("a file");
         let used = |input_tokens, output_tokens| Usage { input_tokens, output_tokens, ..Usage::default() };
         let left = async |used: Usage| {
-            let (home, accounts) = (home.path().to_owned(), Accounts::default());
-            let mut files = SessionFiles { format: Format::Kimi, home, read: BTreeMap::new(), accounts };
+            let mut files = SessionFiles::at(Format::Kimi, home.path().to_owned());
             let earlier = Resumption { session: "s".into(), prompt: String::new(), used };
-            let left = files.pass_over(&earlier).await;
+            let left = files.pass_over(&earlier).await.uncounted;
             assert_eq!(files.read(Some("s".into())).await, []);
             left.into_iter().map(|one| one.usage).collect::<Vec<_>>()
         };
@@ -256,8 +298,7 @@ mod tests {
         let errand = rehearsal::errand(Quirks::default(), "/nowhere".into());
         let scene = Scene::new(&errand, unbounded_channel().0, Keeping::default());
         scene.lock().session = Some("s".to_owned());
-        let (home, accounts) = (home.path().to_owned(), Accounts::default());
-        let files = SessionFiles { format: Format::Kimi, home, read: BTreeMap::new(), accounts };
+        let files = SessionFiles::at(Format::Kimi, home.path().to_owned());
         catch_up(&Mutex::new(Some(files)), &scene).await;
         let used = Usage { input_tokens: 132, output_tokens: 6, cached_tokens: 9, usd_micros: None };
         assert_eq!(scene.lock().narrative.usage(), used);

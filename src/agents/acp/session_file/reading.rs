@@ -86,7 +86,7 @@ mod tests {
     fn spent(found: Found) -> Spent {
         match found {
             Found::Spent(spent, _) => spent,
-            Found::Trouble(words, _) => panic!("{words}"),
+            other @ (Found::Trouble(..) | Found::Model(_) | Found::Cost(_)) => panic!("{other:?}"),
         }
     }
 

@@ -85,9 +85,16 @@ impl Actor<'_> {
         let end = steps.iter().map(|step| self.step(step)).find(|end| !matches!(end, End::Done)).unwrap_or(End::Done);
         let mut result = json!({"type": "result", "subtype": "success", "is_error": false, "result": "done", "session_id": self.session});
         if !self.part.free {
-            result["total_cost_usd"] = json!(self.messages as f64 / 1000.0);
-            let used = json!({"inputTokens": 100 * self.messages, "outputTokens": 10 * self.messages});
-            result["modelUsage"] = json!({"fake": used});
+            let used = |messages: u64| {
+                let (input, usd) = (100 * messages + self.part.hidden, messages as f64 / 1000.0);
+                json!({"fake": {"inputTokens": input, "outputTokens": 10 * messages, "costUSD": usd}})
+            };
+            let all = self.part.restored + self.messages;
+            result["total_cost_usd"] = json!(all as f64 / 1000.0);
+            result["modelUsage"] = used(all);
+            if self.part.since {
+                result["model_usage_since_last_result"] = used(self.messages);
+            }
         }
         match end {
             End::Done => {}

@@ -43,6 +43,12 @@ struct Part {
     logged_out: bool,
     /// It counts no tokens.
     free: bool,
+    /// Messages of earlier processes that its sums go on from.
+    restored: u64,
+    /// It says what was used since the last result as well.
+    since: bool,
+    /// Tokens of calls that it does not show, one an input.
+    hidden: u64,
 }
 
 /// One thing that it does.
