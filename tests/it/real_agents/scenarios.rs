@@ -125,7 +125,10 @@ fn red_gate(bench: &Bench<'_>) -> String {
     assert_eq!(bench.scene.integrated("one.txt"), "right");
     let attempts = bench.scene.records_of("attempt_offered").len();
     assert_eq!(attempts, 2, "{}", ended.why());
-    "second attempt".to_owned()
+    match bench.share().as_str() {
+        "all" => "second attempt".to_owned(),
+        some => format!("second attempt, {some} tokens"),
+    }
 }
 
 /// A command that says that it runs, and goes on for ever unless a mark is there.
