@@ -127,7 +127,6 @@ const SUBJECTS: &[&str] = &[
     "subscription",
     "team",
     "there",
-    "this",
     "throttled",
     "throttling",
     "token",
@@ -146,7 +145,7 @@ const SUBJECTS: &[&str] = &[
     "you",
     "your",
 ];
-/// What a statement names that begins with `the`.
+/// What a statement names that begins with `the` or `this`.
 const THINGS: &[&str] = &[
     "account",
     "api",
@@ -286,7 +285,8 @@ fn is_error(text: &str) -> bool {
 
 /// Whether it states a refusal, and nothing else.
 fn is_statement(text: &str) -> bool {
-    let one = text.lines().filter(|line| !line.trim().is_empty()).count() <= 4;
+    let one = text.lines().filter(|line| !line.trim().is_empty()).count() <= 4
+        && !text.lines().skip(1).any(|line| line.trim_start().starts_with(['-', '*']));
     if text.len() > LONGEST_STATEMENT || !one || text.ends_with('?') || speaks_of_work(text) {
         return false;
     }
@@ -295,7 +295,7 @@ fn is_statement(text: &str) -> bool {
         return false;
     }
     match words.first(2)[..] {
-        ["the", thing] => THINGS.contains(&thing),
+        ["the" | "this", thing] => THINGS.contains(&thing),
         // `5-hour limit reached`.
         [number, unit] if number.bytes().all(|b| b.is_ascii_digit()) => SUBJECTS.contains(&unit),
         [first, ..] => SUBJECTS.contains(&first),
