@@ -18,7 +18,7 @@ use crate::domain::agent::{AgentEnd, AgentEvent, AgentSign};
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 use crate::domain::redact::{Redactor, redact};
-use crate::ports::{AgentSigns, Clock};
+use crate::ports::AgentSigns;
 use crate::process::drive::{Driven, EndedBy, Heard, Stream};
 use crate::process::output::{Bounded, Lines};
 use crate::process::program::Exit;
@@ -48,7 +48,7 @@ pub(super) struct Conversation {
     /// Who serves its model, where its user says so and it does not.
     provider: Option<String>,
     /// Tells how far ahead a stated end of a limit lies.
-    clock: Arc<dyn Clock>,
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// When it was last said that there is output.
     said: Option<Instant>,
     log: Keeping,
@@ -118,11 +118,16 @@ type Refusal = (Option<String>, Option<Timestamp>, String);
 
 impl Conversation {
     /// Begins to listen; events go to `events` and text to `log` as they come.
-    pub(super) fn new(events: AgentSigns, provider: Option<String>, clock: Arc<dyn Clock>, log: Keeping) -> Self {
+    pub(super) fn new(
+        events: AgentSigns,
+        provider: Option<String>,
+        now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        log: Keeping,
+    ) -> Self {
         Self {
             events,
             provider,
-            clock,
+            now,
             said: None,
             log,
             output: Ear::new(),
@@ -173,7 +178,7 @@ impl Conversation {
     fn take(&mut self, mut event: AgentEvent) {
         if let AgentEvent::Limited { provider, until, .. } = &mut event {
             *provider = provider.take().or_else(|| self.provider.clone());
-            let now = self.clock.now();
+            let now = (self.now)();
             *until = until.filter(|at| believed(*at, now));
         }
         match &event {
@@ -285,14 +290,13 @@ fn event(line: &[u8]) -> Option<AgentEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::clock::SystemClock;
 
     #[test]
     fn a_secret_is_taken_out_however_the_streams_are_cut() {
         let mut conversation = Conversation::new(
             tokio::sync::mpsc::unbounded_channel().0,
             None,
-            Arc::new(SystemClock),
+            Arc::new(|| Timestamp(0)),
             Keeping::default(),
         );
         for (stream, piece) in [
@@ -318,7 +322,7 @@ mod tests {
     #[test]
     fn a_flood_of_reports_is_told_whole_while_the_agent_works_and_a_flood_of_words_is_not() {
         let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let mut conversation = Conversation::new(events, None, Arc::new(SystemClock), Keeping::default());
+        let mut conversation = Conversation::new(events, None, Arc::new(|| Timestamp(0)), Keeping::default());
         let one = "{\"type\":\"usage\",\"output_tokens\":2}\n{\"type\":\"message\",\"text\":\"a\"}\n";
         conversation.hear(Heard::Bytes(Stream::Output, one.repeat(MOST_EVENTS + 5_000).as_bytes()));
         let (mut tokens, mut reports, mut words) = (0, 0, 0);

@@ -101,7 +101,6 @@ pub(super) fn of_refusal(method: &str, error: &RpcError) -> Ending {
     let problem = format!("it answers {method} with: {words} (code {})", error.code);
     match error.code {
         METHOD_NOT_FOUND => Ending::Unusable(format!("it does not know {method}")),
-        429 => Ending::Refused(Refusal::Limit, problem),
         code => match refusal_of(error, &words) {
             Some(Refusal::Login) => Ending::LockedOut(problem),
             Some(refusal @ (Refusal::Limit | Refusal::Billing | Refusal::Model)) => Ending::Refused(refusal, problem),
@@ -183,6 +182,15 @@ pub(super) fn of_error(error: &RpcError, locked_out: &[i64], profile: &AgentProf
         Some(refusal) => refused(refusal, &shown, &error.data, profile, here),
         None if locked_out.contains(&error.code) => unavailable(profile, &shown, ""),
         None => AgentEnd::Failed { detail: shown },
+    }
+}
+
+/// Whether an error in answer to a prompt is for want of a login.
+pub(super) fn wants_login(error: &RpcError, locked_out: &[i64]) -> bool {
+    match refusal_of(error, &words_of(error)) {
+        Some(Refusal::Login) => true,
+        Some(Refusal::Limit | Refusal::Billing | Refusal::Model) => false,
+        None => locked_out.contains(&error.code),
     }
 }
 

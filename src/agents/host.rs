@@ -193,10 +193,11 @@ impl AgentSetup {
         let lease = Duration::from_millis(task.lease_ms);
         let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
         let running = self.launcher.launch(spec).await.map_err(end_of)?;
+        let clock = Arc::clone(&self.clock);
         let mut conversation = Conversation::new(
             events,
             profile.provider,
-            Arc::clone(&self.clock),
+            Arc::new(move || clock.now()),
             keeping::log(&attempt, &*self.artifacts),
         );
         let limits = Limits {

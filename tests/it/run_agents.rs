@@ -163,6 +163,79 @@ fn ignored_files_are_left_out_and_listed() {
     assert!(!files.contains("junk"), "{files}");
 }
 
+/// The names of the variables that an agent like `claude-code` sees of a user who has set these.
+fn seen_of(set: &[(&str, &str)]) -> Vec<String> {
+    let scene = Scene::new();
+    let command = json!([
+        "sh",
+        "-c",
+        "env | cut -d= -f1 | grep -E '^(CLAUDE|CODEX|ANTHROPIC|AWS|GOOGLE|CLOUD)' | sort > one.txt"
+    ]);
+    let agent = json!({"like": "claude-code", "protocol": "cmd", "command": command});
+    acp_goal::configure(&scene, &json!({"agents": {"inner": agent}}));
+    let plan = scene.plan(&(ONE.to_owned() + GATE));
+    let mut command = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan, "--agent", "inner"]);
+    let ran = Ran(command.envs(set.iter().copied()).output().unwrap());
+    assert_ready(&ran);
+    // What its profile sets.
+    let set_for_it = ["CLAUDE_CODE_DISABLE_", "CLAUDE_CODE_ENABLE_", "CLAUDE_CODE_MAX_"];
+    let names = scene.integrated("one.txt");
+    names.lines().filter(|name| !set_for_it.iter().any(|it| name.starts_with(it))).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_agent_sees_settings_and_credentials_and_nothing_of_an_outer_session() {
+    let outer = [
+        "CLAUDECODE",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_CODE_SSE_PORT",
+        "CLAUDE_CODE_SESSION_ID",
+        "CLAUDE_PROJECT_DIR",
+        "CLAUDE_ENV_FILE",
+        "CODEX_SANDBOX",
+    ];
+    let settings = ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CONFIG_DIR"];
+    let set: Vec<_> = outer.iter().chain(&settings).map(|name| (*name, "1")).collect();
+    assert_eq!(seen_of(&set), settings);
+}
+
+#[test]
+fn an_agent_sees_the_variables_of_the_cloud_that_serves_its_model() {
+    let aws = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_PROFILE", "p"), ("AWS_REGION", "r"), ("AWS_VAULT", "v")];
+    let google = [("CLOUD_ML_REGION", "r"), ("GOOGLE_APPLICATION_CREDENTIALS", "f"), ("GOOGLE_CLOUD_PROJECT", "p")];
+    let with = |switch: (&'static str, &'static str)| seen_of(&[&[switch], &aws[..], &google[..]].concat());
+    let (bedrock, vertex) = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX");
+    assert_eq!(with((bedrock, "1")), ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_REGION", bedrock]);
+    assert_eq!(with((bedrock, "0")), [bedrock]);
+    let names = [vertex, "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"];
+    assert_eq!(with((vertex, "true")), names);
+}
+
+#[test]
+fn an_agent_that_is_only_a_command_gets_the_keys_of_providers_and_says_which_it_lacks() {
+    let scene = Scene::new();
+    let error = r#"{"id":1,"error":{"code":-32000,"message":"Authentication required"}}"#;
+    let script = format!(
+        "#!/bin/sh\nread -r _\nenv | grep -c '^MISTRAL_API_KEY=' > {}\necho '{error}'\n",
+        scene.mark("has").display()
+    );
+    write_executable(&scene.place.path("."), "agent.sh", &script);
+    let agent = format!("acp:{}", scene.place.path("agent.sh").display());
+    let plan = scene.plan(&(ONE.to_owned() + GATE));
+    let words = ["goal", "run", "Do it", "--until-ready", "--no-input", "--json", "--plan", &plan, "--agent", &agent];
+    let blocked = |set: &[(&str, &str)]| {
+        let ran = Ran(scene.command(&words).envs(set.iter().copied()).output().unwrap());
+        assert_eq!(ran.code(), Some(4), "{}{}", ran.stdout(), ran.stderr());
+        (ran.stdout() + &ran.stderr(), std::fs::read_to_string(scene.mark("has")).unwrap())
+    };
+    let (said, has) = blocked(&[("MISTRAL_API_KEY", "k"), ("ACME_API_KEY", "k")]);
+    assert!(said.contains("it sees MISTRAL_API_KEY, and not ACME_API_KEY"), "{said}");
+    assert_eq!(has, "1\n");
+    let (said, has) = blocked(&[]);
+    assert!(said.contains("no key of a provider that it may see is set here"), "{said}");
+    assert_eq!(has, "0\n");
+}
+
 #[test]
 fn an_agent_whose_profile_is_gone_is_named_with_the_file_where_it_has_to_be() {
     let bench = acp_goal::Bench::new(Scene::new(), &json!([acp_goal::shell("echo 1 > one.txt")]));

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::acp_goal::{Bench, shell, slice};
-use crate::support::scene::Scene;
+use crate::support::git_repo::write_executable;
+use crate::support::scene::{GATE, Scene};
 
 /// What a run of one slice comes to with an agent that does this: its exit code, the goal's status and reason, and how
 /// often the agent was prompted.
@@ -42,4 +43,23 @@ fn a_message_about_limits_behind_work_is_no_refusal() {
         let (code, status, reason, _) = outcome(&json!([work, {"say": words}]));
         assert_eq!((code, status.as_str()), (Some(0), "ready"), "{words}: {reason}");
     }
+}
+
+#[test]
+fn an_agent_that_changes_files_without_a_tool_call_is_judged_by_what_it_changed() {
+    let scene = Scene::new();
+    let message =
+        r#"{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"Error: 429 Too Many Requests"}}"#;
+    let script = format!(
+        "#!/bin/sh\n\
+         says() {{ read -r l; id=${{l#*\\\"id\\\":}}; printf '{{\"id\":%s,\"result\":%s}}\\n' \"${{id%%,*}}\" \"$1\"; }}\n\
+         says '{{\"protocolVersion\":1}}'; says '{{\"sessionId\":\"s\"}}'; echo 1 > one.txt\n\
+         echo '{{\"method\":\"session/update\",\"params\":{{\"sessionId\":\"s\",\"update\":{message}}}}}'\n\
+         says '{{\"stopReason\":\"end_turn\"}}'; cat > /dev/null\n"
+    );
+    write_executable(&scene.place.path("."), "agent.sh", &script);
+    let agent = format!("acp:{}", scene.place.path("agent.sh").display());
+    let ran = scene.run(&(slice("one", "") + GATE), &["--agent", &agent]);
+    assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
+    assert_eq!(scene.integrated("one.txt"), "1");
 }

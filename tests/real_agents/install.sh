@@ -41,7 +41,7 @@ kimi_cli_with() {
 
 # Whether it starts for work; its version it prints on any Python.
 kimi_cli_starts() {
-    "$cache/kimi-cli/bin/python" -c 'import kimi_cli.app' >/dev/null 2>"$making/kimi-cli.err"
+    "$cache/kimi-cli/bin/python" -c 'import kimi_cli.app, kimi_cli.tools.web.fetch' >/dev/null 2>"$making/kimi-cli.err"
 }
 
 # A Python that uv finds or fetches; prints its path.

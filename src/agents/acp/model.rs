@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::options::{offered, option};
 use super::session::Session;
 use crate::agents::ending::Ending;
+use crate::agents::provider::Refusal;
 
 /// How many of the models that an agent offers are named where it has another one than was asked for.
 const MOST_NAMED: usize = 20;
@@ -34,7 +35,7 @@ impl Session<'_> {
         params["sessionId"] = session.into();
         match self.shake_hands(method, &params).await {
             Ok(_chosen) => Ok(true),
-            Err(Ending::Unusable(problem) | Ending::Stumbled(problem)) => {
+            Err(Ending::Unusable(problem) | Ending::Stumbled(problem) | Ending::Refused(Refusal::Model, problem)) => {
                 let offered: Vec<_> = models(opened).into_iter().map(|(id, _)| id).take(MOST_NAMED).collect();
                 let offered = offered.join(", ");
                 Err(Ending::Unusable(format!("it does not take the model `{model}`: {problem}; it offers {offered}")))

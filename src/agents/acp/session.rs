@@ -16,7 +16,7 @@ use super::steering::{Exchanged, go_on};
 use super::terminals::Terminals;
 use super::usage;
 use crate::agents::course::see_through;
-use crate::agents::ending::{Ending, of_error};
+use crate::agents::ending::{Ending, of_error, wants_login};
 use crate::agents::errand::Errand;
 use crate::agents::hints::Hints;
 use crate::agents::jsonrpc::peer::{CallError, Peer};
@@ -109,7 +109,8 @@ impl Session<'_> {
             Some(CallError::Refused(error)) => {
                 let here = Here { told: state.refused_until, ..self.scene.here() };
                 let end = of_error(&error, LOCKED_OUT, profile, here);
-                return Err(Ending::Over(state.with_ways_in(end)));
+                let end = if wants_login(&error, LOCKED_OUT) { state.with_ways_in(end) } else { end };
+                return Err(Ending::Over(end));
             }
         }
         let refused = std::mem::take(&mut state.refused);

@@ -297,6 +297,9 @@ fn gemini() -> AgentProfile {
     }
 }
 
+/// It dies on Python 3.12.1, which its package allows, and without a part of `lxml` that its package does not name.
+const KIMI_CLI: &str = "uv tool install --python 3.13 --with 'lxml[html_clean]' kimi-cli==1.51.0";
+
 /// Kimi CLI 1.x, archived: its hooks show us every tool call before it happens. Version 1.52 only prints that it is
 /// retired, and installs another program when it is started without arguments.
 fn kimi_cli() -> AgentProfile {
@@ -308,7 +311,7 @@ fn kimi_cli() -> AgentProfile {
         home: home("KIMI_SHARE_DIR", ".kimi", &["credentials", "config.toml"]),
         model_env: text("KIMI_MODEL_NAME"),
         provider: text("moonshot"),
-        install: text("uv tool install kimi-cli==1.51.0"),
+        install: text(KIMI_CLI),
         login: text("kimi login"),
         quirks: Quirks {
             busy_prompt: BusyPrompt::Error,
@@ -319,7 +322,7 @@ fn kimi_cli() -> AgentProfile {
                 ask: words(&["--version"]),
                 from: "1.0".to_owned(),
                 before: "1.52".to_owned(),
-                earlier: "too old; install version 1.51 with `uv tool install kimi-cli==1.51.0`".to_owned(),
+                earlier: format!("too old; install version 1.51 with `{KIMI_CLI}`"),
                 later: vec![
                     later(
                         "1.52",

@@ -8,6 +8,8 @@ use super::{Refusal, refusal_in};
 
 /// The longest statement, in bytes.
 const LONGEST_STATEMENT: usize = 500;
+/// The longest text that may precede a refusal, in bytes: the agent had begun to speak.
+const LONGEST_PREAMBLE: usize = 300;
 /// The longest error, in bytes: some hold the whole answer of the provider.
 const LONGEST_ERROR: usize = 6_000;
 
@@ -17,6 +19,7 @@ const LEADS: &[&str] = &[
     "an error occurred",
     "api error",
     "apierror",
+    "cannot",
     "error",
     "exceeded retry limit",
     "execution failed",
@@ -29,12 +32,16 @@ const LEADS: &[&str] = &[
     "http",
     "i encountered an error",
     "internal error",
+    "it looks like you",
+    "it seems you",
     "llm error",
     "llm provider error",
     "llm request failed",
+    "looks like you",
     "model call failed",
     "model error",
     "oops",
+    "operation error",
     "provider error",
     "provider returned error",
     "ran into an error",
@@ -44,6 +51,7 @@ const LEADS: &[&str] = &[
     "request rejected",
     "stream error",
     "turn failed",
+    "unable to",
     "unexpected status",
 ];
 /// What a statement of a refusal begins with.
@@ -67,6 +75,8 @@ const SUBJECTS: &[&str] = &[
     "current",
     "daily",
     "exceeded",
+    "exhausted",
+    "expired",
     "forbidden",
     "free",
     "gemini",
@@ -94,15 +104,20 @@ const SUBJECTS: &[&str] = &[
     "permission",
     "plan",
     "please",
+    "possible",
     "premium",
+    "prepaid",
     "project",
     "quota",
     "qwen",
     "rate",
+    "reached",
     "request",
+    "requested",
     "requests",
     "resource",
     "security",
+    "selected",
     "server",
     "service",
     "session",
@@ -111,12 +126,13 @@ const SUBJECTS: &[&str] = &[
     "spending",
     "subscription",
     "team",
-    "this",
+    "there",
     "throttled",
     "throttling",
     "token",
     "tokens",
     "too",
+    "trial",
     "unauthenticated",
     "unauthorized",
     "unknown",
@@ -129,14 +145,18 @@ const SUBJECTS: &[&str] = &[
     "you",
     "your",
 ];
-/// What a statement names that begins with `the`.
+/// What a statement names that begins with `the` or `this`.
 const THINGS: &[&str] = &[
     "account",
     "api",
     "billing",
+    "caller",
+    "configured",
+    "current",
     "deployment",
     "engine",
     "free",
+    "given",
     "maximum",
     "model",
     "models",
@@ -147,16 +167,18 @@ const THINGS: &[&str] = &[
     "provider",
     "quota",
     "request",
+    "requested",
     "requests",
     "security",
+    "selected",
     "server",
     "service",
+    "specified",
     "token",
 ];
 /// Words of somebody who speaks about code.
 const WORK: &[&str] = &[
     "added",
-    "already",
     "asserts",
     "backoff",
     "caught",
@@ -168,19 +190,15 @@ const WORK: &[&str] = &[
     "covered",
     "covers",
     "documented",
-    "done",
-    "each",
     "emits",
     "finished",
     "fixed",
-    "function",
     "gives",
     "handle",
     "handled",
     "handler",
     "handles",
     "handling",
-    "i",
     "implement",
     "implementation",
     "implemented",
@@ -189,7 +207,6 @@ const WORK: &[&str] = &[
     "limiter",
     "limiting",
     "middleware",
-    "nothing",
     "passes",
     "propagates",
     "raises",
@@ -203,21 +220,31 @@ const WORK: &[&str] = &[
     "returning",
     "returns",
     "sends",
-    "should",
-    "shows",
     "supports",
     "test",
+    "tested",
     "tests",
     "throws",
-    "tested",
     "treated",
     "validated",
     "validates",
     "verified",
+    "wrote",
+];
+/// The same, in a statement: errors have these, too.
+const WORK_IN_STATEMENTS: &[&str] = &[
+    "already",
+    "approaching",
+    "done",
+    "each",
+    "function",
+    "i",
+    "nothing",
+    "should",
+    "shows",
     "when",
     "whenever",
     "works",
-    "wrote",
 ];
 /// Endings of file names in a message about code.
 const FILES: &[&str] =
@@ -230,6 +257,13 @@ pub(in crate::agents) fn reported(message: &str) -> Option<(Refusal, &str)> {
     let last_line = message.lines().last().unwrap_or_default();
     [message, last, last_line].into_iter().find_map(|part| {
         let part = part.trim();
+        let before = message.strip_suffix(part).unwrap_or_default();
+        if before.len() > LONGEST_PREAMBLE
+            || speaks_of_work(before)
+            || (!before.is_empty() && part.starts_with(['-', '*']))
+        {
+            return None;
+        }
         let refusal = refusal_in(part).filter(|_| is_error(part) || is_statement(part))?;
         Some((refusal, part))
     })
@@ -251,13 +285,17 @@ fn is_error(text: &str) -> bool {
 
 /// Whether it states a refusal, and nothing else.
 fn is_statement(text: &str) -> bool {
-    let one = text.lines().filter(|line| !line.trim().is_empty()).count() <= 4;
+    let one = text.lines().filter(|line| !line.trim().is_empty()).count() <= 4
+        && !text.lines().skip(1).any(|line| line.trim_start().starts_with(['-', '*']));
     if text.len() > LONGEST_STATEMENT || !one || text.ends_with('?') || speaks_of_work(text) {
         return false;
     }
     let words = Words::of(bare(text));
+    if words.holds_one_of(WORK_IN_STATEMENTS) {
+        return false;
+    }
     match words.first(2)[..] {
-        ["the", thing] => THINGS.contains(&thing),
+        ["the" | "this", thing] => THINGS.contains(&thing),
         // `5-hour limit reached`.
         [number, unit] if number.bytes().all(|b| b.is_ascii_digit()) => SUBJECTS.contains(&unit),
         [first, ..] => SUBJECTS.contains(&first),
@@ -329,6 +367,19 @@ mod tests {
             (Limit, "Sorry, you have been rate-limited. Please wait a moment before trying again."),
             (Limit, "The model is overloaded. Please try again later."),
             (Limit, "Error: Request failed with status code 429"),
+            (
+                Limit,
+                "An error occurred (ThrottlingException) when calling the InvokeModel operation: Too many requests",
+            ),
+            (Limit, "Throttling.AllocationQuota: Allocated quota exceeded"),
+            (Limit, "provider.rate_limit_error"),
+            (Limit, "litellm.RateLimitError: try later"),
+            (Limit, "It looks like you've hit your weekly limit."),
+            (
+                Model,
+                "There's an issue with the selected model (claude-nope). It may not exist or you may not have access to it.",
+            ),
+            (Login, "provider.auth_error: no"),
             (Billing, "Credit balance is too low"),
             (Billing, "You've hit your org's monthly spend limit"),
             (Billing, "402 Payment Required"),
@@ -372,6 +423,8 @@ mod tests {
             "429 and 529 are treated as rate limits by the client.",
             "Added `rate_limit_error` to the table of wordings.",
             "I could not find the file.",
+            "This is the plan:\n- a limiter\n- 429 Too Many Requests for the rest",
+            "This is what a client sees.\n\n- Error: 402 Payment Required",
             "Hello",
             "",
         ] {

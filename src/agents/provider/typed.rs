@@ -27,7 +27,17 @@ pub(super) fn codes(text: &str, data: &Value) -> String {
     let mut codes = Vec::new();
     collect(data, 0, &mut codes);
     objects(text).iter().for_each(|object| collect(object, 0, &mut codes));
+    codes.extend(leading(text));
     codes.join("; ")
+}
+
+/// The code that a text begins with, if points join its parts: `Throttling.RateQuota: …`.
+fn leading(text: &str) -> Option<String> {
+    let code = text.split_whitespace().next()?.trim_matches(|c: char| !c.is_alphanumeric());
+    // The last part of a file name is short.
+    let joined = code.rsplit_once('.').is_some_and(|(_, last)| last.len() > 4)
+        && code.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '.' | '_' | '-'));
+    joined.then(|| code.replace('.', " "))
 }
 
 /// The JSON objects in a text.

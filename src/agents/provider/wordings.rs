@@ -3,9 +3,13 @@
 
 /// Nothing is served until somebody pays or raises a spend limit.
 pub(super) const BILLING: &[&str] = &[
+    "account is not active",
+    "account not active",
     "all available credits",
     "any credits",
     "arrearage",
+    "balance exhausted",
+    "balance is exhausted",
     "balance is insufficient",
     "balance is not enough",
     "balance is too low",
@@ -56,12 +60,11 @@ pub(super) const BILLING: &[&str] = &[
     "insufficient user quota",
     "is suspended",
     "key limit exceeded",
+    "negative balance",
     "no active subscription",
     "no credit left",
     "no credits",
     "not active please check your billing",
-    "account is not active",
-    "account not active",
     "out of credit",
     "out of credits",
     "out of funds",
@@ -73,6 +76,7 @@ pub(super) const BILLING: &[&str] = &[
     "payment method",
     "payment needed",
     "payment required",
+    "prepaid balance",
     "purchase a plan",
     "requires more credits",
     "spend cap",
@@ -89,7 +93,11 @@ pub(super) const BILLING: &[&str] = &[
     "subscription is not active",
     "subscription required",
     "top up your",
+    "trial expired",
+    "trial has ended",
+    "trial has expired",
     "unpaid",
+    "zero balance",
 ];
 
 /// The provider takes no requests for now.
@@ -154,8 +162,8 @@ pub(super) const LIMITED: &[&str] = &[
 
 /// A login is missing, refused or over.
 pub(super) const LOCKED_OUT: &[&str] = &[
-    "access denied exception",
     "access denied due to",
+    "access denied exception",
     "access token could not be refreshed",
     "account deactivated",
     "account has been deactivated",
@@ -190,6 +198,8 @@ pub(super) const LOCKED_OUT: &[&str] = &[
     "credentials expired",
     "credentials have expired",
     "default credentials",
+    "denied on resource",
+    "does not have access",
     "expired token",
     "failed to authenticate",
     "incorrect api key",
@@ -230,6 +240,7 @@ pub(super) const LOCKED_OUT: &[&str] = &[
     "not authenticated",
     "not authorized to",
     "not been used in project",
+    "not have permission",
     "not logged in",
     "not signed in",
     "oauth org not allowed",
@@ -302,12 +313,16 @@ pub(super) const NO_MODEL: &[&str] = &[
 ];
 /// The same, after the word `model` or `deployment` and the name of one.
 pub(super) const NOT_THERE: &[&str] = &[
+    "been decommissioned",
+    "been deprecated",
+    "been retired",
     "does not exist",
     "doesn t exist",
     "is not available",
     "is not found",
     "is not supported",
     "no longer available",
+    "no longer supported",
     "not exist",
     "not found",
     "not have access",

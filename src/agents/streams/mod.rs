@@ -36,12 +36,14 @@ const BEYOND: Duration = Duration::from_secs(15);
 
 /// Runs an errand to its end; no process of it is left then.
 pub(super) async fn run(
-    errand: Errand,
+    mut errand: Errand,
     launcher: &Launcher,
     ears: Ears,
     stop: &CancellationToken,
 ) -> Result<Done, ProcessError> {
     if errand.profile.protocol == Protocol::CodexExec && errand.opening.is_none() {
+        let answer = Duration::from_millis(errand.profile.quirks.handshake_ms);
+        errand.limits.timeout = errand.limits.timeout.min(answer);
         return greeting::greet(&errand, launcher, ears.evidence).await;
     }
     let Ears { events, hints, evidence: Evidence { log, frames } } = ears;

@@ -37,7 +37,12 @@ pub(super) fn until(words: &str, data: &Value, here: Here<'_>) -> Option<Timesta
 
 /// Whether a stated end of a wait is believed: it lies ahead, and not beyond the longest wait.
 pub(super) fn believed(at: Timestamp, now: Timestamp) -> bool {
-    at > now && at.since(now) <= LONGEST_MS
+    at > now && is_within_reach(at, now)
+}
+
+/// Whether a moment lies no further ahead than the longest wait.
+pub(super) fn is_within_reach(at: Timestamp, now: Timestamp) -> bool {
+    at.since(now) <= LONGEST_MS
 }
 
 /// The end of a wait whose length is stated.

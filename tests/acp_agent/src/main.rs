@@ -163,6 +163,7 @@ impl Actor {
             Step::Run(words) => self.run(words, true).await?,
             Step::Leave(words) => self.run(words, false).await?,
             Step::Ask(call) => self.ask(call).await?,
+            Step::Request(..) => return Err(Error::new(-32601, "this one asks for its own session only")),
             Step::Update(update) => self.update(update)?,
             Step::Chatter(count) => {
                 for number in 0..count {

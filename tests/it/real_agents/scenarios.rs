@@ -111,7 +111,7 @@ fn usage(bench: &Bench<'_>) -> String {
     assert_ready(&bench.run(&slice("one", &["one.txt"], &script)));
     let used = bench.comparison();
     assert_eq!(used.said, used.counted, "what omk says was used, and what the server counted");
-    used.share()
+    used.tokens()
 }
 
 fn outside_of_the_write_set(bench: &Bench<'_>) -> String {

@@ -63,7 +63,7 @@ fn taken_up(bench: &Bench<'_>, must: bool) -> String {
     let (sessions, worktrees) = (all("session_opened", "id"), all("worktree_prepared", "path"));
     let same = |values: &[serde_json::Value]| values.len() == 2 && values[0] == values[1];
     let told = bench.server.requests().iter().any(|request| request.holds(FIRST) && request.holds(GOES_ON));
-    let counted = match bench.comparison().share().as_str() {
+    let counted = match bench.comparison().tokens().as_str() {
         "all" => String::new(),
         some => format!(", {some} tokens"),
     };

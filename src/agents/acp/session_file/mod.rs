@@ -26,7 +26,7 @@ use super::Errand;
 use crate::agents::errand::Resumption;
 use crate::agents::profile::quirks::{Quirks, UsageNotes, UsageSource};
 use crate::agents::scene::{Scene, Spent};
-use crate::agents::wait::believed;
+use crate::agents::wait::is_within_reach;
 use crate::domain::budget::Usage;
 use crate::domain::ids::Timestamp;
 
@@ -200,7 +200,7 @@ impl SessionFiles {
             }
             Found::Trouble(words, until) => {
                 let now = (scene.now)();
-                scene.lock().trouble(&scene.profile, words, until.filter(|at| believed(*at, now)));
+                scene.lock().trouble(&scene.profile, words, until.filter(|at| is_within_reach(*at, now)));
             }
             Found::Model(model) => self.model = Some(model),
             // The conversation says what this process costs.
