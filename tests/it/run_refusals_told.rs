@@ -52,8 +52,9 @@ fn an_agent_that_changes_files_without_a_tool_call_is_judged_by_what_it_changed(
         r#"{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"Error: 429 Too Many Requests"}}"#;
     let script = format!(
         "#!/bin/sh\n\
-         says() {{ read -r l; id=${{l#*\\\"id\\\":}}; printf '{{\"id\":%s,\"result\":%s}}\\n' \"${{id%%,*}}\" \"$1\"; }}\n\
-         says '{{\"protocolVersion\":1}}'; says '{{\"sessionId\":\"s\"}}'; echo 1 > one.txt\n\
+         asked() {{ read -r l; id=${{l#*\\\"id\\\":}}; id=${{id%%,*}}; }}\n\
+         says() {{ printf '{{\"id\":%s,\"result\":%s}}\\n' \"$id\" \"$1\"; }}\n\
+         asked; says '{{\"protocolVersion\":1}}'; asked; says '{{\"sessionId\":\"s\"}}'; asked; echo 1 > one.txt\n\
          echo '{{\"method\":\"session/update\",\"params\":{{\"sessionId\":\"s\",\"update\":{message}}}}}'\n\
          says '{{\"stopReason\":\"end_turn\"}}'; cat > /dev/null\n"
     );
