@@ -118,10 +118,10 @@ fn of_a_run_under_way(documents: &mut Documents) {
     say("status-running", &["status"]);
     say("why-running", &["why", "--slice", "one"]);
     say("list-running", &["list"]);
+    say("budget-running", &["budget"]);
     say("steer", &["steer", "--slice", "one", "--text", "use tabs"]);
     say("retry-running", &["retry", "--slice", "two"]);
     say("budget-add", &["budget-add", "--tokens", "1000"]);
-    say("budget-running", &["budget"]);
     say("pause", &["pause"]);
     session.end();
     say("budget-add-at-rest", &["budget-add", "--slice", "one", "--tokens", "1000", "latest"]);

@@ -1,6 +1,6 @@
 //! What each record of a golden journal changes in the folded state: after every record the goal's view, why it does
-//! not move, its budget, and what an attempt of each slice is told. A fold that changes shows at the record where it
-//! first matters.
+//! not move, its budget, what an attempt of each slice is told, and what is decided next. A fold that changes shows at
+//! the record where it first matters.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use omk::domain::event::Event;
 use omk::domain::view::Liveness;
 use omk::workflow::assignment::{assignment_of, continues};
+use omk::workflow::profiles;
 use omk::workflow::proof::prove;
+use omk::workflow::restart::RestartDecision;
 use omk::workflow::spending::budget_report;
 use omk::workflow::state::GoalState;
 use omk::workflow::view::goal_view;
@@ -29,6 +31,7 @@ fn folded(state: &GoalState, events: &[Event]) -> Value {
         "why": why(state, events, &seen, None),
         "budget": budget_report(state),
         "told": told,
+        "next": decided_next(state),
         "gaps": prove(state).map(|proof| proof.predicate.gaps),
     });
     // The charter and the specifications are in the first records; number and hash of the last change with each.
@@ -40,7 +43,37 @@ fn folded(state: &GoalState, events: &[Event]) -> Value {
     state
 }
 
-/// The values at the leaves of a document, by path. Long ones are cut: their documents have them whole.
+/// What is decided next from the state and no document shows: who works, who is kept out, what waits to be merged, which
+/// gates were red, what the budget says, how many restarts count.
+fn decided_next(state: &GoalState) -> Option<Value> {
+    let (charter, queue) = (state.goal.charter.as_ref()?, state.queue.as_ref()?);
+    let specs = || state.slices.iter().map(|record| &record.spec);
+    let agents = profiles::all(charter, specs());
+    let take_over = |agent: &String| profiles::successors(charter, agent);
+    let next: BTreeMap<_, _> =
+        state.slices.iter().map(|it| (&it.spec.id, profiles::next_agent(charter, &state.slices, it))).collect();
+    let quarantines = &state.slices.quarantines;
+    let due = state.slices.iter().filter_map(|it| quarantines.due_pair(&it.spec, &it.agent, &agents));
+    let gates = state.goal.plan.iter().flat_map(|plan| &plan.gates).map(|gate| &gate.name);
+    let gates: BTreeMap<_, _> =
+        gates.map(|name| (name, json!([state.gates.seen_red(name), state.gates.base_tests(name)]))).collect();
+    let at = state.last.as_ref().map_or(charter.created, |(_, _, at)| *at);
+    let escalates = |intensity: &u32| {
+        state.restarts.decide(at, *intensity, charter.settings.restart_period_ms) == RestartDecision::Escalate
+    };
+    Some(json!({
+        "next_agent": next,
+        "due_for_quarantine": due.collect::<Vec<_>>(),
+        "due_profiles": quarantines.due_profiles(&agents, &take_over, 1),
+        "queue": queue.waiting.iter().map(|it| json!([it.slice, it.attempt, it.capture.commit])).collect::<Vec<_>>(),
+        "merged": queue.integrated.iter().map(|it| json!([it.slice, it.merge])).collect::<Vec<_>>(),
+        "gates": gates,
+        "budget": state.budget.check(),
+        "restarts": (1..=4).filter(escalates).count(),
+    }))
+}
+
+/// The values at the leaves of a document, by path.
 fn leaves(value: &Value, path: &str, all: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {

@@ -110,10 +110,13 @@ fn retried() -> Arc<World> {
     acted(scenario, (8..90usize).map(|at| (at, if at.is_multiple_of(3) { Act::Steer } else { Act::Retry })).collect())
 }
 
+/// A journal's name, and the world in which it is written.
+type Recorded = (&'static str, fn() -> Arc<World>);
+
 #[test]
 #[ignore = "writes golden journals"]
 fn simulated_journals_are_written() {
-    let worlds: [(&str, fn() -> Arc<World>); 15] = [
+    let worlds: [Recorded; 15] = [
         ("restarts", || restarted(2)),
         ("restarts_exceeded", || restarted(u32::MAX)),
         ("clock_moved", moved),
