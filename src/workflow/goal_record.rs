@@ -96,7 +96,10 @@ impl GoalRecord {
                 self.notes.push(format!("the journal's incomplete last line ({bytes} bytes) was cut"))
             }
             Fact::CheckoutChanged { paths } => {
-                self.notes.push(format!("your checkout changed while an agent was at work: {}", paths.join(", ")));
+                let note = format!("your checkout changed while an agent was at work: {}", paths.join(", "));
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
             }
             Fact::BudgetExhausted { budget, account: Account::Slice(slice), .. } => {
                 self.over_budget.insert(slice.clone(), *budget);

@@ -231,3 +231,18 @@ fn what_is_around_a_slice_is_what_it_starts_from_what_has_no_order_with_it_and_w
     assert_eq!(serde_json::to_value(&found).expect("JSON"), expected);
     assert_eq!(surroundings(&graph, &gates, &slices[0]).gates, [gate("quick", true)]);
 }
+
+#[test]
+fn a_prompt_quotes_feedback_without_the_secrets_in_it_and_the_operator_as_is() {
+    let secret = "ghp_0123456789abcdef0123456789abcdef0123";
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut task = task(dir.path());
+    let failed = failure(&format!("it changed paths outside its writes and merges: x/{secret}.txt"));
+    task.assignment.feedback = vec![Feedback { paths: vec![format!("x/{secret}.txt")], ..failed }];
+    let text = prompt(&task, None).expect("a prompt");
+    assert!(text.contains("x/[redacted]") && !text.contains(secret), "{text}");
+    let told =
+        Feedback { kind: FeedbackKind::Operator, detail: format!("use {secret}"), ..failure("the operator says") };
+    task.assignment.feedback = vec![told];
+    assert!(prompt(&task, None).expect("a prompt").contains(secret));
+}

@@ -157,6 +157,40 @@ fn a_change_of_the_users_checkout_is_named_to_agent_and_operator() {
     let told = format!("it changed nothing in its worktree, while the user's own checkout changed: {path}");
     assert!(fs::read_to_string(scene.mark("task")).unwrap().contains(&told));
     assert_eq!(fs::read_to_string(file).unwrap(), "astray\n");
+    assert_eq!(scene.json("proof")["repo"], scene.goal().join("repo.git").to_str().unwrap());
+}
+
+#[test]
+fn what_the_user_keeps_untracked_in_the_checkout_may_change_by_itself() {
+    let scene = Scene::new();
+    let log = scene.repo.root.join("run.log");
+    fs::write(&log, "begun\n").unwrap();
+    let run = format!("echo more >> {}; echo 1 > one.txt", log.display());
+    ready(&scene.run(&(slice("one", "writes = [\"one.txt\"]", &run) + GATE), &[]));
+    assert!(scene.records_of("checkout_changed").is_empty());
+}
+
+#[test]
+fn a_secret_variable_of_omk_is_kept_nowhere_and_names_no_file() {
+    let secret = "correct-horse-4711-battery";
+    let scene = Scene::with(&[("gate.sh", "cat kept; exit 0\n"), ("kept", &format!("it is {secret}.\n"))]);
+    let plan =
+        slice("one", "writes = [\"**\"]\nretries = 0", "cat kept; sh -c 'cat kept >&2'; echo 1 > one.txt") + GATE;
+    ready(&run(&scene, &plan, &[("DEPLOY_TOKEN", secret)]));
+    let mut found = Vec::new();
+    below(&scene.goal(), &mut found);
+    let holds = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text.contains(secret));
+    let kept: Vec<_> = found.iter().filter(|(path, _, is_dir)| !is_dir && holds(path)).collect();
+    assert_eq!(kept, Vec::<&(PathBuf, u32, bool)>::new());
+    let other = Scene::with(&[("gate.sh", "exit 0\n"), ("kept", secret)]);
+    let ran = run(
+        &other,
+        &(slice("one", "writes = [\"**\"]\nretries = 0", "echo 1 > $(cat kept)") + GATE),
+        &[("DEPLOY_TOKEN", secret)],
+    );
+    assert_eq!(ran.code(), Some(5), "{}", ran.stderr());
+    let said = "[redacted]: its name holds what looks like a secret";
+    assert!(ran.stderr().contains(said) && !ran.stderr().contains(secret), "{}", ran.stderr());
 }
 
 #[test]
@@ -165,6 +199,7 @@ fn the_goals_repository_and_worktrees_are_closed_to_others() {
     ready(&scene.run(&(slice("one", "writes = [\"one.txt\"]", "echo 1 > one.txt") + GATE), &[]));
     let open = |name: &str| fs::metadata(scene.goal().join(name)).unwrap().mode() & 0o777;
     assert_eq!(["repo.git", "worktrees"].map(open), [0o700, 0o700]);
+    assert_eq!(["HEAD", "config", "identity"].map(|name| open(&format!("repo.git/{name}"))), [0o600; 3]);
 }
 
 #[test]
@@ -221,7 +256,7 @@ fn limits_of_processes_and_descriptors_end_no_command_by_a_panic() {
     let scene = Scene::new();
     let plan = scene.plan(&(slice("one", "writes = [\"one.txt\"]\nretries = 0", "echo 1 > one.txt") + GATE));
     let words = ["goal", "run", "Do it", "--until-ready", "--no-input", "--plan", &plan];
-    let mut limits: Vec<String> = [5, 8, 10, 12, 16, 20, 24, 32].iter().map(|n| format!("ulimit -n {n}")).collect();
+    let mut limits: Vec<String> = (4..=16).chain([20, 24]).map(|n| format!("ulimit -n {n}")).collect();
     let user = rustix::process::geteuid().is_root().then(|| 50_000 + std::process::id() % 9_000);
     if let Some(user) = user {
         fs::set_permissions(scene.place.path("."), fs::Permissions::from_mode(0o755)).unwrap();

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use git2::{Repository, StatusOptions};
+use git2::{Repository, Status, StatusOptions};
 
 use super::objects::shown;
 use super::recent::held;
@@ -22,7 +22,8 @@ const MOST_FILES: usize = 50_000;
 const NAMED: usize = 20;
 
 /// What differs from HEAD, each with what tells its content from another: status, size, times, inode.
-type Look = BTreeMap<Vec<u8>, (u32, Option<(u64, i64, i64, i64, i64, u64)>)>;
+type Look = BTreeMap<Vec<u8>, State>;
+type State = (u32, Option<(u64, i64, i64, i64, i64, u64)>);
 
 /// Looks at one checkout before and after attempts.
 pub(super) struct CheckoutWatch {
@@ -51,7 +52,12 @@ impl CheckoutWatch {
     pub(super) fn changed_since(&self, worktree: &Path) -> Vec<String> {
         let Some(before) = held(&self.before).get(worktree).cloned() else { return Vec::new() };
         let Some(now) = self.look() else { return Vec::new() };
-        let differs = |path: &&Vec<u8>| before.get(*path) != now.get(*path);
+        // A file that the user keeps there untracked, such as the log of this run, changes by itself.
+        let is_new = |look: Option<&State>| look.is_some_and(|(status, _)| *status == Status::WT_NEW.bits());
+        let differs = |path: &&Vec<u8>| {
+            let (before, now) = (before.get(*path), now.get(*path));
+            before != now && !(is_new(before) && is_new(now))
+        };
         let mut paths: Vec<&Vec<u8>> = before.keys().chain(now.keys()).filter(differs).collect();
         paths.sort();
         paths.dedup();

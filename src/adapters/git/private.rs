@@ -6,8 +6,8 @@
 //! missing shows as broken, and its attempt is made again. What is delivered is synced before its branches exist.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Oid, Repository};
@@ -50,6 +50,7 @@ pub(super) const INCLUDE: &str = "[include]\n\tpath = identity\n";
 const IDENTITY: &str = "identity";
 /// Nobody else reads or changes what a goal holds.
 const PRIVATE_DIRECTORY: u32 = 0o700;
+const PRIVATE_FILE: u32 = 0o600;
 
 /// The part of it by which git refuses to prune.
 pub(super) const PRECIOUS: &str = "[extensions]\n\tpreciousObjects = true\n";
@@ -166,7 +167,7 @@ impl PrivateRepository {
     pub(super) fn tell(&self, author: &Identity) -> Result<(), Fault> {
         let file = self.repository().join(IDENTITY);
         let fresh = self.repository().join("identity.new");
-        let written = fs::write(&fresh, author.settings()).and_then(|()| fs::rename(&fresh, &file));
+        let written = write(&fresh, author.settings().as_bytes()).and_then(|()| fs::rename(&fresh, &file));
         written.map_err(failed(format!("write {}", file.display())))
     }
 
@@ -186,10 +187,10 @@ impl PrivateRepository {
         remove_tree(&making)?;
         DirBuilder::new().mode(PRIVATE_DIRECTORY).create(&making)?;
         for directory in DIRECTORIES {
-            fs::create_dir_all(making.join(directory))?;
+            DirBuilder::new().recursive(true).mode(PRIVATE_DIRECTORY).create(making.join(directory))?;
         }
-        fs::write(making.join("HEAD"), HEAD)?;
-        fs::write(making.join("config"), config())?;
+        write(&making.join("HEAD"), HEAD.as_bytes())?;
+        write(&making.join("config"), config().as_bytes())?;
         match fs::copy(self.user.join("shallow"), making.join("shallow")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
@@ -213,7 +214,7 @@ impl PrivateRepository {
             return Ok(());
         }
         let fresh = file.with_extension("new");
-        let written = fs::write(&fresh, content).and_then(|()| fs::rename(&fresh, &file));
+        let written = write(&fresh, &content).and_then(|()| fs::rename(&fresh, &file));
         written.map_err(failed(format!("write {}", file.display())))
     }
 
@@ -251,6 +252,12 @@ impl PrivateRepository {
             },
         }
     }
+}
+
+/// Writes a file that is this user's alone.
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(true).mode(PRIVATE_FILE).open(path)?;
+    file.write_all(content)
 }
 
 fn make_base(user: &Repository, name: &str, base: Oid) -> Result<(), git2::Error> {
