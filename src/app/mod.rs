@@ -20,6 +20,7 @@ mod garbage;
 mod kept;
 mod list;
 mod live;
+mod losses;
 mod meeting;
 mod plan;
 mod projection;

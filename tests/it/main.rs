@@ -57,6 +57,7 @@ mod run_faults;
 mod run_faults_disk;
 mod run_list;
 mod run_meanwhile;
+mod run_power;
 mod run_questions;
 mod run_ready;
 mod run_red;

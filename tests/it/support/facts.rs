@@ -399,6 +399,7 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
         Fact::MergeConflicted { .. } => "merge_conflicted",
         Fact::FlakeSeen { .. } => "flake_seen",
         Fact::RedBefore { .. } => "red_before",
+        Fact::IntegrationLost { .. } => "integration_lost",
         Fact::SliceBlamed { .. } => "slice_blamed",
         Fact::SliceIntegrated { .. } => "slice_integrated",
         Fact::LimitsSet { .. } => "limits_set",
@@ -424,4 +425,4 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
 }
 
 /// How many kinds `kind_of` knows.
-pub(crate) const KINDS: usize = 47;
+pub(crate) const KINDS: usize = 48;

@@ -10,7 +10,7 @@ use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine
 use omk::domain::task::AttemptOutcome;
 use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
 
-use crate::support::facts::{artifact, attempt, draft, plan, slice};
+use crate::support::facts::{artifact, attempt, commit, draft, plan, slice, tree};
 
 /// When a provider says that it takes requests again.
 const LATER: Timestamp = Timestamp(1_763_703_600_000);
@@ -26,6 +26,7 @@ pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
         standstill(),
         lines_of_agents(),
         refusals_of_agents(),
+        lost_history(),
     ]
     .concat()
 }
@@ -186,4 +187,14 @@ fn refusals_of_agents() -> Vec<Draft> {
     let unkept = Refusals { list: None, ..refused.clone() };
     let report = |refused| AgentReport { refused: Box::new(refused), ..AgentReport::bare(AgentEnd::Finished, 7) };
     [refused, unkept].map(|refused| draft(ActorName::Worker, Fact::AgentReported { report: report(refused) })).to_vec()
+}
+
+fn lost_history() -> Vec<Draft> {
+    let lost = |begin_again| Fact::IntegrationLost {
+        slices: vec![slice("a"), slice("b")],
+        begin_again,
+        tip: commit('1'),
+        tree: tree('2'),
+    };
+    [vec![slice("b")], Vec::new()].map(|begin_again| draft(ActorName::Integrator, lost(begin_again))).into()
 }
