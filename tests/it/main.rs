@@ -55,6 +55,7 @@ mod run_crash;
 mod run_evidence;
 mod run_faults;
 mod run_faults_disk;
+mod run_goal_files;
 mod run_list;
 mod run_meanwhile;
 mod run_power;
