@@ -20,6 +20,7 @@ pub mod question;
 pub mod refusal;
 pub mod review;
 pub mod settlement;
+pub mod shortage;
 pub mod spending;
 pub mod supervision;
 pub mod task;
