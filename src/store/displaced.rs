@@ -2,10 +2,11 @@
 //! else wrote into it.
 //!
 //! Owns the check, and what becomes of the records of the run: they are saved as `events.recovered.jsonl` with an end of
-//! their own. Invariant: the file that stands at the journal's path is not touched.
+//! their own. Invariant: of what stands at the journal's path nothing is changed; where that is a whole journal of the
+//! goal, the end of the run is appended to it, so that whoever asks for the goal is told.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::domain::evidence::JournalPosition;
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::Timestamp;
 use crate::store::codec::{encode, genesis};
+use crate::store::opening::open_regular;
 use crate::store::replay::replay;
 
 /// The journal's name in the goal's directory.
@@ -41,6 +43,17 @@ pub(super) enum Displacement {
     Changed,
     /// The goal's directory is elsewhere, with the journal in it.
     Moved,
+}
+
+impl Displacement {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Deleted => "was deleted",
+            Self::Replaced => "was replaced by another file",
+            Self::Changed => "was changed by another program",
+            Self::Moved => "was moved with the goal's directory",
+        }
+    }
 }
 
 /// What was saved of a displaced journal.
@@ -88,30 +101,24 @@ impl Standing {
         (length, position): (u64, &JournalPosition),
         at: Timestamp,
     ) -> String {
-        let path = self.path.display();
-        let what = match displacement {
-            Displacement::Deleted => "was deleted",
-            Displacement::Replaced => "was replaced by another file",
-            Displacement::Changed => "was changed by another program",
-            Displacement::Moved => "was moved with the goal's directory",
-        };
-        let records = position.seq;
-        match self.saved(displacement, file, (length, position), at) {
+        let (path, what, records) = (self.path.display(), displacement.words(), position.seq);
+        let saved = self.saved(displacement, file, (length, position), at);
+        let said = match &saved {
             Ok(Saved::Copied(copy)) => {
+                let copy = copy.display();
                 let there = match displacement {
                     Displacement::Deleted => String::new(),
                     Displacement::Replaced | Displacement::Changed | Displacement::Moved => {
-                        format!("; {path} is what somebody else has put there, and was not touched")
+                        format!("; {path} is what somebody else has put there: to go on with that, resume")
                     }
                 };
                 format!(
-                    "it {what} while the run wrote it; {copy} has all {records} records of the run{there}; to go on with \
-                     those: mv {copy} {path}, then resume",
-                    copy = copy.display(),
+                    "it {what} while the run wrote it; {copy} has all {records} records of the run: to go on with those, \
+                     mv {copy} {path}, then resume{there}"
                 )
             }
             Ok(Saved::Kept(now)) => format!(
-                "it {what} while the run wrote it; {now} has all {records} records of the run; put the directory back where \
+                "it {what} while the run wrote it; {now} has all {records} records of the run: put the directory back where \
                  it was, then resume",
                 now = now.display(),
             ),
@@ -119,7 +126,28 @@ impl Standing {
                 "it {what} while the run wrote it, and its {records} records could not be saved: {error}; put back a copy \
                  of the goal's directory, then resume"
             ),
+        };
+        if displacement == Displacement::Replaced {
+            // Best effort: what is there may be anything.
+            let _ = self.close(&said, at);
         }
+        said
+    }
+
+    /// Appends the end of the run to the file that has taken the journal's place, where that is a whole journal.
+    fn close(&self, said: &str, at: Timestamp) -> io::Result<()> {
+        let mut file = open_regular(&self.path, OpenOptions::new().read(true).append(true))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let there = replay(&bytes, genesis()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
+        if there.events.is_empty() || there.complete != bytes.len() {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        let end = self.end(format!("the journal was not the run's any more: {said}"));
+        encode(&there.position, at, end, &mut line).map_err(|error| io::Error::other(error.to_string()))?;
+        file.write_all(&line)?;
+        file.sync_all()
     }
 
     fn saved(
@@ -136,7 +164,7 @@ impl Standing {
             return Err(io::Error::other("the file does not hold them any more"));
         }
         let begin = bytes.len();
-        encode(position, at, self.end(displacement), &mut bytes)
+        encode(position, at, self.end(format!("the journal {}", displacement.words())), &mut bytes)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let directory = fs::read_link(format!("/proc/self/fd/{}", self.directory.as_raw_fd()))?;
         if displacement == Displacement::Moved {
@@ -152,15 +180,8 @@ impl Standing {
     }
 
     /// The end of the run, for whoever goes on with the records.
-    fn end(&self, displacement: Displacement) -> Draft {
+    fn end(&self, reason: String) -> Draft {
         let id = self.path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-        let what = match displacement {
-            Displacement::Deleted => "deleted",
-            Displacement::Replaced => "replaced by another file",
-            Displacement::Changed => "changed by another program",
-            Displacement::Moved => "moved with the goal's directory",
-        };
-        let reason = format!("the journal was {what} while the run wrote it");
         let next = vec![format!("omk goal resume {id}")];
         let fact = Fact::GoalSettled { status: GoalStatus::FailedInfra, reason, next };
         Draft { actor: ActorName::Journal, cause: None, attempt: None, fact }

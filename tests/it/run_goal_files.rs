@@ -46,7 +46,11 @@ fn a_journal_that_is_replaced_by_rename_ends_the_run_which_saves_its_own() {
     let said = ended(&scene, session);
     assert!(said.contains("was replaced by another file while the run wrote it"), "{said}");
     assert!(said.contains("events.recovered.jsonl has all"), "{said}");
-    assert_eq!(fs::read_to_string(&journal).unwrap(), older, "the other file is not touched");
+    let there = fs::read_to_string(&journal).unwrap();
+    assert_eq!(there.strip_prefix(&older).map(|end| end.lines().count()), Some(1), "only the end of the run is added");
+    let status = scene.json("status");
+    assert_eq!(status["status"], "failed_infra");
+    assert!(status["reason"].as_str().unwrap().contains("events.recovered.jsonl has all"), "{status}");
     goes_on_with_the_saved_records(&scene, &known);
 }
 
