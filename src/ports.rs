@@ -21,6 +21,7 @@ use crate::domain::order::{
     AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, Prepared,
     WorktreeOrder,
 };
+use crate::domain::shortage::{Disk, Shortage};
 use crate::domain::task::{Assignment, KeptLines};
 use crate::domain::vitals::Vitals;
 
@@ -126,6 +127,10 @@ pub trait Workspace: Send + Sync {
     fn missing_lines(&self, commit: CommitId, kept: Vec<KeptLines>) -> Effect<Result<Vec<KeptLines>, Fault>>;
     /// Which of `commits` cannot be reached from `head`.
     fn unreachable(&self, head: CommitId, commits: Vec<CommitId>) -> Effect<Result<Vec<CommitId>, Fault>>;
+    /// What a disk, or this process, lacks now for our own writing; `None` where it can be written to.
+    fn shortage(&self, _disk: Disk) -> Effect<Option<Shortage>> {
+        Box::pin(std::future::ready(None))
+    }
     /// Creates the branches in the user's repository, all or none. A branch that already names the commit is no
     /// error; one that names another commit is.
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>>;

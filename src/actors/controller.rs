@@ -11,6 +11,7 @@ use crate::domain::evidence::GateResult;
 use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{CommitId, Seq, SliceId, Timestamp, TreeId};
 use crate::domain::review::{Role, Subject};
+use crate::domain::shortage::Disk;
 use crate::domain::task::GateSpec;
 use crate::messages::goal::{
     BaseMeasured, Begin, BudgetOpened, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, OpenBudget,
@@ -165,8 +166,14 @@ impl ControllerActor {
             workspace.deliver(branches.clone()).await.map_err(|fault| fault.to_string())?;
             Ok(branches)
         };
-        ctx.spawn(delivery.into_actor(self).map(|delivered, actor, ctx| {
-            let decided = actor.controller.delivered(delivered);
+        let workspace = Arc::clone(&self.workspace);
+        let delivery = async move {
+            let delivered = delivery.await;
+            let shortage = if delivered.is_ok() { None } else { workspace.shortage(Disk::User).await };
+            (delivered, shortage)
+        };
+        ctx.spawn(delivery.into_actor(self).map(|(delivered, shortage), actor, ctx| {
+            let decided = actor.controller.delivered(delivered, shortage);
             actor.decide(decided, None, ctx);
         }));
     }

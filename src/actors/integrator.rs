@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
+use crate::actors::gating::run_gate;
 use crate::domain::decided::Decided;
 use crate::domain::event::ActorName;
 use crate::domain::evidence::{GateResult, GateScope};
@@ -19,7 +20,7 @@ use crate::messages::journal::{Committed, Outbox, Released};
 use crate::messages::lifecycle::Defect;
 use crate::messages::slice::{Enqueue, Landed, QueueFailed};
 use crate::messages::{Undelivered, tell};
-use crate::ports::{Effects, Gates, conflict_artifact};
+use crate::ports::{Effects, conflict_artifact};
 use crate::workflow::gates::GateLedger;
 use crate::workflow::integrator::{ConflictedSlice, Integrator, Intent, MergeReport};
 use crate::workflow::judgement::MergedSlice;
@@ -160,7 +161,7 @@ impl IntegratorActor {
             lease_ms: settings.lease_ms,
         };
         // Nobody holds a lease for these gates: their own timeout is their clock.
-        let gated = run_again_after_a_fault(Arc::clone(&self.effects.gates), order, self.stop.clone());
+        let gated = run_again_after_a_fault(self.effects.clone(), order, self.stop.clone());
         ctx.spawn(gated.into_actor(self).map(move |gated, actor, ctx| match gated {
             Ok(result) => actor.decide(None, ctx, |integrator| integrator.gated(&scope, result)),
             Err(fault) => actor.fail(&fault),
@@ -170,13 +171,13 @@ impl IntegratorActor {
 
 /// Runs a gate, and once more where our own machinery failed at it: one fault is no reason to end a run.
 async fn run_again_after_a_fault(
-    gates: Arc<dyn Gates>,
+    effects: Effects,
     order: GateOrder,
     stop: CancellationToken,
 ) -> Result<GateResult, Fault> {
     let run = || {
         let (pulse, _unheard) = mpsc::unbounded_channel();
-        gates.run(order.clone(), pulse, stop.clone())
+        run_gate(effects.clone(), order.clone(), pulse, stop.clone())
     };
     match run().await {
         Err(fault) if !stop.is_cancelled() => {

@@ -6,6 +6,7 @@
 pub mod budget;
 pub mod controller;
 pub mod exit_guard;
+mod gating;
 pub mod integrator;
 pub mod journal;
 pub mod planner;

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::exit_guard::ExitGuard;
+use crate::actors::gating::run_gate;
 use crate::actors::worker::hints::Hints;
 use crate::domain::agent::{AgentSign, AgentTask};
 use crate::domain::budget::Spender;
@@ -24,6 +25,7 @@ use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
 use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder};
+use crate::domain::shortage::Disk;
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::domain::vitals::Vitals;
 use crate::messages::budget::{Purse, Reserve, Settle};
@@ -32,6 +34,7 @@ use crate::messages::lifecycle::Sighted;
 use crate::messages::{Undelivered, tell};
 use crate::ports::{Effect, Effects, WorkPlane};
 use crate::workflow::heartbeat::Heartbeat;
+use crate::workflow::shortage::{may_be_due_to_shortage, weighed};
 use crate::workflow::vigil::Vigil;
 use crate::workflow::worker::{Progress, Step, Worker, still_there};
 
@@ -163,7 +166,9 @@ impl WorkerActor {
             Step::Capture => self.capture(ctx),
             Step::CheckKept { capture } => self.check_kept(capture.commit, ctx),
             Step::RunGate { gate, capture } => self.run_gate(*gate, &capture, ctx),
-            Step::Finish { outcome, capture, gates } => self.finish(AttemptEnd { outcome, capture, gates }, ctx),
+            Step::Finish { outcome, capture, gates } => {
+                self.weigh(AttemptEnd { outcome, capture, gates, shortage: None }, ctx);
+            }
         }
     }
 
@@ -318,7 +323,7 @@ impl WorkerActor {
         };
         let (pulse, heard) = mpsc::unbounded_channel();
         self.listen(heard, ctx);
-        let gated = self.around.effects.gates.run(order, pulse, self.stop.clone());
+        let gated = run_gate(self.around.effects.clone(), order, pulse, self.stop.clone());
         ctx.spawn(gated.into_actor(self).map(|gated, actor, ctx| {
             actor.unwatch();
             match (gated, &mut actor.worker) {
@@ -330,6 +335,15 @@ impl WorkerActor {
                 (Ok(_), None) => {}
             }
         }));
+    }
+
+    /// Ends the attempt; one that failed not before it is known that the machine lacked nothing.
+    fn weigh(&mut self, end: AttemptEnd, ctx: &mut Context<Self>) {
+        if !may_be_due_to_shortage(&end.outcome) {
+            return self.finish(end, ctx);
+        }
+        let shortage = self.around.effects.workspace.shortage(Disk::Goal);
+        ctx.spawn(shortage.into_actor(self).map(|shortage, actor, ctx| actor.finish(weighed(end, shortage), ctx)));
     }
 
     fn finish(&mut self, end: AttemptEnd, ctx: &mut Context<Self>) {

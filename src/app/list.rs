@@ -12,6 +12,7 @@ use crate::domain::ids::GoalId;
 use crate::domain::listing::{LeftOut, Listing};
 use crate::domain::view::GoalSummary;
 use crate::process::holder::{Condition, condition};
+use crate::store::atomic::read_confined;
 use crate::store::error::StoreError;
 use crate::store::layout::GoalDir;
 use crate::store::lock::{Occupation, occupation, this_process};
@@ -22,6 +23,8 @@ use crate::workflow::view::goal_view;
 
 /// Below this many goals a second thread costs more than it brings.
 const WORTH_A_THREAD: usize = 64;
+/// A `goal.json` beyond this is none, in bytes.
+const LARGEST_FILE: u64 = 64 << 20;
 
 impl Omk {
     /// All goals, newest first, and those that cannot be read.
@@ -105,7 +108,7 @@ fn left_out(dir: &GoalDir, error: AppError) -> LeftOut {
 
 /// `goal.json`, where the journal has the size that it was folded from and was not touched since.
 fn current_file(dir: &GoalDir) -> Option<GoalFile> {
-    let bytes = std::fs::read(dir.goal_json()).ok()?;
+    let bytes = read_confined(dir.path(), "goal.json", LARGEST_FILE).ok()?;
     let file: GoalFile = serde_json::from_slice(&bytes).ok()?;
     let (journal, derived) = (std::fs::metadata(dir.events()).ok()?, std::fs::metadata(dir.goal_json()).ok()?);
     let untouched = journal.modified().ok()? <= derived.modified().ok()?;

@@ -21,6 +21,7 @@ mod garbage;
 mod kept;
 mod list;
 mod live;
+mod losses;
 mod meeting;
 mod plan;
 mod projection;

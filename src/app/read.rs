@@ -1,5 +1,6 @@
 //! What commands show of goals, without taking them up.
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::adapters::git::leftovers::branch_now;
@@ -18,6 +19,7 @@ use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{CommitId, GoalId, Seq, SliceId};
 use crate::domain::view::{GoalView, Health, Liveness};
 use crate::store::error::StoreError;
+use crate::store::opening::read_regular;
 use crate::store::reader::read_events;
 use crate::workflow::plan_file::render;
 use crate::workflow::proof::prove;
@@ -111,7 +113,7 @@ impl Omk {
     /// The exact lines of the journal, as they are on disk.
     pub fn raw_journal(&self, id: &GoalId) -> Result<String, AppError> {
         let path = self.state.goal(id).events();
-        std::fs::read_to_string(&path).map_err(|error| infra(format!("{} cannot be read: {error}", path.display())))
+        raw(&path).map_err(|error| infra(format!("{} cannot be read: {error}", path.display())))
     }
 
     /// The plan in the format that `--plan` reads.
@@ -203,6 +205,12 @@ impl Omk {
             tracing::warn!(goal = %id, %error, "the derived files were not written; the journal has everything");
         }
     }
+}
+
+fn raw(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    read_regular(path)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The goal has no slice of that name.

@@ -1,18 +1,15 @@
 //! What taking a goal up finds of the run before: clears away what is left, notices what is lost, and decides whether
 //! the goal can go on.
 //!
-//! Runs under the goal's lock, before any effect of the new run. Never guesses: work that the journal calls integrated
-//! and that no repository has any more ends the run with words, everything else is done again.
+//! Runs under the goal's lock, before any effect of the new run. What is lost of the goal's commits is a matter of
+//! `losses`.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use crate::adapters::gate::warm::{self, Wanted};
 use crate::adapters::git::leftovers::{self, Before};
-use crate::adapters::git::workspace::GitWorkspace;
 use crate::adapters::removal::remove_tree;
-use crate::domain::event::Fact;
 use crate::domain::goal::{Charter, GoalStatus};
-use crate::domain::ids::{CommitId, SliceId};
 use crate::domain::order::Fault;
 use crate::domain::supervision::Leftovers;
 use crate::process::containment::group_directory;
@@ -20,8 +17,7 @@ use crate::process::sweep::{Swept, kill_leftovers};
 use crate::store::atomic::sweep;
 use crate::store::layout::GoalDir;
 use crate::store::lock::this_process;
-use crate::workflow::settling::cut_off_by_the_end;
-use crate::workflow::slices::{SliceRecord, Stage};
+use crate::workflow::slices::SliceRecord;
 use crate::workflow::state::GoalState;
 
 /// Why a goal cannot be taken up now, and what helps.
@@ -62,13 +58,19 @@ pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Resu
         return Err(halt(&resisting));
     }
     let halt = |fault: Fault| halt(&fault);
-    let kept = state.slices.iter().filter_map(SliceRecord::left_worktree).cloned().collect();
+    let rebooted = before == Before::Death && !is_of_this_boot(state);
+    // A machine that stopped at once leaves files empty that agents and gates had written: nothing goes on from those.
+    let kept = state.slices.iter().filter(|_| !rebooted).filter_map(SliceRecord::left_worktree).cloned().collect();
     let mut found = leftovers::clear(dir.path(), &charter.id, &charter.repository, (before, &kept)).map_err(halt)?;
     found.processes = swept.killed;
     sweep(dir.path());
     let gates = clear_gates(dir);
     if gates > 0 {
         found.repairs.push(format!("removed what {gates} unfinished gate run(s) left"));
+    }
+    if rebooted {
+        warm::set_aside(&dir.gates(), Wanted::Nothing).map_err(|error| Halt::passing(charter, &error))?;
+        found.repairs.push("left aside what gates had built before the machine was started anew".to_owned());
     }
     if before == Before::Death {
         let unfindable = if is_of_this_boot(state) { unfindable() } else { None };
@@ -78,7 +80,8 @@ pub(super) fn clear(dir: &GoalDir, state: &GoalState, charter: &Charter) -> Resu
     if there { Ok(found) } else { Err(base_gone(charter)) }
 }
 
-fn before(state: &GoalState) -> Before {
+/// What is known of the run before.
+pub(super) fn before(state: &GoalState) -> Before {
     match state.goal.status {
         _ if state.goal.runs == 0 => Before::Nothing,
         Some(GoalStatus::Running) => Before::Death,
@@ -143,95 +146,4 @@ fn base_gone(charter: &Charter) -> Halt {
         next: vec![format!("omk goal resume {}", charter.id), format!("omk goal cancel {}", charter.id)],
         status: GoalStatus::FailedInfra,
     }
-}
-
-/// What the repositories lack of what the journal names.
-#[derive(Debug, Default)]
-pub(super) struct Losses {
-    /// Slices whose captured work is gone and is done again.
-    pub(super) slices: BTreeSet<SliceId>,
-    /// The facts that send them back.
-    pub(super) facts: Vec<Fact>,
-}
-
-impl Losses {
-    /// Has slices that are reopened begin afresh where what they would go on from is gone.
-    pub(super) fn freshen(&self, facts: &mut [Fact]) {
-        for fact in facts {
-            if let Fact::SliceReopened { slice, fresh, .. } = fact {
-                *fresh |= self.slices.contains(slice);
-            }
-        }
-    }
-}
-
-/// Looks for every commit that the goal goes on from. Work that is not integrated yet and is lost is done again;
-/// integrated work that is lost ends the run.
-pub(super) async fn losses(workspace: &GitWorkspace, state: &GoalState, charter: &Charter) -> Result<Losses, Halt> {
-    let Some(queue) = state.queue.as_ref().filter(|_| before(state) != Before::Nothing) else {
-        return Ok(Losses::default());
-    };
-    let integrated: Vec<_> = queue
-        .integrated
-        .iter()
-        .flat_map(|done| [(&done.slice, &done.merge, "merge"), (&done.slice, &done.capture.commit, "work")])
-        .collect();
-    let open: Vec<(&SliceRecord, &CommitId)> = state
-        .slices
-        .iter()
-        .filter(|record| !matches!(record.stage, Stage::Integrated { .. }))
-        .filter_map(|record| record.capture.as_ref().map(|(_, capture)| (record, &capture.commit)))
-        .collect();
-    let wanted = integrated.iter().map(|(_, commit, _)| (*commit).clone());
-    let wanted = wanted.chain(open.iter().map(|(_, commit)| (*commit).clone())).collect();
-    let broken = workspace.broken(wanted).await.map_err(|fault| Halt::passing(charter, &fault))?;
-    let gone = |commit: &CommitId| broken.contains(commit);
-    let lost: Vec<_> = integrated.into_iter().filter(|(_, commit, _)| gone(commit)).collect();
-    if !lost.is_empty() {
-        return Err(work_gone(charter, state, &lost));
-    }
-    Ok(done_again(open.into_iter().filter(|(_, commit)| gone(commit))))
-}
-
-fn work_gone(charter: &Charter, state: &GoalState, lost: &[(&SliceId, &CommitId, &str)]) -> Halt {
-    const SHOWN: usize = 3;
-    let named: Vec<_> = lost
-        .iter()
-        .take(SHOWN)
-        .map(|(slice, commit, kind)| format!("the {kind} of `{slice}` ({})", commit.short()))
-        .collect();
-    let more = lost.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let delivered = match state.goal.branches.is_empty() {
-        true => "to which nothing was delivered",
-        false => "whose delivered branches are as they were",
-    };
-    let reason = format!(
-        "the goal's private repository has lost integrated commits: {}{more}; the journal, the evidence and your \
-         repository, {delivered}, are safe: put repo.git back from a copy and resume, or cancel the goal and run its \
-         plan anew",
-        named.join(", "),
-    );
-    let id = &charter.id;
-    Halt {
-        reason,
-        next: vec![format!("omk goal resume {id}"), format!("omk goal cancel {id}")],
-        status: GoalStatus::FailedInfra,
-    }
-}
-
-fn done_again<'a>(lost: impl Iterator<Item = (&'a SliceRecord, &'a CommitId)>) -> Losses {
-    let mut losses = Losses::default();
-    for (record, commit) in lost {
-        let slice = record.spec.id.clone();
-        losses.slices.insert(slice.clone());
-        if matches!(record.stage, Stage::GivenUp { .. }) {
-            continue;
-        }
-        losses.facts.extend(cut_off_by_the_end(record));
-        let reason = format!("its captured work {} is lost; it begins again", commit.short());
-        losses.facts.push(Fact::SliceGivenUp { slice: slice.clone(), reason });
-        losses.facts.push(Fact::SliceReopened { slice, fresh: true, hint: None });
-    }
-    losses
 }

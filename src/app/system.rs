@@ -19,6 +19,7 @@ use crate::agents::host::{AgentHost, AgentSetup};
 use crate::agents::settings::AgentSettings;
 use crate::app::config::location;
 use crate::app::event_loop::event_loop;
+use crate::app::losses;
 use crate::app::recovery::{self, Halt};
 use crate::app::serve::{Reply, serve};
 use crate::app::shutdown::{Signals, Stopped, stopped_by};
@@ -179,9 +180,10 @@ impl Taking {
             Ok(workspace) => workspace,
             Err(fault) => return Ok(Err(Halt::passing(charter, &fault))),
         };
-        match recovery::losses(&workspace, &self.state, charter).await {
+        match losses::losses(&workspace, &self.state, charter).await {
             Ok(losses) => {
                 losses.freshen(&mut before);
+                self.record(losses.history, ActorName::Integrator).await?;
                 self.record(losses.facts, ActorName::Scheduler).await?;
                 self.record(before, ActorName::Operator).await?;
                 Ok(Ok(workspace))

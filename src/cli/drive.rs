@@ -72,7 +72,13 @@ fn show_end(context: &Context, settled: &Settled, exit: u8) -> Result<(), Failur
         let typed = Settled { next: context.commands(&settled.next), ..settled.clone() };
         return context.output.document(&SettledDocument::of(&typed, exit));
     }
-    let view = context.omk.view(&settled.id, None)?;
+    let view = match context.omk.view(&settled.id, None) {
+        // The journal itself is what failed: the reason says more than an error about the file would.
+        Err(_) if settled.status == GoalStatus::FailedInfra => {
+            return context.output.result(&stop::text(settled, &context.commands(&settled.next)));
+        }
+        view => view?,
+    };
     let proof = context.omk.proof(&settled.id).ok();
     let directory = context.omk.goal_dir(&settled.id);
     let next = context.commands(&settled.next);

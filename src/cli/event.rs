@@ -93,7 +93,7 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         | Fact::FlakeSeen { scope: GateScope::Attempt { slice, .. }, .. } => vec![slice],
         Fact::WorkerQuarantined(quarantine) => vec![&quarantine.slice],
         Fact::AttemptQuiet(sighting) => vec![&sighting.attempt.slice],
-        Fact::BatchFormed { slices, .. } => slices.iter().collect(),
+        Fact::BatchFormed { slices, .. } | Fact::IntegrationLost { slices, .. } => slices.iter().collect(),
         Fact::MergeConflicted { slice, with, .. } => std::iter::once(slice).chain(with).collect(),
         Fact::GoalCreated(_)
         | Fact::RunStarted { .. }

@@ -340,6 +340,19 @@ pub enum Fact {
         /// The tree after the merge.
         tree: TreeId,
     },
+    /// The private repository has lost commits of the integrated history. The history ends before the first that is lost;
+    /// what came later is merged again.
+    IntegrationLost {
+        /// The slices that are in the history no more, in the order of their merges.
+        slices: Vec<SliceId>,
+        /// Those among them whose captured work is lost as well: they begin again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        begin_again: Vec<SliceId>,
+        /// The commit that the history ends with now.
+        tip: CommitId,
+        /// Its tree.
+        tree: TreeId,
+    },
 
     // ---- budget ----
     /// The limits changed.

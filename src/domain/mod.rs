@@ -22,6 +22,7 @@ pub mod redact;
 pub mod refusal;
 pub mod review;
 pub mod settlement;
+pub mod shortage;
 pub mod spending;
 pub mod supervision;
 pub mod task;

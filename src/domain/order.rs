@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::domain::access::AccessSet;
 use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp, TreeId};
+use crate::domain::shortage::Shortage;
 use crate::domain::task::{AttemptOutcome, Capture, GateSpec};
 
 /// The journal could not be written; the run ends at once and the goal can be resumed.
@@ -172,6 +173,8 @@ pub struct AttemptEnd {
     pub capture: Option<Capture>,
     /// The verdicts of its gates on the captured tree.
     pub gates: Vec<GateResult>,
+    /// What the machine lacked at its end, where that is why it failed.
+    pub shortage: Option<Shortage>,
 }
 
 /// A result for a lease that is over.

@@ -16,7 +16,13 @@ use super::binary;
 /// Starts `program` in a session of its own, without a terminal, with nothing on stdin and its words in `log`; returns
 /// its process id. It is not waited for: it outlives this process.
 pub fn start(program: &Path, arguments: &[OsString], cwd: &Path, log: &Path) -> io::Result<u32> {
-    let words = OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
+    let words = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        // A FIFO that somebody has put there is refused and not waited for.
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+        .open(log)?;
     let mut command = binary::command(program);
     command.args(arguments).current_dir(cwd).stdin(Stdio::null()).stdout(words.try_clone()?).stderr(words);
     leave_session(&mut command);

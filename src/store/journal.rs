@@ -21,9 +21,11 @@ use crate::domain::ids::Timestamp;
 use crate::domain::order::JournalFailure;
 use crate::ports::{Effect, Journal};
 use crate::store::codec::genesis;
+use crate::store::displaced::Standing;
 use crate::store::error::StoreError;
 use crate::store::layout::{FILE_MODE, sync_directory};
 use crate::store::lock::{GoalLock, take};
+use crate::store::opening::{open_regular, read_regular};
 use crate::store::reader::{read_events, refuse};
 use crate::store::replay::replay;
 use crate::store::tail::{TornTail, cut, keep_damaged};
@@ -62,7 +64,7 @@ impl FileJournal {
     /// Makes the journal of a new goal, durably. Fails where there is one.
     pub fn create(lock: GoalLock) -> Result<Self, StoreError> {
         let path = lock.dir().events();
-        let file = append_options().create_new(true).open(&path).map_err(StoreError::io("create", &path))?;
+        let file = open_regular(&path, append_options().create_new(true)).map_err(StoreError::io("create", &path))?;
         hold(&lock, &file)?;
         let synced = file.sync_all().and_then(|()| sync_directory(lock.dir().path()));
         synced.map_err(StoreError::io("create", &path))?;
@@ -73,7 +75,7 @@ impl FileJournal {
     /// `Newer` with the file as it was.
     pub fn open(lock: GoalLock) -> Result<Opened, StoreError> {
         let path = lock.dir().events();
-        let file = match append_options().open(&path) {
+        let file = match open_regular(&path, &mut append_options()) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::NoJournal { path }),
             file => file.map_err(StoreError::io("open", &path))?,
         };
@@ -103,7 +105,9 @@ impl FileJournal {
         if let Err(error) = make_ballast(&ballast) {
             tracing::warn!(goal = %lock.dir().id(), %error, "no space kept for a full disk");
         }
-        let medium = FileMedium { file, ballast, disk_full: Arc::clone(&disk_full) };
+        let path = lock.dir().events();
+        let standing = Standing::of(&path).map_err(StoreError::io("open the directory of", &path))?;
+        let medium = FileMedium { file, standing, ballast, disk_full: Arc::clone(&disk_full) };
         Self::on(lock, medium, length, position, disk_full)
     }
 
@@ -178,7 +182,7 @@ fn hold(lock: &GoalLock, file: &File) -> Result<(), StoreError> {
 
 fn read_durable(path: &Path, length: u64) -> Result<Vec<Event>, StoreError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut bytes));
+    let read = read_regular(path).and_then(|file| file.take(length).read_to_end(&mut bytes));
     read.map_err(StoreError::io("read", path))?;
     replay(&bytes, genesis()).map(|replayed| replayed.events).map_err(|bad| refuse(path, 0, bad))
 }
@@ -190,13 +194,14 @@ fn append_options() -> OpenOptions {
 }
 
 fn make_ballast(path: &Path) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    let file = open_regular(path, OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE))?;
     Ok(rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BALLAST)?)
 }
 
 /// The goal's own file system.
 struct FileMedium {
     file: File,
+    standing: Standing,
     ballast: PathBuf,
     disk_full: Arc<AtomicBool>,
 }
@@ -218,6 +223,11 @@ impl Medium for FileMedium {
             let _ = rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::KEEP_SIZE, length, BALLAST - SLACK);
         }
         Ok(())
+    }
+
+    fn displaced(&mut self, length: u64, position: &JournalPosition, at: Timestamp) -> io::Result<Option<String>> {
+        let displaced = self.standing.check(&self.file, length)?;
+        Ok(displaced.map(|displacement| self.standing.save(displacement, &self.file, (length, position), at)))
     }
 
     fn free_ballast(&mut self) -> bool {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::domain::control::Holder;
 use crate::store::error::StoreError;
 use crate::store::layout::{FILE_MODE, GoalDir};
+use crate::store::opening::{open_regular, read_regular};
 
 /// Somebody who only asks whether the lock is held holds it for an instant: a writer tries again that often.
 const TRIES: u32 = 10;
@@ -69,7 +70,7 @@ pub enum Occupation {
 /// Asks who holds a goal's lock, without keeping anybody from it.
 pub fn occupation(dir: &GoalDir) -> Result<Occupation, StoreError> {
     let path = dir.lock();
-    let mut file = match File::open(&path) {
+    let mut file = match read_regular(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return of_journal(dir),
         file => file.map_err(StoreError::io("open", &path))?,
     };
@@ -83,7 +84,7 @@ pub fn occupation(dir: &GoalDir) -> Result<Occupation, StoreError> {
 /// Who has the journal open for appends, where the lock file says nobody.
 fn of_journal(dir: &GoalDir) -> Result<Occupation, StoreError> {
     let path = dir.events();
-    let file = match File::open(&path) {
+    let file = match read_regular(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Occupation::Free),
         file => file.map_err(StoreError::io("open", &path))?,
     };
@@ -128,7 +129,7 @@ pub fn this_process() -> Holder {
 
 /// Opens the file without emptying it: until the lock is ours, its content is somebody else's.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)
+    open_regular(path, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE))
 }
 
 /// Says of a refusal by the file system what it means for the goal.

@@ -10,6 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::evidence::JournalPosition;
 use crate::store::codec::{BadRecord, genesis};
 use crate::store::error::StoreError;
+use crate::store::opening::read_regular;
 use crate::store::replay::{BadLine, Replayed, replay};
 
 /// What a journal holds.
@@ -45,7 +46,7 @@ pub struct Reader {
 impl Reader {
     /// Stands before the first record. Refuses `NoJournal`.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = match File::open(path) {
+        let file = match read_regular(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(StoreError::NoJournal { path: path.to_owned() });
             }

@@ -2,12 +2,12 @@
 //!
 //! Owns the rules for prefixes, codes and `latest`. Never guesses: what names several goals names none.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use crate::domain::ids::GoalId;
 use crate::store::error::StoreError;
 use crate::store::layout::{GoalDir, StateDir};
+use crate::store::opening::read_regular;
 
 /// How alike an id must be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.7;
@@ -40,7 +40,7 @@ impl StateDir {
 /// Whether a goal has a record. One whose creation was cut short has none, and nobody means it.
 fn is_recorded(dir: &GoalDir) -> bool {
     let mut first = Vec::new();
-    let read = File::open(dir.events()).and_then(|journal| BufReader::new(journal).read_until(b'\n', &mut first));
+    let read = read_regular(&dir.events()).and_then(|journal| BufReader::new(journal).read_until(b'\n', &mut first));
     read.is_ok() && first.ends_with(b"\n")
 }
 

@@ -39,7 +39,8 @@ impl ControlServer {
     /// Binds the socket of the goal whose lock is held. Has to be called within a tokio runtime.
     pub fn bind(lock: &GoalLock) -> Result<Self, StoreError> {
         let path = lock.dir().control_socket();
-        match fs::remove_file(&path) {
+        let is_directory = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+        match if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(StoreError::io("replace", &path)(error)),
             _ => {}
         }

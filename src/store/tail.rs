@@ -3,14 +3,15 @@
 //! Owns the repair: what follows the last newline was never acknowledged, so it is set aside and cut. Bytes are
 //! copied durably before they are cut, and nothing before the last newline is ever touched.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use crate::store::artifacts::hash_of;
 use crate::store::error::StoreError;
 use crate::store::layout::{FILE_MODE, GoalDir, sync_directory};
+use crate::store::opening::read_regular;
 
 /// An incomplete last line that was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) fn cut(dir: &GoalDir, journal: &File, complete: u64, torn: u64) -> Re
 /// Keeps a damaged journal as it was found, `events.damaged.<hash>`, before anybody tries to mend it. The same damage is
 /// kept once.
 pub(crate) fn keep_damaged(dir: &GoalDir) {
-    let kept = fs::read(dir.events()).and_then(|bytes| {
+    let kept = read_all(dir).and_then(|bytes| {
         let copy = dir.path().join(format!("events.damaged.{}", &hash_of(&bytes).as_str()[..12]));
         match create_new(&copy) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -49,6 +50,12 @@ pub(crate) fn keep_damaged(dir: &GoalDir) {
     if let Err(error) = kept {
         tracing::warn!(goal = %dir.id(), %error, "no copy of the damaged journal was kept");
     }
+}
+
+fn read_all(dir: &GoalDir) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_regular(&dir.events())?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn keep(dir: &GoalDir, tail: &[u8]) -> Result<PathBuf, StoreError> {

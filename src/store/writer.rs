@@ -1,7 +1,8 @@
 //! The thread that writes the journal.
 //!
 //! Owns numbering, chaining and group commit: all appends that wait are one write and one fdatasync. Acknowledges
-//! only what is durable, in the order of the calls. After one failure nothing is ever written again.
+//! only what is durable, in the order of the calls. After one failure nothing is ever written again. Before each group it
+//! is seen whether the file is still the goal's.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub trait Medium: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Removes everything behind the first `length` bytes.
     fn cut_back(&mut self, length: u64) -> io::Result<()>;
+    /// Says what became of the file where it is not what its path names any more, once what it holds up to `position`, the
+    /// first `length` bytes, is saved with an end of the run at `at`.
+    fn displaced(&mut self, length: u64, position: &JournalPosition, at: Timestamp) -> io::Result<Option<String>>;
     /// Frees the space that is kept for a full disk; whether there was any.
     fn free_ballast(&mut self) -> bool;
 }
@@ -88,6 +92,18 @@ impl<M: Medium> Writer<M> {
 
     /// Writes appends as one group and answers each. The buffer comes back for the next group.
     fn commit(&mut self, appends: impl Iterator<Item = Append>, buffer: Vec<u8>) -> Result<Vec<u8>, JournalFailure> {
+        let mut appends = appends.peekable();
+        if let Some(first) = appends.peek() {
+            let (durable, at) = (self.durable.load(Ordering::Acquire), first.at);
+            let displaced = match self.medium.displaced(durable, &self.position, at) {
+                Ok(displaced) => displaced.map(|words| self.failure(&words)),
+                Err(error) => Some(self.failure(&error)),
+            };
+            if let Some(failure) = displaced {
+                appends.for_each(|append| answer(append.done, Err(failure.clone())));
+                return Err(failure);
+            }
+        }
         let mut group = Group { bytes: buffer, position: self.position.clone(), written: Vec::new() };
         let mut unencodable = None;
         let mut refused = Vec::new();

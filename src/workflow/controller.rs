@@ -16,6 +16,7 @@ use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
 use crate::domain::ids::{CommitId, GoalId, SliceId, TreeId};
 use crate::domain::review::{Review, Role, Subject};
 use crate::domain::settlement::Settlement;
+use crate::domain::shortage::Shortage;
 use crate::domain::task::AcceptedPlan;
 use crate::workflow::goal_record::GoalRecord;
 use crate::workflow::verdict::Ruling;
@@ -348,8 +349,8 @@ impl Controller {
         }
     }
 
-    /// The branches were made, or not.
-    pub fn delivered(&mut self, result: Result<Vec<Branch>, String>) -> Decided<Intent> {
+    /// The branches were made, or not, and then perhaps because the user's disk lacks something.
+    pub fn delivered(&mut self, result: Result<Vec<Branch>, String>, shortage: Option<Shortage>) -> Decided<Intent> {
         let mut decided = Decided::default();
         let settlement = self.settlement.clone().unwrap_or_default();
         let ruling = match result {
@@ -358,7 +359,14 @@ impl Controller {
                 self.enter(&mut decided, Phase::Proof);
                 self.rule(&settlement, self.proof.clone().as_ref())
             }
-            Err(problem) => Ruling::new(GoalStatus::NotReady, problem, vec![self.command("resume")]),
+            Err(problem) => match shortage {
+                Some(lack) => {
+                    let reason =
+                        format!("your repository cannot be written to, {lack}; nothing was delivered: {problem}");
+                    Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")])
+                }
+                None => Ruling::new(GoalStatus::NotReady, problem, vec![self.command("resume")]),
+            },
         };
         self.settle(&mut decided, ruling);
         decided

@@ -88,6 +88,10 @@ impl GoalRecord {
                 self.notes
                     .push(format!("gate `{gate}` was red already at {}: no slice is blamed for it", onto.short()));
             }
+            Fact::IntegrationLost { slices, .. } => self.notes.push(format!(
+                "the private repository had lost the work of {} merged slice(s): it was merged or done again",
+                slices.len()
+            )),
             Fact::ActorRestarted { child, cause } => self.notes.push(format!("actor {child} was restarted: {cause}")),
             Fact::RestartsExceeded { child, cause } => {
                 self.notes.push(format!("actor {child} ended too often: {cause}"));

@@ -1,6 +1,6 @@
 //! The fold of the merge queue: who waits, and what is integrated.
 //!
-//! Durable state only. Invariant: the tip is the merge of the last `SliceIntegrated`, or the base.
+//! Durable state only. Invariant: the tip is the merge of the last slice that is integrated, or the base.
 
 use crate::domain::event::Fact;
 use crate::domain::goal::RepositoryFacts;
@@ -25,8 +25,12 @@ pub struct Integrated {
     pub slice: SliceId,
     /// What it captured.
     pub capture: Capture,
+    /// Which try.
+    pub attempt: Attempt,
     /// The merge.
     pub merge: CommitId,
+    /// The tree after it.
+    pub tree: TreeId,
 }
 
 /// The queue, and what has left it.
@@ -71,6 +75,15 @@ impl MergeQueue {
         Some(self.waiting.remove(place))
     }
 
+    /// Takes a slice out of the history, and puts it into the queue again where its work is `whole`.
+    fn take_back(&mut self, slice: &SliceId, whole: bool) {
+        let Some(place) = self.integrated.iter().position(|done| done.slice == *slice) else { return };
+        let Integrated { slice, capture, attempt, .. } = self.integrated.remove(place);
+        if whole {
+            self.enqueue(Queued { slice, attempt, capture });
+        }
+    }
+
     /// Applies a fact; `slice` and `attempt` are those of the journal's record, where it bears them.
     pub fn apply(&mut self, fact: &Fact, of: Option<(&SliceId, Attempt)>) {
         match fact {
@@ -100,11 +113,18 @@ impl MergeQueue {
             }
             Fact::SliceIntegrated { slice, merge, tree, .. } => {
                 if let Some(queued) = self.leave(slice) {
-                    let Queued { slice, capture, .. } = queued;
-                    self.integrated.push(Integrated { slice, capture, merge: merge.clone() });
+                    let Queued { slice, attempt, capture } = queued;
+                    let (merge, tree) = (merge.clone(), tree.clone());
+                    self.integrated.push(Integrated { slice, capture, attempt, merge, tree });
                 }
                 self.tip = merge.clone();
                 self.tree = tree.clone();
+            }
+            Fact::IntegrationLost { slices, begin_again, tip, tree } => {
+                for slice in slices {
+                    self.take_back(slice, !begin_again.contains(slice));
+                }
+                (self.tip, self.tree) = (tip.clone(), tree.clone());
             }
             Fact::GoalCreated(_)
             | Fact::RunStarted { .. }

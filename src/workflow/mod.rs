@@ -28,6 +28,7 @@ pub mod restart;
 pub mod scheduler;
 pub mod sessions;
 pub mod settling;
+pub mod shortage;
 pub mod slices;
 pub mod spending;
 pub mod state;

@@ -215,7 +215,7 @@ impl Scheduler {
     /// A worker ends its attempt.
     pub fn finish(&mut self, attempt: &AttemptRef, end: AttemptEnd, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let AttemptEnd { outcome, capture, gates } = end;
+        let AttemptEnd { outcome, capture, gates, shortage } = end;
         if !self.leases.end(attempt) {
             let detail = format!("{} after the end of its lease", describe(&outcome));
             self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
@@ -228,6 +228,10 @@ impl Scheduler {
         for result in gates {
             let scope = GateScope::Attempt { slice: attempt.slice.clone(), attempt: attempt.attempt };
             self.table.apply(&Fact::GateFinished { scope, result: Box::new(result) }, Some(attempt), now.wall);
+        }
+        if let (Some(_), AttemptOutcome::Errored { detail }) = (shortage, &outcome) {
+            // The next attempt would fail as well: whoever resumes the goal has made room.
+            self.obstruction.get_or_insert_with(|| Obstruction::Fault(detail.clone()));
         }
         self.end_attempt(attempt, outcome, &mut decided, now);
         decided.intents.insert(0, Intent::Confirm(attempt.clone()));

@@ -10,7 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use omk::domain::event::{ActorName, Draft, Fact};
-use omk::domain::ids::GoalId;
+use omk::domain::evidence::JournalPosition;
+use omk::domain::ids::{GoalId, Timestamp};
 use omk::domain::order::JournalFailure;
 use omk::ports::Journal;
 use omk::store::codec::genesis;
@@ -70,6 +71,10 @@ impl Medium for Script {
     fn cut_back(&mut self, length: u64) -> io::Result<()> {
         self.note(format!("cut back to {length}"));
         Ok(())
+    }
+
+    fn displaced(&mut self, _: u64, _: &JournalPosition, _: Timestamp) -> io::Result<Option<String>> {
+        Ok(None)
     }
 
     fn free_ballast(&mut self) -> bool {

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use omk::domain::event::{Draft, Event, Fact};
+use omk::store::codec::{encode, genesis, position_of};
+use omk::store::replay::replay;
 use rustix::process::{Pid, Signal, kill_process};
 
 use serde_json::{Value, json};
@@ -237,20 +240,43 @@ fn a_private_repository_that_nothing_depended_on_is_made_anew() {
     assert_eq!(scene.json("status")["status"], "ready");
 }
 
-#[test]
-fn a_private_repository_lost_with_integrated_work_stops_the_goal_and_says_what_is_safe() {
-    let scene = orphaned();
-    let copy = scene.place.path("copy.git");
-    fs::rename(scene.goal().join("repo.git"), &copy).unwrap();
+/// Resumes a goal that has lost the merge of `done`, and checks that both slices are in it in the end. Returns what was
+/// recorded of the loss, and how often `done` was worked on.
+fn done_is_in_again(scene: &Scene) -> (Value, usize) {
     let before = scene.sacred();
-    let reason = assert_stops(&scene);
-    assert!(reason.contains("the merge of `done`") && reason.contains("are safe"), "{reason}");
-    assert!(reason.contains("put repo.git back from a copy"), "{reason}");
+    let resumed = resume(scene);
+    assert_eq!(resumed.code(), Some(0), "{}{}", resumed.stdout(), resumed.stderr());
+    assert!(resumed.stderr().contains("has lost the merges after"), "{}", resumed.stderr());
     scene.sacred().assert_as(&before);
-    assert_eq!(scene.branches(), ["main"]);
+    assert_eq!((scene.integrated("done.txt"), scene.integrated("slow.txt")), ("done".into(), "slow".into()));
+    let integrated: Vec<_> = scene.records_of("slice_integrated").iter().map(|it| it["slice"].clone()).collect();
+    assert_eq!(integrated, [json!("done"), json!("done"), json!("slow")]);
+    assert_eq!(scene.omk(&["goal", "proof", "--verify"]).code(), Some(0));
+    let offered = scene.records_of("attempt_offered");
+    let tries = offered.iter().filter(|offer| offer["attempt"]["slice"] == "done").count();
+    let [lost] = &scene.records_of("integration_lost")[..] else { panic!("one loss is recorded") };
+    (lost.clone(), tries)
+}
+
+#[test]
+fn integrated_work_that_is_lost_with_the_private_repository_is_recorded_and_done_again() {
+    let scene = orphaned();
     fs::remove_dir_all(scene.goal().join("repo.git")).unwrap();
-    fs::rename(&copy, scene.goal().join("repo.git")).unwrap();
-    assert_resumes(&scene);
+    let base = scene.repo.git(&["rev-parse", "HEAD", "HEAD^{tree}"]);
+    let (tip, tree) = base.split_once('\n').unwrap();
+    let lost = json!({"slices": ["done"], "begin_again": ["done"], "tip": tip, "tree": tree});
+    assert_eq!(done_is_in_again(&scene), (lost, 2));
+}
+
+#[test]
+fn a_merge_that_is_lost_while_the_work_is_there_is_made_again_without_an_agent() {
+    let scene = orphaned();
+    let merge = scene.records_of("slice_integrated")[0]["merge"].as_str().unwrap().to_owned();
+    fs::remove_file(object(&scene, &merge)).unwrap();
+    let base = scene.repo.git(&["rev-parse", "HEAD", "HEAD^{tree}"]);
+    let (tip, tree) = base.split_once('\n').unwrap();
+    assert_eq!(done_is_in_again(&scene), (json!({"slices": ["done"], "tip": tip, "tree": tree}), 1));
+    assert_eq!(scene.records_of("slice_reopened"), [json!({"slice": "slow", "fresh": true})]);
 }
 
 #[test]
@@ -298,6 +324,39 @@ fn objects_that_a_loss_of_power_emptied_are_removed_at_the_first_run_after_the_r
     assert_resumes(&scene);
     let said = leftovers(&scene)["repairs"].to_string();
     assert!(said.contains("removed 1 broken object(s)"), "{said}");
+}
+
+/// Rewrites the journal as a run on another boot of the machine would have written it.
+fn of_another_boot(scene: &Scene) {
+    let journal = scene.goal().join("events.jsonl");
+    let (mut position, mut lines) = (genesis(), Vec::new());
+    for event in replay(&fs::read(&journal).unwrap(), genesis()).unwrap().events {
+        let Event { ts, actor, cause, attempt, mut fact, .. } = event;
+        if let Fact::RunStarted { holder, .. } = &mut fact {
+            "00000000-0000-0000-0000-000000000000".clone_into(&mut holder.boot_id);
+        }
+        position = position_of(&encode(&position, ts, Draft { actor, cause, attempt, fact }, &mut lines).unwrap());
+    }
+    fs::write(journal, lines).unwrap();
+}
+
+#[test]
+fn after_a_reboot_nothing_that_a_gate_had_built_is_taken_for_whole() {
+    let scene = Scene::with(&[("gate.sh", "test ! -s slow.txt || test ! -e \"$CARGO_TARGET_DIR/emptied\"\n")]);
+    let slow = format!("{}; echo slow > slow.txt", scene.wait_for("on", "go"));
+    let session = scene.start_plan(&plan_with(&slow), &[]);
+    scene.see("on");
+    kill(session);
+    assert_nobody_left(&scene);
+    fs::write(scene.goal().join("gates/warm-check-0/target/emptied"), "").unwrap();
+    of_another_boot(&scene);
+    assert_resumes(&scene);
+    let finished = scene.records_of("attempt_finished");
+    assert_eq!(finished.last().unwrap()["attempt"]["attempt"], 2, "the first attempt after the reboot passes");
+    assert_eq!(
+        leftovers(&scene)["repairs"],
+        json!(["left aside what gates had built before the machine was started anew"])
+    );
 }
 
 #[test]
@@ -360,7 +419,8 @@ fn a_base_branch_that_is_deleted_meanwhile_is_said() {
 fn every_orphan_is_taken_up_also_behind_one_that_cannot_go_on() {
     let scene = orphaned();
     let first = scene.id();
-    fs::remove_dir_all(scene.goal().join("repo.git")).unwrap();
+    let other = scene.repo.git(&["commit-tree", "HEAD^{tree}", "-m", "another"]);
+    scene.repo.git(&["update-ref", &format!("refs/omk/{first}/base"), &other]);
     let plan = scene.plan(
         &(slice("one", "writes = [\"one.txt\"]", &format!("{}; echo 1 > one.txt", scene.wait_for("on2", "go"))) + GATE),
     );

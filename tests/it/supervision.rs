@@ -156,7 +156,7 @@ impl Bench {
         if let Some(capture) = capture.clone() {
             self.hear(&attempt, Fact::SliceCaptured { capture });
         }
-        let end = AttemptEnd { outcome, capture, gates: Vec::new() };
+        let end = AttemptEnd { outcome, capture, gates: Vec::new(), shortage: None };
         self.decide(|it, now| it.finish(&attempt, end, now));
         self.decide(|it, now| it.worker_gone(&attempt, None, now));
         attempt
@@ -294,7 +294,8 @@ fn a_late_result_is_journalled_and_its_commit_is_never_merged() {
     let first = bench.claimed("a");
     bench.watch(LEASE);
     bench.tick();
-    let end = AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new() };
+    let end =
+        AttemptEnd { outcome: AttemptOutcome::Passed, capture: Some(capture(1, 0)), gates: Vec::new(), shortage: None };
     let intents = bench.decide(|it, now| it.finish(&first, end, now));
     assert_eq!(intents, [Intent::Deny(first.clone())]);
     let detail = "passed after the end of its lease".to_owned();

@@ -13,7 +13,7 @@ use crate::domain::order::{CaptureOrder, Captured, Fault};
 use crate::domain::task::Capture;
 
 impl Shared {
-    /// Captures a worktree. Nothing is committed where something cannot be captured or nothing differs.
+    /// Captures a worktree, durably. Nothing is committed where something cannot be captured or nothing differs.
     pub(super) fn capture(&self, repo: &Repository, order: &CaptureOrder) -> Result<Captured, Fault> {
         let start = commit_oid(&order.start)?;
         let start_tree = tree_of_commit(repo, start)?;
@@ -37,6 +37,7 @@ impl Shared {
         let tree = edit::apply(repo, start_tree, &found.edits)?;
         let commit = self.commit(repo, tree, &[start], (&order.message, order.at))?;
         let change = self.change(repo, start, commit)?;
+        self.durable.make(repo, commit_oid(self.place.base())?, &[commit])?;
         let capture = Capture {
             start: order.start.clone(),
             tree: tree_id(tree),

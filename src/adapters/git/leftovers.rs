@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::objects::{commit_id, commit_oid, failed, fault};
 use super::power;
 use super::private::{CONFIG, DIRECTORIES, HEAD, PRECIOUS, PrivateRepository, UNREMOVABLE, config};
+use super::regular;
 use crate::adapters::removal::{remove_or_move, remove_tree};
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
@@ -32,7 +33,7 @@ pub enum Before {
     Rest,
     /// It came to rest because our own machinery failed: every object of ours is read again.
     Failure,
-    /// It died.
+    /// It died, perhaps with the machine: every object of ours is read again.
     Death,
 }
 
@@ -63,7 +64,7 @@ pub fn clear(
         if !files.is_empty() {
             found.repairs.push(format!("removed {} unfinished object file(s) of the private repository", files.len()));
         }
-        let broken = power::mend(&repository, before == Before::Failure)?;
+        let broken = power::mend(&repository, matches!(before, Before::Failure | Before::Death))?;
         if broken > 0 {
             found.repairs.push(format!("removed {broken} broken object(s) of the private repository"));
         }
@@ -101,7 +102,7 @@ fn mend(repository: &Path, before: Before, repairs: &mut Vec<String>) -> io::Res
     }
     for (file, content) in [("HEAD", HEAD.to_owned()), ("config", config())] {
         let path = repository.join(file);
-        let found = fs::read(&path).unwrap_or_default();
+        let found = regular::read(&path).unwrap_or_default();
         if found != content.as_bytes() {
             if !earlier_configs().iter().any(|earlier| found == earlier.as_bytes()) {
                 damaged.push(file.to_owned());
@@ -169,12 +170,17 @@ fn clear_refs(goal: &GoalId, git_dir: &Path, found: &mut Leftovers) -> Result<()
         return Err(fault(format!("open your repository {}", git_dir.display()), detail));
     }
     for below in [format!("refs/heads/omk/{goal}"), format!("refs/omk/{goal}")] {
-        let directory = git_dir.join(&below);
-        let removed = remove_where(&directory, &|name| name.ends_with(".lock"), &[]);
-        let removed = removed.map_err(failed(format!("remove our locks below {}", directory.display())))?;
-        found.locks.extend(removed.iter().map(|lock| lock.display().to_string()));
+        found.locks.extend(unlock(git_dir, &below)?.iter().map(|lock| lock.display().to_string()));
     }
     Ok(())
+}
+
+/// Removes the locks below a directory of refs that only the goal's own processes make, and returns their paths. To be
+/// called by the holder of the goal's lock: who made them is dead.
+pub(super) fn unlock(git_dir: &Path, below: &str) -> Result<Vec<PathBuf>, Fault> {
+    let directory = git_dir.join(below);
+    let removed = remove_where(&directory, &|name| name.ends_with(".lock"), &[]);
+    removed.map_err(failed(format!("remove our locks below {}", directory.display())))
 }
 
 /// Removes the files below a directory whose names are wanted, and returns their paths, sorted. Follows no links;

@@ -2,7 +2,7 @@
 //!
 //! A slice whose changed paths do not meet those that changed since its start is spliced in: its entries replace those
 //! of the tip, and nothing else is read. A real overlap goes to the git program. What changed since a start is diffed
-//! once and then kept up with each merge.
+//! once and then kept up with each merge. All merges of a call are made durable together.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ struct Queue<'a> {
 }
 
 impl Shared {
-    /// Merges slices in order; see [`crate::ports::Workspace::merge`].
+    /// Merges slices in order, durably; see [`crate::ports::Workspace::merge`].
     pub(super) fn merge(
         &self,
         repo: &Repository,
@@ -41,7 +41,9 @@ impl Shared {
         let tip = commit_oid(onto)?;
         let tip_tree = tree_of_commit(repo, tip)?;
         let mut queue = Queue { shared: self, repo, at, tip, tip_tree, since: HashMap::new() };
-        inputs.iter().map(|input| queue.add(input)).collect()
+        let merged = inputs.iter().map(|input| queue.add(input)).collect::<Result<Vec<_>, _>>()?;
+        self.durable.make(repo, commit_oid(self.place.base())?, &[queue.tip])?;
+        Ok(merged)
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn copy(
     let what = || format!("copy the results into {}", objects.display());
     let mut builder = repo.packbuilder().map_err(failed(what()))?;
     builder.set_threads(1);
-    for id in fresh(repo, base, tips)? {
+    for id in fresh(repo, base, tips, &|_| false)? {
         builder.insert_object(id, None).map_err(failed(what()))?;
     }
     if builder.object_count() == 0 {
@@ -43,32 +43,48 @@ pub(super) fn copy(
     sync(&directory, name).map_err(failed(what()))
 }
 
-/// Every object that `tips` reach and `base` does not: what stands in a tree where the base has the same is left out.
-fn fresh(repo: &Repository, base: Oid, tips: &[Oid]) -> Result<BTreeSet<Oid>, Fault> {
+/// Every object that `tips` reach and `base` does not: what stands in a tree where the base has the same is left out, and
+/// so is what is `known` and all that only that reaches.
+pub(super) fn fresh(
+    repo: &Repository,
+    base: Oid,
+    tips: &[Oid],
+    known: &dyn Fn(Oid) -> bool,
+) -> Result<BTreeSet<Oid>, Fault> {
     let base_tree = tree_of_commit(repo, base)?;
-    let mut found = BTreeSet::new();
-    for commit in history::reached(repo, tips, |id| id == base)? {
-        found.insert(commit);
-        add_tree(repo, tree_of_commit(repo, commit)?, Some(base_tree), &mut found)?;
+    let mut fresh = Fresh { repo, known, found: BTreeSet::new() };
+    for commit in history::reached(repo, tips, |id| id == base || known(id))? {
+        fresh.found.insert(commit);
+        fresh.add(tree_of_commit(repo, commit)?, Some(base_tree))?;
     }
-    Ok(found)
+    Ok(fresh.found)
 }
 
-fn add_tree(repo: &Repository, id: Oid, base: Option<Oid>, found: &mut BTreeSet<Oid>) -> Result<(), Fault> {
-    if Some(id) == base || !found.insert(id) {
-        return Ok(());
-    }
-    let base = base.map(|id| tree(repo, id)).transpose()?;
-    for entry in tree(repo, id)?.iter() {
-        let before = base.as_ref().and_then(|tree| tree.get_name_bytes(entry.name_bytes())).map(|entry| entry.id());
-        match Leaf::of(&entry) {
-            _ if before == Some(entry.id()) => {}
-            None => add_tree(repo, entry.id(), subtree(repo, before), found)?,
-            Some(leaf) if leaf.kind == EntryKind::Gitlink => {}
-            Some(leaf) => drop(found.insert(leaf.id)),
+/// A search for objects.
+struct Fresh<'a> {
+    repo: &'a Repository,
+    known: &'a dyn Fn(Oid) -> bool,
+    found: BTreeSet<Oid>,
+}
+
+impl Fresh<'_> {
+    /// Adds a tree and what is below it, but for what `base` has in the same place.
+    fn add(&mut self, id: Oid, base: Option<Oid>) -> Result<(), Fault> {
+        if Some(id) == base || (self.known)(id) || !self.found.insert(id) {
+            return Ok(());
         }
+        let base = base.map(|id| tree(self.repo, id)).transpose()?;
+        for entry in tree(self.repo, id)?.iter() {
+            let before = base.as_ref().and_then(|tree| tree.get_name_bytes(entry.name_bytes())).map(|entry| entry.id());
+            match Leaf::of(&entry) {
+                _ if before == Some(entry.id()) => {}
+                None => self.add(entry.id(), subtree(self.repo, before))?,
+                Some(leaf) if leaf.kind == EntryKind::Gitlink || (self.known)(leaf.id) => {}
+                Some(leaf) => drop(self.found.insert(leaf.id)),
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What the base has at a path, where it is a directory.

@@ -1,8 +1,9 @@
 //! Mends the private repository after a loss of power.
 //!
-//! Objects are written without fsync, so that a machine that stops at once can leave files that are empty or cut short.
-//! Git takes an object whose file exists for written, so such a file would never be written again: it is removed. The
-//! check runs once after each boot of the machine, by the kernel's boot id.
+//! What is named anywhere was synced first (see `durable`). But a machine that stops while an attempt is captured leaves
+//! files that are empty or cut short. Git takes an object whose file exists for written, so such a file would never be
+//! written again: it is removed. The check runs once after each boot of the machine, by the kernel's boot id, and after
+//! each run that died: a boot id says nothing about a disk that is somewhere else.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use git2::{Oid, Repository};
 
 use super::objects::failed;
+use super::regular;
+use crate::adapters::removal::remove_tree;
 use crate::domain::order::Fault;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -20,19 +23,21 @@ pub(super) fn mend(repository: &Path, anyway: bool) -> Result<usize, Fault> {
     let what = || format!("check the objects of {}", repository.display());
     let marker = repository.join("omk-boot");
     let boot = fs::read(BOOT_ID).unwrap_or_default();
-    if !anyway && !boot.is_empty() && fs::read(&marker).is_ok_and(|last| last == boot) {
+    if !anyway && !boot.is_empty() && regular::read(&marker).is_ok_and(|last| last == boot) {
         return Ok(0);
     }
     let mut removed = 0;
     let repo = Repository::open_bare(repository).map_err(failed(what()))?;
     let odb = repo.odb().map_err(failed(what()))?;
     for (id, file) in loose(&repository.join("objects")).map_err(failed(what()))? {
-        if odb.read(id).is_err() {
-            fs::remove_file(&file).map_err(failed(format!("remove the broken object {}", file.display())))?;
+        // What is no file is not even opened: a FIFO would never answer.
+        let is_file = fs::symlink_metadata(&file).is_ok_and(|meta| meta.is_file());
+        if !is_file || odb.read(id).is_err() {
+            remove_tree(&file).map_err(failed(format!("remove the broken object {}", file.display())))?;
             removed += 1;
         }
     }
-    fs::write(marker, boot).map_err(failed(what()))?;
+    remove_tree(&marker).and_then(|()| fs::write(marker, boot)).map_err(failed(what()))?;
     Ok(removed)
 }
 

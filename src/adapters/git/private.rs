@@ -1,9 +1,9 @@
 //! The goal's private bare repository `repo.git`, and the one ref that keeps the base alive in the user's.
 //!
 //! Its objects borrow from the user's store through `info/alternates`; its configuration is ours alone. It appears
-//! whole, by a rename; what a dead process left half made is made anew. Objects are written without fsync, one by one
-//! as they come: the journal names each commit, and after a loss of power the store is mended (see `power`), what is
-//! missing shows as broken, and its attempt is made again. What is delivered is synced before its branches exist.
+//! whole, by a rename; what a dead process left half made is made anew. Objects are written as they come, and synced
+//! before the commit that needs them is returned (see `durable`). After a loss of power the store is mended (see `power`).
+//! What is delivered is synced before its branches exist.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use super::merge_program::ROOM_PREFIX;
 use super::objects::{commit_oid, failed, fault};
 use super::sharing::Sharing;
 use super::worktree::entry_name;
-use super::{alternates, open, power, refs};
+use super::{alternates, leftovers, open, packed_refs, power, refs, regular};
 use crate::adapters::removal::remove_tree;
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
@@ -195,8 +195,9 @@ impl PrivateRepository {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
         }
-        for file in ["HEAD", "config"] {
-            File::open(making.join(file))?.sync_all()?;
+        let above = ["HEAD", "config", "objects", "refs", ""];
+        for path in DIRECTORIES.iter().chain(&above) {
+            File::open(making.join(path))?.sync_all()?;
         }
         fs::rename(&making, self.repository())?;
         File::open(&self.directory)?.sync_all()
@@ -210,7 +211,7 @@ impl PrivateRepository {
         }
         let content = alternates::listed(&stores)?;
         let file = self.repository().join("objects/info/alternates");
-        if fs::read(&file).is_ok_and(|old| old == content) {
+        if regular::read(&file).is_ok_and(|old| old == content) {
             return Ok(());
         }
         let fresh = file.with_extension("new");
@@ -283,24 +284,30 @@ pub struct Release {
 }
 
 /// Removes what a goal needs no more of the user's repository: its ref, and the branches asked for. Returns the branches
-/// that stayed. What is gone already is no error, a user's repository that is gone included.
+/// that stayed. What is gone already is no error, a user's repository that is gone included. To be called by the holder of
+/// the goal's lock.
 pub fn release(order: &Release) -> Result<Vec<String>, Fault> {
     let mut stayed = Vec::new();
     if order.git_dir.exists() {
         let user = open_user(&order.git_dir)?;
+        // A process that was killed here has left the lock of the ref, and git never removes one.
+        leftovers::unlock(&order.git_dir, &format!("refs/omk/{}", order.goal))?;
+        if !order.branches.is_empty() {
+            leftovers::unlock(&order.git_dir, &format!("refs/heads/omk/{}", order.goal))?;
+        }
         for branch in &order.branches {
-            if !delete_branch(&user, branch)? {
+            if !delete_branch(&user, &order.goal, branch)? {
                 stayed.push(branch.name.clone());
             }
         }
-        delete_ref(&user, &PrivateRepository::base_ref(&order.goal))?;
+        delete_ref(&user, &order.goal, &PrivateRepository::base_ref(&order.goal))?;
         Sharing::of(&order.git_dir).adjust_refs(&order.git_dir, []);
     }
     Ok(stayed)
 }
 
 /// Deletes a branch where it still names its commit and nobody has it checked out; `false` where it stays.
-fn delete_branch(user: &Repository, branch: &Branch) -> Result<bool, Fault> {
+fn delete_branch(user: &Repository, goal: &GoalId, branch: &Branch) -> Result<bool, Fault> {
     let what = || format!("delete the branch {}", branch.name);
     let found = match user.find_branch(&branch.name, git2::BranchType::Local) {
         Ok(found) => found,
@@ -310,7 +317,7 @@ fn delete_branch(user: &Repository, branch: &Branch) -> Result<bool, Fault> {
     if found.get().target() != Some(commit_oid(&branch.commit)?) || is_checked_out(user, &branch.name) {
         return Ok(false);
     }
-    found.into_reference().delete().map_err(failed(what()))?;
+    delete_ref(user, goal, &format!("refs/heads/{}", branch.name))?;
     Ok(true)
 }
 
@@ -322,10 +329,13 @@ fn is_checked_out(user: &Repository, branch: &str) -> bool {
     heads.any(|directory| fs::read_to_string(directory.join("HEAD")).is_ok_and(|text| text.trim() == head))
 }
 
-fn delete_ref(user: &Repository, name: &str) -> Result<(), Fault> {
+/// Deletes a ref. First out of the packed refs: git would read a packed one again once the loose one is gone.
+fn delete_ref(user: &Repository, goal: &GoalId, name: &str) -> Result<(), Fault> {
+    let what = || format!("delete the ref {name}");
+    packed_refs::forget(user, goal, name).map_err(failed(what()))?;
     match user.find_reference(name) {
-        Ok(mut found) => found.delete().map_err(failed(format!("delete the ref {name}"))),
+        Ok(mut found) => found.delete().map_err(failed(what())),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(()),
-        Err(error) => Err(failed(format!("delete the ref {name}"))(error)),
+        Err(error) => Err(failed(what())(error)),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use git2::{Oid, Repository};
 
 use super::checkout_watch::CheckoutWatch;
+use super::durable::Durable;
 use super::identity::Identity;
 use super::ignore_rules::IgnoreRules;
 use super::listing::Listing;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub(super) snapshots: Snapshots,
     /// What captures from a tree compare with.
     pub(super) grounds: Recent<Oid, Ground>,
+    /// What of the private repository's objects a loss of power cannot cost.
+    pub(super) durable: Durable,
     listings: Recent<Oid, Arc<Listing>>,
     changes: Recent<(Oid, Oid), Change>,
 }
@@ -50,6 +53,7 @@ impl Shared {
             program,
             snapshots: Snapshots::default(),
             grounds: Recent::new(LISTINGS),
+            durable: Durable::default(),
             listings: Recent::new(LISTINGS),
             changes: Recent::new(CHANGES),
         }

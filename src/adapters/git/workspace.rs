@@ -20,11 +20,13 @@ use super::program::GitProgram;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::user_git::{self, Opened};
+use crate::adapters::room;
 use crate::domain::change::Change;
 use crate::domain::event::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId, Timestamp, TreeId};
 use crate::domain::order::{CaptureOrder, Captured, Fault, MergeInput, Merged, Prepared, WorktreeOrder};
+use crate::domain::shortage::{Disk, Shortage};
 use crate::domain::task::KeptLines;
 use crate::ports::{Effect, Workspace};
 
@@ -140,6 +142,17 @@ impl Workspace for GitWorkspace {
 
     fn unreachable(&self, head: CommitId, commits: Vec<CommitId>) -> Effect<Result<Vec<CommitId>, Fault>> {
         self.run(move |shared, repo| history::unreachable(repo, shared.place.base(), &head, &commits))
+    }
+
+    fn shortage(&self, disk: Disk) -> Effect<Option<Shortage>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let look = move || match disk {
+                Disk::Goal => room::shortage(shared.place.directory()),
+                Disk::User => room::shortage(&shared.place.user_objects()),
+            };
+            tokio::task::spawn_blocking(look).await.unwrap_or(None)
+        })
     }
 
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>> {

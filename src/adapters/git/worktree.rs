@@ -19,6 +19,7 @@ use super::checkout::{open_directory, write_out};
 use super::listing::Entry;
 use super::objects::{commit_oid, failed, fault, tree_of_commit, tree_oid};
 use super::private::{PrivateRepository, UNREMOVABLE};
+use super::regular;
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot, backdated};
 use crate::adapters::removal::{remove_or_move, remove_tree};
@@ -76,7 +77,7 @@ impl Shared {
     /// Whether a worktree is whole and at `start`; a lock that a killed git left in it is removed.
     fn stands_at(&self, directory: &Path, start: git2::Oid) -> Result<bool, Fault> {
         let entry = self.place.worktree_entry(directory)?;
-        let says = |file: PathBuf, text: &[u8]| fs::read(file).is_ok_and(|bytes| bytes == text);
+        let says = |file: PathBuf, text: &[u8]| regular::read(&file).is_ok_and(|bytes| bytes == text);
         let pointer = [b"gitdir: ".as_slice(), &line(&entry)].concat();
         let whole = says(entry.join("HEAD"), format!("{start}\n").as_bytes()) && says(directory.join(".git"), &pointer);
         if whole {

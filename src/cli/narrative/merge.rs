@@ -97,6 +97,15 @@ pub(super) fn integrated(slice: &SliceId, attempt: Attempt, merge: &CommitId) ->
     Line::main(MERGED, format!("{tries}{}", merge.short())).of(slice)
 }
 
+pub(super) fn lost(slices: &[SliceId], begin_again: &[SliceId], tip: &CommitId) -> Line {
+    let text = format!("the private repository has lost the merges after {}: {}", tip.short(), names(slices));
+    let line = Line::main(WARNED, text);
+    match begin_again {
+        [] => line.see("their work is whole and is merged again"),
+        again => line.see(format!("the work itself is lost and is done again: {}", names(again))),
+    }
+}
+
 fn names(slices: &[SliceId]) -> String {
     slices.iter().map(SliceId::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -189,6 +189,7 @@ fn sentence(fact: &Fact) -> Option<Line> {
         Fact::BatchFormed { batch, onto, slices } => merge::batched(*batch, onto, slices),
         Fact::MergeConflicted { slice, with, paths, .. } => merge::conflict(slice, with, paths),
         Fact::FlakeSeen { scope, gate, .. } => merge::flake(scope, gate),
+        Fact::IntegrationLost { slices, begin_again, tip, .. } => merge::lost(slices, begin_again, tip),
         Fact::RedBefore { batch, gate, onto } => merge::red_before(*batch, gate, onto),
         Fact::SliceBlamed { slice, batch, gate, .. } => merge::blamed(slice, *batch, gate),
         Fact::SliceIntegrated { slice, attempt, merge, .. } => merge::integrated(slice, *attempt, merge),

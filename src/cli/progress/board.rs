@@ -256,6 +256,7 @@ fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
         | Fact::MergeConflicted { .. }
         | Fact::FlakeSeen { .. }
         | Fact::RedBefore { .. }
+        | Fact::IntegrationLost { .. }
         | Fact::SliceBlamed { .. }
         | Fact::LimitsSet { .. }
         | Fact::UsageRecorded { .. }

@@ -64,6 +64,12 @@ impl SliceTable {
                 let stage = Stage::Integrated { merge: merge.clone(), batch: *batch, order: self.merges };
                 self.integrated(slice, stage, merge, at);
             }
+            Fact::IntegrationLost { slices, begin_again, tip, .. } => {
+                for slice in slices {
+                    self.taken_back(slice, begin_again.contains(slice), at);
+                }
+                self.tip = (self.merges > 0).then(|| tip.clone());
+            }
             Fact::SliceGivenUp { slice, reason } => self.with(slice, |it| {
                 it.ended = Some(at);
                 it.enter(Stage::GivenUp { reason: reason.clone() }, at);
@@ -223,6 +229,20 @@ impl SliceTable {
             self.merges += 1;
             self.tip = Some(merge.clone());
         }
+    }
+
+    /// A slice is in the integrated history no more: it waits for its merge, or begins again.
+    fn taken_back(&mut self, slice: &SliceId, begins_again: bool, at: Timestamp) {
+        let Some(record) = self.record(slice).filter(|record| record.is_integrated()) else { return };
+        record.ended = None;
+        if begins_again {
+            reopen(record, true, None);
+            record.capture = None;
+            record.enter(Stage::Waiting, at);
+        } else {
+            record.enter(Stage::Accepted, at);
+        }
+        self.merges -= 1;
     }
 
     fn reopened(&mut self, slice: &SliceId, fresh: bool, hint: Option<&str>, at: Timestamp) {

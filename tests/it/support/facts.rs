@@ -401,6 +401,7 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
         Fact::MergeConflicted { .. } => "merge_conflicted",
         Fact::FlakeSeen { .. } => "flake_seen",
         Fact::RedBefore { .. } => "red_before",
+        Fact::IntegrationLost { .. } => "integration_lost",
         Fact::SliceBlamed { .. } => "slice_blamed",
         Fact::SliceIntegrated { .. } => "slice_integrated",
         Fact::LimitsSet { .. } => "limits_set",

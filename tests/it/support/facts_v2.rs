@@ -10,7 +10,7 @@ use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine
 use omk::domain::task::AttemptOutcome;
 use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
 
-use crate::support::facts::{artifact, attempt, draft, plan, slice};
+use crate::support::facts::{artifact, attempt, commit, draft, plan, slice, tree};
 
 /// When a provider says that it takes requests again.
 const LATER: Timestamp = Timestamp(1_763_703_600_000);
@@ -27,6 +27,7 @@ pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
         lines_of_agents(),
         refusals_of_agents(),
         strays(),
+        lost_history(),
     ]
     .concat()
 }
@@ -194,4 +195,14 @@ fn refusals_of_agents() -> Vec<Draft> {
 
 fn strays() -> Vec<Draft> {
     vec![draft(ActorName::Worker, Fact::CheckoutChanged { paths: vec!["/home/ada/app/src/lib.rs".to_owned()] })]
+}
+
+fn lost_history() -> Vec<Draft> {
+    let lost = |begin_again| Fact::IntegrationLost {
+        slices: vec![slice("a"), slice("b")],
+        begin_again,
+        tip: commit('1'),
+        tree: tree('2'),
+    };
+    [vec![slice("b")], Vec::new()].map(|begin_again| draft(ActorName::Integrator, lost(begin_again))).into()
 }
