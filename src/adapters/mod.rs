@@ -8,4 +8,5 @@ pub mod gate;
 pub mod git;
 pub mod machine;
 pub mod removal;
+pub mod remover;
 pub mod sandbox;

@@ -153,6 +153,7 @@ impl Worker {
                 let detail = format!("the agent did not end within {limit}");
                 self.finish(AttemptOutcome::Expired { detail })
             }
+            AgentEnd::Faulted { detail } => self.failed(detail),
             AgentEnd::Lapsed => self.finish(lapsed(self.assignment.lapses)),
             AgentEnd::Stopped => self.finish(match &self.stale {
                 Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
@@ -164,15 +165,19 @@ impl Worker {
 
     /// What the agent left was captured.
     pub fn captured(&mut self, captured: Captured) -> Progress {
-        let Captured { capture, refused } = captured;
+        let Captured { capture, refused, mut outside } = captured;
         if !refused.is_empty() {
             return Progress { fact: None, step: self.refuse(&refused) };
+        }
+        if !outside.is_empty() {
+            return Progress { fact: None, step: self.out_of_bounds(outside) };
         }
         let Some(capture) = capture else {
             let summary = "it changed nothing".to_owned();
             return Progress { fact: None, step: self.reject(FeedbackKind::Policy, summary, "", Vec::new()) };
         };
-        let outside = outside(&capture, &self.assignment);
+        // Whatever a workspace says, what is beyond the slice's rights does not pass.
+        outside.extend(beyond(&capture, &self.assignment));
         if !outside.is_empty() {
             return Progress { fact: None, step: self.out_of_bounds(outside) };
         }
@@ -299,7 +304,7 @@ fn stopped() -> AttemptOutcome {
     AttemptOutcome::Interrupted { by: "a stop of the run".to_owned() }
 }
 
-fn outside(capture: &Capture, assignment: &Assignment) -> Vec<String> {
+fn beyond(capture: &Capture, assignment: &Assignment) -> Vec<String> {
     let access = &assignment.spec.access;
     capture.paths.iter().filter(|path| !access.permits_change(path)).cloned().collect()
 }

@@ -69,6 +69,7 @@ impl Shared {
         creations.dedup_by(|a, b| a.name == b.name && a.commit == b.commit);
         refuse_blocked(&user, &creations)?;
         self.supply(repo, &user, &creations)?;
+        self.abandon.check().map_err(failed("create the branches"))?;
         self.create(&user, &creations)?;
         refs::sync(&user, creations.iter().map(Creation::reference));
         Ok(())
@@ -81,7 +82,7 @@ impl Shared {
         if tips.is_empty() {
             return Ok(());
         }
-        pack::copy(repo, commit_oid(self.place.base())?, &tips, &self.place.user_objects())?;
+        pack::copy(repo, commit_oid(self.place.base())?, &tips, (&self.place.user_objects(), &self.abandon))?;
         odb.refresh().map_err(failed("open the repository's objects"))?;
         match tips.iter().find(|&&id| !odb.exists(id)) {
             Some(lost) => Err(fault("copy the results into the repository", format!("{lost} is not there afterwards"))),

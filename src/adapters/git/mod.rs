@@ -17,10 +17,12 @@ pub mod refusal;
 pub mod seed;
 pub mod workspace;
 
+mod abandon;
 mod alternates;
 mod capture;
 mod change;
 mod checkout;
+mod contents;
 mod edit;
 mod fingerprint;
 mod handles;

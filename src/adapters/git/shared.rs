@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use git2::{Oid, Repository};
 
+use super::abandon::Abandon;
 use super::identity::Identity;
 use super::ignore_rules::IgnoreRules;
 use super::listing::Listing;
@@ -13,6 +14,7 @@ use super::private::PrivateRepository;
 use super::program::GitProgram;
 use super::recent::{Recent, held};
 use super::snapshot::Snapshot;
+use crate::adapters::remover::Remover;
 use crate::domain::change::Change;
 use crate::domain::order::Fault;
 
@@ -29,6 +31,10 @@ pub(super) struct Shared {
     pub(super) author: Identity,
     /// The git program, for merges of real overlaps.
     pub(super) program: Arc<dyn GitProgram>,
+    /// The owner of worktrees that are out of use.
+    pub(super) remover: Remover,
+    /// Whether every step is to end.
+    pub(super) abandon: Abandon,
     /// What the worktrees looked like when they were made.
     pub(super) snapshots: Snapshots,
     /// What captures from a tree compare with.
@@ -41,6 +47,8 @@ impl Shared {
     /// Nothing read yet.
     pub(super) fn new(place: PrivateRepository, author: Identity, program: Arc<dyn GitProgram>) -> Self {
         Self {
+            remover: Remover::new(place.directory()),
+            abandon: Abandon::default(),
             place,
             author,
             program,
@@ -59,7 +67,7 @@ impl Shared {
 
     /// What changed between two commits.
     pub(super) fn change(&self, repo: &Repository, from: Oid, to: Oid) -> Result<Arc<Change>, Fault> {
-        self.changes.fetch(&(from, to), || super::change::between(repo, from, to))
+        self.changes.fetch(&(from, to), || super::change::between(repo, from, to, &self.abandon))
     }
 }
 
