@@ -20,7 +20,7 @@ use omk::adapters::git::workspace::GitWorkspace;
 use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::goal::RepositoryFacts;
 use omk::domain::ids::{Attempt, AttemptRef, Epoch, GoalId, SliceId, Timestamp};
-use omk::domain::order::{CaptureOrder, MergeInput, Merged, WorktreeOrder};
+use omk::domain::order::{CaptureLimits, CaptureOrder, MergeInput, Merged, WorktreeOrder};
 use omk::ports::Workspace;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -73,6 +73,7 @@ impl Bench {
             worktree: worktree.to_path_buf(),
             start: self.facts.base.clone(),
             access: AccessSet { writes: vec![PathPattern::parse("**").unwrap()], ..AccessSet::default() },
+            limits: CaptureLimits { file: u64::MAX, attempt: u64::MAX },
             message: format!("{name}\n"),
             at: Timestamp(1_800_000_000_000),
         };

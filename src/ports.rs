@@ -112,7 +112,7 @@ pub trait Workspace: Send + Sync {
     /// A number that differs when anything in a worktree has changed: names, sizes and times of all files but those
     /// of git itself.
     fn fingerprint(&self, worktree: PathBuf) -> Effect<Result<u64, Fault>>;
-    /// Removes a worktree; the commits stay. One that is gone already is no error.
+    /// Takes a worktree out of use at once, to be removed later; the commits stay. One that is gone already is no error.
     fn discard(&self, worktree: PathBuf) -> Effect<Result<(), Fault>>;
     /// What changed from one commit to another.
     fn change(&self, from: CommitId, to: CommitId) -> Effect<Result<Arc<Change>, Fault>>;
@@ -134,6 +134,9 @@ pub trait Workspace: Send + Sync {
     /// Creates the branches in the user's repository, all or none. A branch that already names the commit is no
     /// error; one that names another commit is.
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>>;
+    /// Ends every step that is under way, and each that is asked for later, with a fault: nobody needs a result any
+    /// more. Nothing half done stays that the next run cannot handle. Returns at once.
+    fn abandon(&self) {}
 }
 
 /// Runs gates.

@@ -120,8 +120,9 @@ impl ControllerActor {
                 tell(&self.wires.halt_scheduler, Halt { why: why.clone(), cause })?;
                 tell(&self.wires.halt_integrator, Halt { why: why.clone(), cause })?;
                 tell(&self.wires.halt_budget, Halt { why, cause })?;
-                tell(&self.wires.stop_effects, StopEffects)
+                tell(&self.wires.stop_effects, StopEffects { abandon: false })
             }
+            Intent::Abandon => tell(&self.wires.stop_effects, StopEffects { abandon: true }),
             Intent::Over(ruling) => {
                 let (status, reason, next) = (ruling.status, ruling.reason, ruling.next);
                 tell(&self.wires.run_over, RunOver { status, reason, next })

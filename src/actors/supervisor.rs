@@ -403,9 +403,13 @@ impl Handler<Sighted> for Supervisor {
 
 impl Handler<StopEffects> for Supervisor {
     type Result = ();
-    fn handle(&mut self, _: StopEffects, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, stop: StopEffects, _ctx: &mut Context<Self>) {
         if let Some(generation) = &self.generation {
             generation.stop.cancel();
+        }
+        // After the token: whoever sees a step end knows by then that it was asked to stop.
+        if stop.abandon {
+            self.effects.workspace.abandon();
         }
     }
 }

@@ -24,7 +24,9 @@ use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId};
-use crate::domain::order::{AttemptEnd, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder};
+use crate::domain::order::{
+    AttemptEnd, CaptureLimits, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder,
+};
 use crate::domain::shortage::Disk;
 use crate::domain::task::{Assignment, Capture, GateSpec, KeptLines};
 use crate::domain::vitals::Vitals;
@@ -76,7 +78,7 @@ pub struct WorkerActor {
     hints: Hints,
     /// Ends the agent, and nothing else of the attempt.
     agent_stop: CancellationToken,
-    guard: Option<ExitGuard>,
+    _guard: ExitGuard,
 }
 
 impl WorkerActor {
@@ -102,7 +104,7 @@ impl WorkerActor {
             pulse: None,
             answered: false,
             hints: Hints::open(),
-            guard: Some(guard),
+            _guard: guard,
         }
     }
 
@@ -172,9 +174,10 @@ impl WorkerActor {
         }
     }
 
+    /// An effect of our own failed, or was ended because we were asked to stop.
     fn fail(&mut self, fault: &Fault, ctx: &mut Context<Self>) {
         if let Some(worker) = &self.worker {
-            let step = worker.failed(&fault.to_string());
+            let step = if self.stop.is_cancelled() { worker.stopped() } else { worker.failed(&fault.to_string()) };
             self.perform(step, ctx);
         }
     }
@@ -266,6 +269,10 @@ impl WorkerActor {
             worktree: worktree.clone(),
             start: assignment.start.clone(),
             access: assignment.spec.access.clone(),
+            limits: CaptureLimits {
+                file: self.around.charter.settings.max_file_size,
+                attempt: self.around.charter.settings.max_attempt_size,
+            },
             message: commit_message(&self.around.charter, assignment),
             at: self.around.effects.clock.now(),
         };
@@ -362,9 +369,9 @@ impl WorkerActor {
         }));
     }
 
-    /// Removes the worktree: all that counts of it is captured. Its permit is free at once.
+    /// Gives the worktree up: all that counts of it is captured. Only then is the attempt gone, so that the next one of
+    /// its slice never meets this one's worktree.
     fn clean_up(&mut self, ctx: &mut Context<Self>) {
-        drop(self.guard.take());
         let Some(worktree) = self.worktree.take() else { return ctx.stop() };
         let discarded = self.around.effects.workspace.discard(worktree);
         ctx.spawn(discarded.into_actor(self).map(|discarded, actor, ctx| {

@@ -8,5 +8,6 @@ pub mod gate;
 pub mod git;
 pub mod machine;
 pub mod removal;
+pub mod remover;
 mod room;
 pub mod sandbox;

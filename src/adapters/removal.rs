@@ -2,7 +2,8 @@
 //!
 //! Build tools lock what they cache (Go's modules, Cargo's registry), and an ordinary user cannot remove a file from a
 //! directory that is not writable. Never follows a link: what lies behind one is not ours. Holds few directories open and
-//! little on the stack: what is too deep is moved up first.
+//! little on the stack: what is too deep is moved up first. Whatever is gone already, at any depth, is no error: another
+//! process may remove the same tree.
 
 use std::ffi::CStr;
 use std::fs::{self, Permissions};
@@ -10,6 +11,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fchmod, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -20,6 +22,11 @@ const DEPTH: usize = 64;
 /// Removes a path with all that is below it, whatever it is and whichever permissions were taken away. One that is not
 /// there is no error. What can be removed is, also where something else cannot.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
+    remove_tree_until(path, &AtomicBool::new(false))
+}
+
+/// Like [`remove_tree`], but ends with an error soon after `halted` is set.
+pub fn remove_tree_until(path: &Path, halted: &AtomicBool) -> io::Result<()> {
     let gone = |result: io::Result<()>| match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
@@ -31,7 +38,7 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
         Ok(top) => {
             let mut moved = 0;
             loop {
-                Level { top: top.as_fd(), moved: &mut moved, depth: 0 }.empty(top.as_fd())?;
+                Level { top: top.as_fd(), moved: &mut moved, depth: 0, halted }.empty(top.as_fd())?;
                 match gone(fs::remove_dir(path)) {
                     // What was too deep has come up.
                     Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && moved > 0 => moved = 0,
@@ -48,7 +55,15 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
 /// The same; what cannot be removed (somebody else's, immutable, a mount) is moved into `aside`, on the same file system,
 /// and stands in nobody's way there. Says where it is then.
 pub fn remove_or_move(path: &Path, aside: &Path) -> io::Result<Option<PathBuf>> {
-    let Err(stays) = remove_tree(path) else { return Ok(None) };
+    remove_or_move_until(path, aside, &AtomicBool::new(false))
+}
+
+/// Like [`remove_or_move`], but ends with an error soon after `halted` is set; nothing is moved then.
+pub fn remove_or_move_until(path: &Path, aside: &Path, halted: &AtomicBool) -> io::Result<Option<PathBuf>> {
+    let Err(stays) = remove_tree_until(path, halted) else { return Ok(None) };
+    if halted.load(Ordering::Relaxed) {
+        return Err(stays);
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     fs::create_dir_all(aside)?;
     for number in 1..=u16::MAX {
@@ -70,6 +85,7 @@ struct Level<'a> {
     /// How many were moved up into it.
     moved: &'a mut u32,
     depth: usize,
+    halted: &'a AtomicBool,
 }
 
 impl Level<'_> {
@@ -77,7 +93,14 @@ impl Level<'_> {
     fn empty(&mut self, dir: BorrowedFd<'_>) -> io::Result<()> {
         let mut failed = None;
         for entry in Dir::read_from(dir)? {
-            let entry = entry?;
+            if self.halted.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the removal was stopped"));
+            }
+            let entry = match entry {
+                // The directory itself was removed meanwhile.
+                Err(Errno::NOENT) => break,
+                entry => entry?,
+            };
             let name = entry.file_name();
             if !matches!(name.to_bytes(), b"." | b"..")
                 && let Err(error) = self.remove(dir, name, entry.file_type())
@@ -95,10 +118,14 @@ impl Level<'_> {
         };
         match file {
             Err(Errno::ISDIR) if self.depth < DEPTH => {
-                let inner = open(dir, name)?;
-                Level { top: self.top, moved: &mut *self.moved, depth: self.depth + 1 }.empty(inner.as_fd())?;
+                let inner = match open(dir, name) {
+                    Err(Errno::NOENT) => return Ok(()),
+                    inner => inner?,
+                };
+                let (depth, halted) = (self.depth + 1, self.halted);
+                Level { top: self.top, moved: &mut *self.moved, depth, halted }.empty(inner.as_fd())?;
                 drop(inner);
-                Ok(writable(dir, || unlinkat(dir, name, AtFlags::REMOVEDIR))?)
+                already_gone(writable(dir, || unlinkat(dir, name, AtFlags::REMOVEDIR)))
             }
             Err(Errno::ISDIR) => self.move_up(dir, name),
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -117,9 +144,17 @@ impl Level<'_> {
             });
             match moved {
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-                other => return Ok(other?),
+                other => return already_gone(other),
             }
         }
+    }
+}
+
+/// A removal whose object is not there any more has succeeded.
+fn already_gone(removed: Result<(), Errno>) -> io::Result<()> {
+    match removed {
+        Err(Errno::NOENT) => Ok(()),
+        other => Ok(other?),
     }
 }
 

@@ -75,7 +75,9 @@ pub(super) fn without_secrets(end: AgentEnd) -> AgentEnd {
         AgentEnd::Failed { detail } => AgentEnd::Failed { detail: redact(&detail) },
         AgentEnd::Unavailable { detail } => AgentEnd::Unavailable { detail: redact(&detail) },
         AgentEnd::Limited { provider, until, detail } => AgentEnd::Limited { provider, until, detail: redact(&detail) },
-        AgentEnd::Finished | AgentEnd::TimedOut | AgentEnd::Stopped | AgentEnd::Lapsed => end,
+        AgentEnd::Finished | AgentEnd::TimedOut | AgentEnd::Stopped | AgentEnd::Lapsed | AgentEnd::Faulted { .. } => {
+            end
+        }
     }
 }
 

@@ -284,7 +284,10 @@ fn patience(profile: &AgentProfile) -> Duration {
 fn answer(end: AgentEnd, profile: &AgentProfile, patience: Duration) -> Answer {
     let problem = match end {
         AgentEnd::Finished => return Answer::Session,
-        AgentEnd::Unavailable { detail } | AgentEnd::Failed { detail } | AgentEnd::Limited { detail, .. } => detail,
+        AgentEnd::Unavailable { detail }
+        | AgentEnd::Failed { detail }
+        | AgentEnd::Faulted { detail }
+        | AgentEnd::Limited { detail, .. } => detail,
         AgentEnd::TimedOut => format!("it did not open a session within {patience:?}"),
         AgentEnd::Lapsed => "omk stood still for too long".to_owned(),
         AgentEnd::Stopped => "it was let go before it had opened a session".to_owned(),

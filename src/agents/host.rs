@@ -185,14 +185,14 @@ impl AgentSetup {
         let Order { argv, missing, profile } = self.order(task)?;
         conversing::furnish(&self.environment, &profile)?;
         let document = serde_json::to_vec(&TaskDocument::of(task))
-            .map_err(|error| AgentEnd::Failed { detail: format!("its task cannot be written as JSON: {error}") })?;
+            .map_err(|error| AgentEnd::Faulted { detail: format!("failed to write its task as JSON: {error}") })?;
         let attempt = task.attempt();
         let file = TaskFile::create(&self.tasks, &format!("{attempt}.json"), &document)
-            .map_err(|error| AgentEnd::Failed { detail: format!("its task file cannot be written: {error}") })?;
+            .map_err(|error| AgentEnd::Faulted { detail: format!("failed to write its task file: {error}") })?;
         let program = self.program(task, argv, &profile, &file);
         let lease = Duration::from_millis(task.lease_ms);
         let spec = Spec { program, input: Input::Bytes(document), output: OutputPlan::Split, lease };
-        let running = self.launcher.launch(spec).await.map_err(end_of)?;
+        let running = self.launcher.launch_until(spec, stop).await.map_err(end_of)?;
         let clock = Arc::clone(&self.clock);
         let mut conversation = Conversation::new(
             events,
@@ -249,6 +249,9 @@ pub(super) fn end_of(error: ProcessError) -> AgentEnd {
     };
     match error {
         ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } => AgentEnd::Unavailable { detail },
-        ProcessError::KeeperLost { .. } | ProcessError::LauncherGone => AgentEnd::Failed { detail },
+        ProcessError::KeeperLost { .. } | ProcessError::KeeperSilent { .. } | ProcessError::LauncherGone => {
+            AgentEnd::Faulted { detail }
+        }
+        ProcessError::Stopped { .. } => AgentEnd::Stopped,
     }
 }

@@ -113,3 +113,28 @@ fn durations(settings: &mut Settings) -> [(&'static str, u64, &mut u64); 7] {
         ("backoff", 1, &mut settings.backoff_ms),
     ]
 }
+
+/// The settings that are sizes: the field, and the setting in bytes. Variables as for durations.
+fn sizes(settings: &mut Settings) -> [(&'static str, &mut u64); 2] {
+    [("max_file_size", &mut settings.max_file_size), ("max_attempt_size", &mut settings.max_attempt_size)]
+}
+
+/// A size such as `300MiB`, `2 GB` or `4096`, in bytes. Units with an `i`, and those of one letter, are powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kib" => Some(1 << 10),
+        "m" | "mib" => Some(1 << 20),
+        "g" | "gib" => Some(1 << 30),
+        "t" | "tib" => Some(1 << 40),
+        "kb" => Some(1_000),
+        "mb" => Some(1_000_000),
+        "gb" => Some(1_000_000_000),
+        "tb" => Some(1_000_000_000_000),
+        _ => None,
+    };
+    let size = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    size.ok_or_else(|| format!("`{text}` is no size: write bytes, or a whole number with a unit, such as `300MiB`"))
+}

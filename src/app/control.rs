@@ -1,6 +1,7 @@
 //! Acting on a goal from outside of its run: through the process that runs it, or on its journal where none does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::Omk;
 use crate::app::create::{block_on, infra, usage};
@@ -40,6 +41,9 @@ impl Held {
         Ok(events)
     }
 }
+
+/// How long a command that stops a goal takes to remove what nobody wants; `gc` removes the rest.
+const TIDIES: Duration = Duration::from_millis(200);
 
 impl Omk {
     /// Pauses or cancels a goal: through the process that runs it, or on its journal where none does.
@@ -100,8 +104,8 @@ impl Omk {
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         surplus::set_aside(&dir, to);
         drop(held);
-        surplus::remove(&dir);
         self.refresh(id);
+        surplus::remove_within(&dir, TIDIES);
         self.settled(id)
     }
 

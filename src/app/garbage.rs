@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::adapters::gate::warm::{self, Wanted};
-use crate::adapters::git::private::{Release, UNREMOVABLE, release};
+use crate::adapters::git::private::{Release, release};
 use crate::adapters::removal::remove_tree;
+use crate::adapters::remover::{SET_ASIDE, UNREMOVABLE, is_anything_set_aside, remove_set_aside};
 use crate::app::Omk;
 use crate::app::clock::now;
 use crate::app::create::infra;
@@ -22,7 +23,7 @@ use crate::store::lock::{GoalLock, Occupation, occupation, this_process};
 /// The unit in which the system counts what a file takes, whatever the file system's own blocks are.
 const BLOCK: u64 = 512;
 /// What a goal at rest can do without, beside the journal, the evidence and the derived files.
-const WORKING: [&str; 6] = ["worktrees", "repo.git", "repo.git.making", UNREMOVABLE, "gates", "tasks"];
+const WORKING: [&str; 7] = ["worktrees", "repo.git", "repo.git.making", UNREMOVABLE, SET_ASIDE, "gates", "tasks"];
 /// Where it goes first: whoever takes the goal up meanwhile meets nothing that is half gone.
 const GARBAGE: &str = "garbage";
 
@@ -65,7 +66,8 @@ impl Omk {
         if !dry_run {
             let garbage = [dir.path().join(GARBAGE), dir.path().join(UNREMOVABLE)];
             let removed = garbage.iter().filter(|_| goal.status.is_final()).map(|path| remove_tree(path));
-            let failed = removed.chain([warm::remove_aside(&dir.gates())]).filter_map(Result::err);
+            let aside = [warm::remove_aside(&dir.gates()), remove_set_aside(dir.path())];
+            let failed = removed.chain(aside).filter_map(Result::err);
             failed.for_each(|error| problems(format!("something was not removed: {error}")));
         }
         let name = |path: PathBuf| path.strip_prefix(dir.path()).unwrap_or(&path).display().to_string();
@@ -115,7 +117,11 @@ fn unneeded(dir: &GoalDir, status: GoalStatus) -> Vec<PathBuf> {
     let all = WORKING.iter().chain([&GARBAGE]).map(|name| dir.path().join(name));
     match status.is_final() {
         true => all.filter(|path| path.exists()).collect(),
-        false => warm::unwanted(&dir.gates(), Wanted::Nothing),
+        false => {
+            let aside = dir.path().join(SET_ASIDE);
+            let aside = is_anything_set_aside(dir.path()).then_some(aside);
+            warm::unwanted(&dir.gates(), Wanted::Nothing).into_iter().chain(aside).collect()
+        }
     }
 }
 

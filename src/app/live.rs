@@ -1,7 +1,7 @@
 //! Through the process that runs a goal: what it is asked, how it looks, and what is done when it does not answer.
 //!
-//! Invariant: a process is ended only where it is stopped or gave no answer in time, and only by the operator's
-//! `pause` or `cancel`; from then on the goal is one at rest.
+//! Invariant: a process is ended only where it is stopped, gave no answer in time, or did not come to rest in time after
+//! a `cancel`, and only by the operator's `pause` or `cancel`; from then on the goal is one at rest.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,16 @@ use crate::domain::view::{Health, Liveness};
 use crate::domain::vitals::Sighting;
 use crate::process::detached::breathe;
 use crate::process::holder::{self, Condition};
+use crate::process::sweep::seen_running;
 use crate::store::control::ask;
 use crate::store::error::StoreError;
 use crate::store::lock::{Occupation, occupation, this_process};
 
 /// How long a run may take to make an answer, a retry or more budget durable.
 const DURABLE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the steps of a run's own may take to end after a cancel, beyond the grace of its agents and gates. A quarter of
+/// a second of the two that a cancel may take is left to end the process and to write that down.
+const OWN_STEPS_END: Duration = Duration::from_millis(1_750);
 /// How long a command that only looks waits for an answer.
 const GLANCE: Duration = Duration::from_millis(500);
 
@@ -30,7 +34,7 @@ pub(super) enum Asked {
     Obeyed,
     /// There is no process any more.
     Gone,
-    /// It is stopped, or does not answer; one phrase.
+    /// It is stopped, does not answer, or does not come to rest; one phrase.
     Deaf(&'static str),
 }
 
@@ -95,22 +99,31 @@ impl Omk {
             Stop::Cancel => ControlRequest::Cancel { by },
         };
         let settings = self.settings_of(id);
-        // It may take as long as its agents may; whoever answers a ping meanwhile is left the time.
-        let (mut patience, deadline) = (hearing(&settings), Instant::now() + coming_to_rest(&settings));
+        let mut wait = Wait::begin(stop, &settings);
         loop {
-            match self.hears(id, hearing(&settings))? {
+            match self.hears(id, wait.hearing())? {
                 Asked::Obeyed => {}
                 other => return Ok(other),
             }
-            match ask(&self.state.goal(id), &request, patience) {
+            match ask(&self.state.goal(id), &request, wait.patience()) {
                 Ok(ControlReply::Refused { reason, help }) => return Err(refused(&reason, help)),
                 Ok(_) => return Ok(Asked::Obeyed),
                 // It ended meanwhile: what that came to is seen in the next round.
                 Err(StoreError::NotRunning { .. } | StoreError::Protocol { .. }) => breathe(),
-                Err(StoreError::NoAnswer { .. }) if Instant::now() < deadline => patience *= 2,
+                Err(StoreError::NoAnswer { .. }) if wait.goes_on() => {}
+                // What it has to kill resists: it names that when it has given it up.
+                Err(StoreError::NoAnswer { .. }) if wait.may_be_longer() && !self.runs_nothing(id) => wait.extend(),
+                Err(StoreError::NoAnswer { .. }) if stop == Stop::Cancel => {
+                    return Ok(Asked::Deaf("did not come to rest in time"));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether nothing is left of the agents and gates of a goal.
+    fn runs_nothing(&self, id: &GoalId) -> bool {
+        seen_running(&self.state.goal(id).owner()).is_empty()
     }
 
     /// Whether the process that runs a goal can be reached: `Obeyed` where it answers.
@@ -163,6 +176,59 @@ impl Omk {
                 usage(error.to_string(), &[&format!("stop that run first: omk goal pause {id}")])
             }
             _ => error.into(),
+        }
+    }
+}
+
+/// How long a run is waited for that was asked to stop.
+struct Wait {
+    hearing: Duration,
+    /// How long the next answer is waited for, where that is not the deadline's to say.
+    patience: Duration,
+    deadline: Instant,
+    /// How long it is waited for where it has to kill what resists; `None` once that was granted.
+    longer: Option<Duration>,
+}
+
+impl Wait {
+    fn begin(stop: Stop, settings: &Settings) -> Self {
+        let (hearing, now) = (hearing(settings), Instant::now());
+        match stop {
+            // It may take as long as its agents and its own steps may; whoever answers a ping meanwhile is left the time.
+            Stop::Pause => Self { hearing, patience: hearing, deadline: now + coming_to_rest(settings), longer: None },
+            Stop::Cancel => {
+                let deadline = now + Duration::from_millis(settings.grace_ms) + OWN_STEPS_END;
+                let hearing = hearing.min(deadline - now);
+                Self { hearing, patience: deadline - now, deadline, longer: Some(coming_to_rest(settings)) }
+            }
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
+    fn hearing(&self) -> Duration {
+        if self.longer.is_some() { self.hearing.min(self.left()) } else { self.hearing }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.longer.is_some() { self.left() } else { self.patience }
+    }
+
+    /// Whether there is time for another round; that one may take longer.
+    fn goes_on(&mut self) -> bool {
+        self.patience *= 2;
+        Instant::now() < self.deadline
+    }
+
+    fn may_be_longer(&self) -> bool {
+        self.longer.is_some()
+    }
+
+    fn extend(&mut self) {
+        if let Some(longer) = self.longer.take() {
+            (self.patience, self.deadline) = (longer, Instant::now() + longer);
         }
     }
 }

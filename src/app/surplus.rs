@@ -1,8 +1,13 @@
-//! What a goal at rest keeps for a resume and what it does not: warm places of gates, by its status.
+//! What a goal at rest keeps for a resume and what it does not: warm places of gates, by its status, and what attempts
+//! and gates have left.
 //!
 //! That they stay where they cannot be removed fails nothing: the end of the next run, or `goal gc`, tries again.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use crate::adapters::gate::warm::{self, Wanted};
+use crate::adapters::remover::{is_anything_set_aside, remove_set_aside};
 use crate::app::Omk;
 use crate::app::event_loop::event_loop;
 use crate::app::shutdown::{Signals, Stopped};
@@ -20,9 +25,21 @@ pub(super) fn set_aside(dir: &GoalDir, status: GoalStatus) {
 
 /// Removes what was set aside. Others may take the goal up meanwhile.
 pub(super) fn remove(dir: &GoalDir) {
-    if let Err(error) = warm::remove_aside(&dir.gates()) {
-        tracing::warn!(goal = %dir.id(), %error, "warm places of gates were not removed; `omk goal gc` does that");
+    if let Err(error) = warm::remove_aside(&dir.gates()).and(remove_set_aside(dir.path())) {
+        tracing::warn!(goal = %dir.id(), %error, "something was not removed that nobody wants; `omk goal gc` does that");
     }
+}
+
+/// Removes what was set aside, for so long at most; what is left then stays for another time.
+pub(super) fn remove_within(dir: &GoalDir, time: Duration) {
+    let (done, ended) = mpsc::channel();
+    let dir = dir.clone();
+    std::thread::spawn(move || {
+        remove(&dir);
+        // Nobody may wait any more.
+        let _ = done.send(());
+    });
+    let _over = ended.recv_timeout(time);
 }
 
 impl Omk {
@@ -30,7 +47,7 @@ impl Omk {
     /// number: what is left then has time until the next run is over.
     pub fn tidy(&self, id: &GoalId) -> Option<i32> {
         let dir = self.state.goal(id);
-        if !warm::is_anything_aside(&dir.gates()) {
+        if !warm::is_anything_aside(&dir.gates()) && !is_anything_set_aside(dir.path()) {
             return None;
         }
         let runtime = event_loop().ok()?;

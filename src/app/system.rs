@@ -32,7 +32,7 @@ use crate::domain::ids::TreeId;
 use crate::domain::order::Fault;
 use crate::messages::goal::StopRun;
 use crate::messages::lifecycle::RunOver;
-use crate::ports::{Artifacts, Clock, Effect, Effects, Journal};
+use crate::ports::{Artifacts, Clock, Effect, Effects, Journal, Workspace};
 use crate::process::orphans;
 use crate::process::spawn::Launcher;
 use crate::store::artifacts::GoalArtifacts;
@@ -108,7 +108,9 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
     let git = Arc::new(SystemGit::default());
     let parts = Parts { dir, charter: Arc::clone(&charter), omk, cwd, variables, agents, journal, first_gate, git };
-    let effects = match taking.recover(&parts, before).await? {
+    let recovered = taking.recover(&parts, before).await?;
+    let steps = recovered.as_ref().ok().cloned();
+    let effects = match recovered {
         Ok(workspace) => parts.effects(workspace).map_err(|problem| Halt::passing(&charter, &format!("{problem:#}"))),
         Err(halt) => Err(halt),
     };
@@ -125,8 +127,11 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let serving = tokio::task::spawn_local(server.serve(asks));
     let outcome = wait(&supervisor, ended, asked, &mut signals).await;
     serving.abort();
-    // The end of the event loop waits for whoever waits for it.
-    parts.git.end();
+    // The end of the event loop waits for every step that is still under way, and nobody needs it any more.
+    if let Some(steps) = steps {
+        steps.abandon();
+        steps.remover().halt();
+    }
     if let Ok(outcome) = &outcome {
         surplus::set_aside(&parts.dir, outcome.over.status);
     }
@@ -231,6 +236,7 @@ impl Parts {
             export: Arc::new(Checkout(workspace.clone())),
             artifacts: Arc::clone(&artifacts),
             dir: self.dir.gates(),
+            remover: workspace.remover(),
             host: self.variables.clone(),
             first_run: self.first_gate,
             sandbox: self.charter.sandbox_level,

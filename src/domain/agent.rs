@@ -182,6 +182,11 @@ pub enum AgentEnd {
     Stopped,
     /// Killed by its keeper, because we stood still for longer than the lease: no word of the agent.
     Lapsed,
+    /// Our own machinery failed before it could work, and that says nothing of the agent.
+    Faulted {
+        /// What failed.
+        detail: String,
+    },
 }
 
 /// The built-in agent, as goals name it: it runs what the plan says and uses no model.
@@ -232,7 +237,7 @@ impl AgentReport {
     /// Whether `agent` worked and did not say what that used.
     pub fn withholds_use(&self, agent: &str) -> bool {
         let worked = match &self.end {
-            AgentEnd::Unavailable { .. } | AgentEnd::Limited { .. } => false,
+            AgentEnd::Unavailable { .. } | AgentEnd::Limited { .. } | AgentEnd::Faulted { .. } => false,
             AgentEnd::Finished
             | AgentEnd::Asked { .. }
             | AgentEnd::Failed { .. }

@@ -312,6 +312,30 @@ pub struct Settings {
     /// Whether a run waits for a provider that refuses, or ends.
     #[serde(default = "default_wait_for_quota")]
     pub wait_for_quota: bool,
+    /// The largest changed file that an attempt may leave, in bytes.
+    #[serde(default = "default_max_file_size", skip_serializing_if = "is_default_max_file_size")]
+    pub max_file_size: u64,
+    /// The most bytes that the changed files of an attempt may have in all.
+    #[serde(default = "default_max_attempt_size", skip_serializing_if = "is_default_max_attempt_size")]
+    pub max_attempt_size: u64,
+}
+
+fn default_max_file_size() -> u64 {
+    512 << 20
+}
+
+fn default_max_attempt_size() -> u64 {
+    2 << 30
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_default_max_file_size(size: &u64) -> bool {
+    *size == default_max_file_size()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_default_max_attempt_size(size: &u64) -> bool {
+    *size == default_max_attempt_size()
 }
 
 fn default_stall_ms() -> u64 {
@@ -351,6 +375,8 @@ impl Default for Settings {
             quarantine_after: default_quarantine_after(),
             backoff_ms: default_backoff_ms(),
             wait_for_quota: default_wait_for_quota(),
+            max_file_size: default_max_file_size(),
+            max_attempt_size: default_max_attempt_size(),
         }
     }
 }

@@ -72,10 +72,21 @@ pub struct CaptureOrder {
     pub start: CommitId,
     /// The slice's rights: they lift the ignore rules for paths that `writes` names to the letter.
     pub access: AccessSet,
+    /// How large what it changed may be.
+    pub limits: CaptureLimits,
     /// The commit message, trailers included.
     pub message: String,
     /// The moment that the commit bears.
     pub at: Timestamp,
+}
+
+/// How large the changed files of an attempt may be, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureLimits {
+    /// Each of them.
+    pub file: u64,
+    /// All together.
+    pub attempt: u64,
 }
 
 /// Something in a worktree that cannot be captured, whatever the slice's rights.
@@ -83,19 +94,23 @@ pub struct CaptureOrder {
 pub struct Uncapturable {
     /// The path, control characters escaped.
     pub path: String,
-    /// Why: a nested repository, an escaping symlink, a `.git` component, a name with control characters, a socket.
+    /// Why: a nested repository, an escaping symlink, a `.git` component, a name with control characters, a socket, a
+    /// file over a limit, which is named.
     pub problem: String,
 }
 
 /// What was found in a worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Captured {
-    /// The commit and what it changed; `None` where nothing changed.
+    /// The commit and what it changed; `None` where nothing changed, or something is in one of the lists below.
     pub capture: Option<Capture>,
     /// What could not be captured, sorted by path. Where there is anything, the attempt fails.
     pub refused: Vec<Uncapturable>,
     /// Paths of the user's own checkout that changed while the attempt was under way, by whoever; absolute, bounded.
     pub checkout: Vec<String>,
+    /// Changed paths that are not the slice's to change, sorted; their content was not looked at. Where there is any, the
+    /// attempt fails.
+    pub outside: Vec<String>,
 }
 
 /// One slice to merge.

@@ -253,7 +253,7 @@ pub enum AttemptOutcome {
         /// Its words.
         detail: String,
     },
-    /// Our own machinery failed under it: a disk, a repository. Counts against the retries.
+    /// Our own machinery failed under it: a disk, a repository, a worker. Does not count against the retries.
     Errored {
         /// What failed.
         detail: String,
@@ -264,8 +264,12 @@ impl AttemptOutcome {
     /// Whether the end uses up one of the slice's attempts.
     pub fn counts(&self) -> bool {
         match self {
-            Self::Passed | Self::Rejected { .. } | Self::Expired { .. } | Self::Errored { .. } => true,
-            Self::Asked { .. } | Self::Unavailable { .. } | Self::Interrupted { .. } | Self::Limited { .. } => false,
+            Self::Passed | Self::Rejected { .. } | Self::Expired { .. } => true,
+            Self::Asked { .. }
+            | Self::Unavailable { .. }
+            | Self::Interrupted { .. }
+            | Self::Limited { .. }
+            | Self::Errored { .. } => false,
         }
     }
 }

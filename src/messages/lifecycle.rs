@@ -28,7 +28,10 @@ pub struct StopWorker {
 /// Controller -> supervisor: kill every agent and gate; no new ones.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct StopEffects;
+pub struct StopEffects {
+    /// Whether the results of our own steps (worktrees, captures, merges, a delivery) are not needed either.
+    pub abandon: bool,
+}
 
 /// Supervisor -> scheduler: the worker is gone, and with it every process of its attempt.
 #[derive(Clone, Debug, Message, PartialEq, Eq)]

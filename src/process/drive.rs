@@ -192,7 +192,9 @@ impl Clocks {
     /// The keeper died, by itself or because it was given up. What it would have counted is not known.
     fn lost(&self, error: ProcessError) -> Driven {
         let survivors = match error {
-            ProcessError::KeeperLost { killed, .. } => killed,
+            ProcessError::KeeperLost { killed, .. }
+            | ProcessError::KeeperSilent { killed, .. }
+            | ProcessError::Stopped { killed, .. } => killed,
             ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } | ProcessError::LauncherGone => Vec::new(),
         };
         let exit = Exit::Signal(libc::SIGKILL);

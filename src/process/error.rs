@@ -1,5 +1,7 @@
 //! What can go wrong between `omk` and the processes that it starts.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 /// Why a program did not run, or why we lost sight of it. Ends the fragment "failed to …".
@@ -29,6 +31,29 @@ pub enum ProcessError {
         program: String,
         /// The keeper's process id.
         keeper: u32,
+        /// What was found of its tree and killed, as `pid name`.
+        killed: Vec<String>,
+    },
+    /// The keeper gave no sign for a whole lease after its start: it was stopped, or hung. It and its tree were killed.
+    #[error(
+        "start {program}: its keeper (process {keeper}) gave no sign within {}; killed {}",
+        humantime::format_duration(*.lease), named(killed)
+    )]
+    KeeperSilent {
+        /// The program as it was asked for.
+        program: String,
+        /// The keeper's process id.
+        keeper: u32,
+        /// How long it was waited for.
+        lease: Duration,
+        /// What was found of its tree and killed, as `pid name`.
+        killed: Vec<String>,
+    },
+    /// It was not waited for any longer, because what it is for is being stopped. It and its tree were killed.
+    #[error("start {program}: it was stopped before it began")]
+    Stopped {
+        /// The program as it was asked for.
+        program: String,
         /// What was found of its tree and killed, as `pid name`.
         killed: Vec<String>,
     },

@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::contain::Group;
 use super::error::ProcessError;
@@ -22,8 +23,9 @@ use super::spawn::{Job, fault};
 use super::sweep::sweep;
 use crate::domain::vitals::Vitals;
 
-/// How long a keeper may take to start its program.
-const STARTS: Duration = Duration::from_secs(60);
+/// The longest and the shortest that a keeper may take to start its program, whatever its lease: a busy machine takes a
+/// while to start a process.
+const STARTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// The keeper's process, handed back to the launcher's thread in the end.
 pub(super) struct Keeper {
@@ -97,9 +99,9 @@ pub struct Running {
 impl Running {
     pub(super) async fn begin(
         keeper: Keeper,
-        channel: StdUnixStream,
-        streams: Streams,
+        (channel, streams): (StdUnixStream, Streams),
         launch: Launch,
+        stop: &CancellationToken,
     ) -> Result<Self, ProcessError> {
         let channel = channel.set_nonblocking(true).and_then(|()| UnixStream::from_std(channel));
         let channel = channel.map_err(fault("open its channel"))?;
@@ -108,10 +110,20 @@ impl Running {
         let dir = group.as_ref().map(|group| group.dir().to_owned());
         let (partial, sweeping) = (Vec::new(), None);
         let mut running = Self { channel, partial, keeper, program: name, pid: 0, marker, group, sweeping, streams };
-        running.order(&Order::Start { program, lease_ms, group: dir }).await.map_err(fault("tell it what to start"))?;
-        let first = match timeout(STARTS, running.report()).await {
+        let lease = Duration::from_millis(lease_ms).clamp(STARTS.0, STARTS.1);
+        let begun = async {
+            let start = Order::Start { program, lease_ms, group: dir };
+            running.order(&start).await.map_err(fault("tell it what to start"))?;
+            running.report().await
+        };
+        let first = tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(None),
+            first = timeout(lease, begun) => first.map_err(|_hung| Some(lease)),
+        };
+        let first = match first {
             Ok(first) => first?,
-            Err(_hung) => return Err(running.lost().await),
+            Err(lease) => return Err(running.unbegun(lease).await),
         };
         match first {
             Report::Started { pid } => running.pid = pid,
@@ -121,6 +133,19 @@ impl Running {
             Report::Exited(_) | Report::Vitals(_) => return Err(running.lost().await),
         }
         Ok(running)
+    }
+
+    /// Ends a keeper that has said nothing yet, with all that it may have started: `lease` was over, or it was stopped.
+    async fn unbegun(&mut self, lease: Option<Duration>) -> ProcessError {
+        let (program, keeper) = (self.program.clone(), self.keeper.pid());
+        let killed = match self.lost().await {
+            ProcessError::KeeperLost { killed, .. } => killed,
+            other => return other,
+        };
+        match lease {
+            Some(lease) => ProcessError::KeeperSilent { program, keeper, lease, killed },
+            None => ProcessError::Stopped { program, killed },
+        }
     }
 
     /// The program's process id; it may have ended.

@@ -17,6 +17,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::ahead::Ahead;
 use super::binary;
@@ -99,6 +100,12 @@ impl Launcher {
 
     /// Starts a program under a keeper of its own. Resolves when the program runs. The tree dies with the `Running`.
     pub async fn launch(&self, spec: Spec) -> Result<Running, ProcessError> {
+        self.launch_until(spec, &CancellationToken::new()).await
+    }
+
+    /// Like `launch`, but gives up when `stop` is cancelled before the program runs. A keeper that gives no sign for a
+    /// lease, or for two seconds where that is longer, is killed with all that it may have started.
+    pub async fn launch_until(&self, spec: Spec, stop: &CancellationToken) -> Result<Running, ProcessError> {
         self.expect();
         let (ours, theirs) = UnixStream::pair().map_err(fault("make its channel"))?;
         let (streams, stdio) = open(&spec).map_err(fault("make its pipes"))?;
@@ -110,8 +117,8 @@ impl Launcher {
         let marker = marker(&self.owner, child_number());
         program.env.push((MARKER.into(), marker.clone().into()));
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        Running::begin(keeper, ours, streams, Launch { program, lease_ms, marker, group: Group::make(&self.owner) })
-            .await
+        let launch = Launch { program, lease_ms, marker, group: Group::make(&self.owner) };
+        Running::begin(keeper, (ours, streams), launch, stop).await
     }
 
     async fn spawn(&self, channel: OwnedFd) -> Result<Child, ProcessError> {

@@ -78,7 +78,7 @@ pub fn kill_leftovers(owner: &str) -> Swept {
 pub fn still_running(owner: &str) -> Vec<String> {
     let deadline = Instant::now() + RESISTS;
     loop {
-        let found = running(owner);
+        let found = seen_running(owner);
         if found.is_empty() || Instant::now() >= deadline {
             return found;
         }
@@ -86,7 +86,8 @@ pub fn still_running(owner: &str) -> Vec<String> {
     }
 }
 
-fn running(owner: &str) -> Vec<String> {
+/// What runs of `owner` at this moment, as `pid name`. Nothing is killed or waited for.
+pub fn seen_running(owner: &str) -> Vec<String> {
     let mut found = BTreeMap::new();
     for process in find(&|process| belongs(process, owner)) {
         found.insert(process.pid.as_raw_pid(), shown(&process));

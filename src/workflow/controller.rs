@@ -54,6 +54,8 @@ pub enum Intent {
     },
     /// Kill what runs and start nothing new.
     Halt(String),
+    /// End the steps of our own as well: nobody needs what comes of them.
+    Abandon,
     /// The run is over.
     Over(Ruling),
 }
@@ -320,7 +322,9 @@ impl Controller {
             Ok(review) => review,
             Err(detail) => {
                 let reason = format!("a review failed: {detail}");
-                let ruling = Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")]);
+                let failed = Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")]);
+                // Of a goal that is cancelled every step of our own fails.
+                let ruling = self.stopping().unwrap_or(failed);
                 self.settle(&mut decided, ruling);
                 return decided;
             }
@@ -359,13 +363,15 @@ impl Controller {
                 self.enter(&mut decided, Phase::Proof);
                 self.rule(&settlement, self.proof.clone().as_ref())
             }
-            Err(problem) => match shortage {
-                Some(lack) => {
+            // Of a goal that is cancelled the delivery was abandoned: all of it or nothing is there.
+            Err(problem) => match (self.stopping().filter(|_| self.record.stop == Some(Stop::Cancel)), shortage) {
+                (Some(cancelled), _) => cancelled,
+                (None, Some(lack)) => {
                     let reason =
                         format!("your repository cannot be written to, {lack}; nothing was delivered: {problem}");
                     Ruling::new(GoalStatus::FailedInfra, reason, vec![self.command("resume")])
                 }
-                None => Ruling::new(GoalStatus::NotReady, problem, vec![self.command("resume")]),
+                (None, None) => Ruling::new(GoalStatus::NotReady, problem, vec![self.command("resume")]),
             },
         };
         self.settle(&mut decided, ruling);
@@ -384,6 +390,9 @@ impl Controller {
             Stop::Cancel => "cancel",
         };
         decided.intents.push(Intent::Halt(why.to_owned()));
+        if stop == Stop::Cancel {
+            decided.intents.push(Intent::Abandon);
+        }
         decided
     }
 

@@ -28,7 +28,7 @@ use crate::workflow::assignment::{assignment_of, continues};
 use crate::workflow::breaker::Probes;
 use crate::workflow::leases::Leases;
 use crate::workflow::settling::{
-    cut_off_by_the_end, describe, is_exhausted, nobody_answers, reason_to_give_up, review_feedback,
+    cut_off_by_the_end, describe, is_exhausted, is_faulted, nobody_answers, reason_to_give_up, review_feedback,
 };
 use crate::workflow::slices::{SliceRecord, SliceTable, Stage};
 use crate::workflow::surroundings::surroundings;
@@ -148,10 +148,10 @@ impl Scheduler {
         }
     }
 
-    /// A slice whose attempts our own machinery has used up is tried again by the next run: whoever resumes the goal
-    /// has seen to it.
+    /// A slice under which our own machinery failed until the run ended is tried again by the next one: whoever resumes
+    /// the goal has seen to it.
     fn reopen_faulted(&mut self, decided: &mut Decided<Intent>, now: Now) {
-        let faulted = |r: &&SliceRecord| r.faulted && is_exhausted(r);
+        let faulted = |r: &&SliceRecord| r.stage == Stage::Waiting && is_faulted(r);
         let slices: Vec<_> = self.table.iter().filter(faulted).map(|r| r.spec.id.clone()).collect();
         for slice in slices {
             self.record(decided, Fact::SliceReopened { slice, fresh: false, hint: None }, now);
@@ -286,7 +286,7 @@ impl Scheduler {
         if open {
             self.leases.end(attempt);
             let detail = crash.unwrap_or("its worker ended without a result").to_owned();
-            self.end_attempt(attempt, AttemptOutcome::Expired { detail }, &mut decided, now);
+            self.end_attempt(attempt, AttemptOutcome::Errored { detail }, &mut decided, now);
         } else {
             self.dispatch(&mut decided, now);
         }
@@ -393,7 +393,7 @@ impl Scheduler {
         let exhausted: Vec<_> = self.table.iter().filter(|r| is_exhausted(r)).map(|r| r.spec.id.clone()).collect();
         for slice in exhausted {
             let Some(record) = self.table.slice(&slice) else { continue };
-            if record.faulted {
+            if is_faulted(record) {
                 self.obstruction.get_or_insert(Obstruction::Fault(record.last_failure.clone()));
             } else {
                 let reason = reason_to_give_up(record);

@@ -14,12 +14,13 @@ pub fn cuts_off(outcome: &AttemptOutcome) -> bool {
         AttemptOutcome::Interrupted { .. }
         | AttemptOutcome::Limited { .. }
         | AttemptOutcome::Asked { .. }
-        | AttemptOutcome::Expired { .. } => true,
+        | AttemptOutcome::Expired { .. }
+        | AttemptOutcome::Errored { .. } => true,
         // The operator's: nobody answers its question.
         AttemptOutcome::Rejected { feedback } => {
             matches!(feedback.kind, FeedbackKind::Agent | FeedbackKind::Operator)
         }
-        AttemptOutcome::Passed | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Errored { .. } => false,
+        AttemptOutcome::Passed | AttemptOutcome::Unavailable { .. } => false,
     }
 }
 
@@ -28,9 +29,7 @@ pub fn after(session: AgentSession, outcome: &AttemptOutcome, captured: bool) ->
     let cut_off = session.cut_off && cuts_off(outcome) && !captured;
     // What happened behind the capture is none of the session's doing.
     let failures = if failed(outcome) && !captured { session.failures + 1 } else { 0 };
-    let errored = matches!(outcome, AttemptOutcome::Errored { .. }) && !captured;
-    let lost = errored || failures >= MOST_FAILURES;
-    (!lost).then_some(AgentSession { cut_off, failures, ..session })
+    (failures < MOST_FAILURES).then_some(AgentSession { cut_off, failures, ..session })
 }
 
 /// Whether the session itself may be the reason.

@@ -23,10 +23,19 @@ pub fn settlement_of(table: &SliceTable) -> Settlement {
     settlement
 }
 
+/// So many attempts in a row under which our own machinery failed end the run.
+const MOST_FAULTS: u32 = 3;
+
 /// Whether a slice has used up its attempts, or met a second conflict.
 pub fn is_exhausted(record: &SliceRecord) -> bool {
     let waiting = record.stage == Stage::Waiting;
-    waiting && (record.failures >= record.spec.max_attempts() || record.conflicts.len() > 1)
+    let failed = record.failures >= record.spec.max_attempts() || record.conflicts.len() > 1;
+    waiting && (failed || is_faulted(record))
+}
+
+/// Whether our own machinery fails again and again under a slice's attempts: that uses up none of them, and ends the run.
+pub fn is_faulted(record: &SliceRecord) -> bool {
+    record.faults >= MOST_FAULTS
 }
 
 /// Why such a slice is given up, naming the slices that it conflicts with.

@@ -115,14 +115,15 @@ pub struct SliceRecord {
     pub agent: String,
     /// Attempts that failed since the slice was planned or reopened.
     pub failures: u32,
-    /// Attempts that count against nothing: interrupted, ended with a question, refused by a provider.
+    /// Attempts that count against nothing: interrupted, ended with a question, refused by a provider, or under which our
+    /// own machinery failed.
     pub uncounted: u32,
     /// Attempts of its newest agent in a row under which `omk` stood still for a whole lease.
     pub lapses: u32,
     /// How the newest failed one failed, one phrase.
     pub last_failure: String,
-    /// Whether that was our own machinery.
-    pub faulted: bool,
+    /// Attempts in a row under which our own machinery failed; `last_failure` is about them then.
+    pub faults: u32,
     /// Conflicts since the slice was planned or reopened.
     pub conflicts: Vec<Conflict>,
     /// Lines of other slices that may not be dropped.
@@ -176,7 +177,7 @@ impl SliceRecord {
             uncounted: 0,
             lapses: 0,
             last_failure: String::new(),
-            faulted: false,
+            faults: 0,
             conflicts: Vec::new(),
             keep: Vec::new(),
             feedback: Vec::new(),

@@ -163,6 +163,7 @@ impl Worker {
                 let detail = format!("the agent did not end within {limit}");
                 self.finish(AttemptOutcome::Expired { detail })
             }
+            AgentEnd::Faulted { detail } => self.failed(detail),
             AgentEnd::Lapsed => self.finish(lapsed(self.assignment.lapses)),
             AgentEnd::Stopped => self.finish(match &self.stale {
                 Some(detail) => AttemptOutcome::Expired { detail: detail.clone() },
@@ -179,9 +180,12 @@ impl Worker {
 
     /// What the agent left was captured.
     pub fn captured(&mut self, captured: Captured) -> Progress {
-        let Captured { capture, refused, checkout } = captured;
+        let Captured { capture, refused, mut outside, checkout } = captured;
         if !refused.is_empty() {
             return Progress { fact: None, step: self.refuse(&refused) };
+        }
+        if !outside.is_empty() {
+            return Progress { fact: None, step: self.out_of_bounds(outside) };
         }
         if let Some(end) = self.unless_changed.take().filter(|_| self.is_unchanged(capture.as_ref())) {
             return Progress { fact: None, step: self.after(&end) };
@@ -189,7 +193,8 @@ impl Worker {
         let Some(capture) = capture else {
             return Progress { fact: None, step: self.unchanged(checkout) };
         };
-        let outside = outside(&capture, &self.assignment);
+        // Whatever a workspace says, what is beyond the slice's rights does not pass.
+        outside.extend(beyond(&capture, &self.assignment));
         if !outside.is_empty() {
             return Progress { fact: None, step: self.out_of_bounds(outside) };
         }
@@ -341,7 +346,7 @@ fn told_apart(path: &str, access: &AccessSet) -> String {
     }
 }
 
-fn outside(capture: &Capture, assignment: &Assignment) -> Vec<String> {
+fn beyond(capture: &Capture, assignment: &Assignment) -> Vec<String> {
     let access = &assignment.spec.access;
     capture.paths.iter().filter(|path| !access.permits_change(path)).cloned().collect()
 }

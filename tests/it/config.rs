@@ -25,7 +25,8 @@ fn read(text: &str, more: &[(&str, &str)]) -> Result<Config, String> {
 #[test]
 fn every_number_that_supervises_can_be_set_in_the_file_and_by_a_variable() {
     let file = "lease = \"1s\"\nstall = \"2s\"\nattempt_timeout = \"3s\"\ngrace = \"4s\"\nbackoff = \"5s\"\n\
-                quarantine_after = 6\nwait_for_quota = false\nretries = 7\nstand_ins = [\"cmd:a\", \"cmd:b\"]\n";
+                quarantine_after = 6\nwait_for_quota = false\nretries = 7\nstand_ins = [\"cmd:a\", \"cmd:b\"]\n\
+                max_file_size = \"3MiB\"\nmax_attempt_size = \"2 GB\"\n";
     let settings = Settings {
         lease_ms: 1_000,
         stall_ms: 2_000,
@@ -35,6 +36,8 @@ fn every_number_that_supervises_can_be_set_in_the_file_and_by_a_variable() {
         quarantine_after: 6,
         wait_for_quota: false,
         retries: 7,
+        max_file_size: 3 << 20,
+        max_attempt_size: 2_000_000_000,
         ..Settings::default()
     };
     let stand_ins = vec!["cmd:a".to_owned(), "cmd:b".to_owned()];
@@ -48,8 +51,12 @@ fn every_number_that_supervises_can_be_set_in_the_file_and_by_a_variable() {
         ("OMK_QUARANTINE_AFTER", "9"),
         ("OMK_WAIT_FOR_QUOTA", "true"),
         ("OMK_STAND_INS", "cmd:x, cmd:y z,"),
+        ("OMK_MAX_FILE_SIZE", "4096"),
+        ("OMK_MAX_ATTEMPT_SIZE", "1g"),
     ];
     let settings = Settings {
+        max_file_size: 4096,
+        max_attempt_size: 1 << 30,
         lease_ms: 10,
         stall_ms: 20,
         attempt_timeout_ms: 30,
@@ -90,6 +97,8 @@ fn what_cannot_be_is_refused_and_says_where() {
     let cases = [
         ("lease = \"9ms\"".to_owned(), "`lease`: `9ms` is out of range: it has to be at least 10ms"),
         ("stall = \"soon\"".to_owned(), "`stall`: `soon` is no duration"),
+        ("max_file_size = \"1.5G\"".to_owned(), "`max_file_size`: `1.5G` is no size: write bytes, or a whole number"),
+        ("max_attempt_size = \"99999999T\"".to_owned(), "`max_attempt_size`: `99999999T` is no size"),
         (price("input = -1\noutput = 1\nas_of = \"2026-11-01\""), "line 2: [prices.\"m\"], `input`: `-1` is no amount"),
         (price("input = 1\noutput = 0.0000001\nas_of = \"2026-11-01\""), "`output`: `0.0000001` is no amount"),
         (price("input = 1\noutput = 1\nas_of = \"2026-02-30\""), "`as_of`: `2026-02-30` is no day"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use omk::adapters::gate::{Export, GateRunner, GateSetup, gate_hash};
+use omk::adapters::remover::Remover;
 use omk::domain::evidence::{GateOutcome, GateResult, GateScope, TestCount};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{Attempt, Batch, GateName, SliceId, TreeId};
@@ -90,6 +91,7 @@ impl Bench {
             export: Arc::new(OneFile),
             artifacts: Arc::new(kept.clone()),
             dir: dir.path().join("gates"),
+            remover: Remover::new(dir.path()),
             host,
             first_run: 7,
             sandbox: SandboxLevel::None,

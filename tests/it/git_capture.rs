@@ -10,11 +10,13 @@ use omk::domain::order::Captured;
 use omk::domain::task::Capture;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use rustix::process::{Resource, Rlimit};
 
-use crate::support::git_goal::Goal;
+use crate::process_fates::alone;
+use crate::support::git_goal::{Goal, done};
 use crate::support::git_repo::{GitRepo, git, link, try_git, write, write_executable};
 
-const NOTHING: Captured = Captured { capture: None, refused: Vec::new(), checkout: Vec::new() };
+const NOTHING: Captured = Captured { capture: None, refused: Vec::new(), outside: Vec::new(), checkout: Vec::new() };
 
 #[test]
 fn an_untouched_worktree_captures_nothing() {
@@ -231,4 +233,34 @@ fn a_base_ref_that_a_loss_of_power_emptied_is_made_again() {
         let _taken_up = PrivateRepository::create(&goal.directory(), &Goal::id(), &goal.facts).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap().trim(), goal.facts.base.as_str());
     }
+}
+
+#[test]
+fn the_content_of_a_large_file_is_never_in_memory_as_a_whole() {
+    if !alone("git_capture::the_content_of_a_large_file_is_never_in_memory_as_a_whole") {
+        return;
+    }
+    let goal = Goal::with_files(&[("a", "1\n")]);
+    let worktree = goal.worktree("s");
+    let mut noise = 1_u64;
+    let mut file = fs::File::create(worktree.join("large")).unwrap();
+    for _ in 0..96 {
+        let piece = std::iter::repeat_with(|| {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (noise >> 56) as u8
+        });
+        std::io::Write::write_all(&mut file, &piece.take(1 << 20).collect::<Vec<_>>()).unwrap();
+    }
+    // Memory of our own beyond this is refused by the system, and ends the process. What is mapped from a file is not.
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let data = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap().trim().trim_end_matches(" kB");
+    let most = data.parse::<u64>().unwrap() * 1024 + (48 << 20);
+    rustix::process::setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(1 << 40) }).unwrap();
+    let capture = goal.capture("s").capture.unwrap();
+    let gate = goal.directory().join("gate");
+    done(goal.workspace.export(capture.tree, gate.clone())).unwrap();
+    rustix::process::setrlimit(Resource::Data, Rlimit { current: None, maximum: Some(1 << 40) }).ok();
+    let [original, copy] = [&worktree, &gate].map(|tree| fs::File::open(tree.join("large")).unwrap());
+    let bytes = |file| std::io::Read::bytes(std::io::BufReader::new(file)).map(Result::unwrap);
+    assert!(bytes(original).eq(bytes(copy)));
 }

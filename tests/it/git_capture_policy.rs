@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use omk::domain::access::AccessSet;
-use omk::domain::order::{Captured, Uncapturable};
+use omk::domain::order::{CaptureLimits, Captured, Uncapturable};
 
 use crate::support::git_goal::{Goal, patterns};
 use crate::support::git_repo::{GitRepo, git, link, write};
@@ -15,8 +15,8 @@ use crate::support::git_repo::{GitRepo, git, link, write};
 fn refused(prepare: impl FnOnce(&Path)) -> Vec<(String, String)> {
     let goal = Goal::with_files(&[("a", "1\n"), ("d/x", "1\n")]);
     prepare(&goal.worktree("s"));
-    let Captured { capture, refused, checkout: _ } = goal.capture("s");
-    assert_eq!(capture, None);
+    let Captured { capture, refused, outside, checkout: _ } = goal.capture("s");
+    assert_eq!((capture, outside), (None, Vec::new()));
     refused.into_iter().map(|Uncapturable { path, problem }| (path, problem)).collect()
 }
 
@@ -261,4 +261,51 @@ fn a_new_name_that_holds_a_secret_is_refused() {
         ["docs/sk-learn-example-notes.md", "docs/token=usage.md", "npm_config_registry.txt", "password-reset.md"];
     plain.iter().for_each(|path| write(&worktree, path, "x"));
     assert_eq!(goal.capture("s").refused, []);
+}
+
+/// A file of so many bytes that takes no room.
+fn sparse(path: &Path, bytes: u64) {
+    fs::File::create(path).unwrap().set_len(bytes).unwrap();
+}
+
+fn rights(patterns_of: &[&str]) -> AccessSet {
+    AccessSet { writes: patterns(patterns_of), ..AccessSet::default() }
+}
+
+#[test]
+fn what_the_slice_may_not_change_is_named_and_not_read() {
+    let goal = Goal::with_files(&[("a", "1\n"), ("b", "1\n"), ("c", "1\n"), ("same", "1\n"), ("gone", "1\n")]);
+    let worktree = goal.worktree("s");
+    write(&worktree, "a", "2\n");
+    sparse(&worktree.join("huge"), 4 << 40);
+    sparse(&worktree.join("b"), 4 << 40);
+    write(&worktree, "c", "2\n");
+    write(&worktree, "same", "1\n");
+    fs::remove_file(worktree.join("gone")).unwrap();
+    let captured = goal.capture_with("s", &goal.facts.base, rights(&["a"]));
+    let outside = ["b", "c", "gone", "huge"].map(str::to_owned).to_vec();
+    assert_eq!(captured, Captured { capture: None, refused: Vec::new(), outside, checkout: Vec::new() });
+}
+
+#[test]
+fn files_over_a_limit_are_refused_by_its_name_and_not_read() {
+    let mut goal = Goal::with_files(&[("a", "1\n"), ("b", "1\n")]);
+    goal.limits = CaptureLimits { file: 8 << 20, attempt: 12 << 20 };
+    let worktree = goal.worktree("s");
+    sparse(&worktree.join("a"), 4 << 40);
+    let refused =
+        |goal: &Goal| goal.capture("s").refused.into_iter().map(|it| (it.path, it.problem)).collect::<Vec<_>>();
+    let file = "it has 4 TiB, and a changed file may have 8 MiB (`max_file_size`, $OMK_MAX_FILE_SIZE)";
+    assert_eq!(refused(&goal), one("a", file));
+
+    write(&worktree, "a", "1\n");
+    sparse(&worktree.join("b"), 8 << 20);
+    assert_eq!(goal.capture("s").capture.unwrap().paths, ["b"]);
+    sparse(&worktree.join("c"), 5 << 20);
+    let refused = refused(&goal);
+    let all = "with it the changed files of the attempt have more than 12 MiB in all (`max_attempt_size`, \
+               $OMK_MAX_ATTEMPT_SIZE)";
+    assert!(refused == one("b", all) || refused == one("c", all), "{refused:?}");
+    goal.limits = CaptureLimits { file: 8 << 20, attempt: 13 << 20 };
+    assert_eq!(goal.capture("s").capture.unwrap().paths, ["b", "c"]);
 }

@@ -234,3 +234,20 @@ fn a_half_made_private_repository_is_made_anew() {
     assert!(!goal.directory().join("repo.git.making").exists());
     goal.slice("s", |tree| write(tree, "a", "2\n"));
 }
+
+#[test]
+fn a_large_file_is_delivered_as_it_is() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let content: String = (0..1_200_000).map(|n| format!("{n}\n")).collect();
+    let slice = goal.slice("s", |tree| write(tree, "large", &content));
+    let branch = Branch { name: "omk/goal-1/s".to_owned(), commit: slice.capture.commit };
+    done(goal.workspace.deliver(vec![branch])).unwrap();
+    let delivered = std::process::Command::new("git")
+        .args(["cat-file", "blob", "omk/goal-1/s:large"])
+        .current_dir(&repo.root)
+        .output()
+        .unwrap();
+    assert!(delivered.stdout == content.as_bytes());
+    assert_eq!(repo.git(&["fsck", "--strict"]), "");
+}

@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use omk::domain::event::Branch;
 use omk::domain::ids::{Attempt, AttemptRef, TreeId};
 use omk::domain::order::{Place, Prepared, WorktreeOrder};
 use omk::ports::Workspace;
 
-use crate::support::git_goal::{Goal, attempt, done};
+use crate::support::git_goal::{AT, Goal, attempt, done};
 use crate::support::git_repo::{GitRepo, contents, git, link, write, write_executable};
 use crate::support::ordinary::was_run_as_an_ordinary_user;
 
@@ -259,4 +260,57 @@ fn many_worktrees_can_be_made_at_once() {
     for worktree in done(futures_util::future::join_all(effects)) {
         assert_eq!(git(&worktree.unwrap().path, &["status", "--porcelain"]), "");
     }
+}
+
+#[test]
+fn a_worktree_that_is_given_up_while_the_next_one_is_made_costs_neither() {
+    let repo = GitRepo::with_files(&[("a", "1\n"), ("d/b", "1\n")]);
+    let goal = Goal::on(&repo);
+    let order = |number| WorktreeOrder {
+        attempt: AttemptRef { attempt: Attempt(number), ..attempt("s") },
+        start: goal.facts.base.clone(),
+        content: None,
+        place: None,
+    };
+    let mut before = done(goal.workspace.prepare(order(1))).unwrap().path;
+    for number in 2..20 {
+        for directory in 0..300 {
+            write(&before, &format!("left/{directory}/file"), "x");
+        }
+        let (given_up, next) = std::thread::scope(|scope| {
+            let given_up = scope.spawn(|| done(goal.workspace.discard(before.clone())));
+            let next = scope.spawn(|| done(goal.workspace.prepare(order(number))));
+            (given_up.join().unwrap(), next.join().unwrap())
+        });
+        let next = next.unwrap().path;
+        assert_eq!((given_up, before.exists()), (Ok(()), false));
+        assert_eq!(next, goal.directory().join(format!("worktrees/s.{number}")));
+        assert_eq!(git(&next, &["status", "--porcelain"]), "");
+        before = next;
+    }
+}
+
+#[test]
+fn an_abandoned_workspace_begins_nothing_and_leaves_nothing_half_done() {
+    let repo = GitRepo::with_files(&[("a", "1\n")]);
+    let goal = Goal::on(&repo);
+    let slice = goal.slice("s", |tree| write(tree, "a", "2\n"));
+    let standing = goal.worktree("t");
+    goal.workspace.abandon();
+    let base = goal.facts.base.clone();
+    let order = WorktreeOrder { attempt: attempt("u"), start: base.clone(), content: None, place: None };
+    let branch = Branch { name: "omk/goal-1/s".to_owned(), commit: slice.capture.commit.clone() };
+    let failed = [
+        done(goal.workspace.prepare(order)).is_err(),
+        done(goal.workspace.merge(base, vec![slice], AT)).is_err(),
+        done(goal.workspace.export(goal.facts.base_tree.clone(), goal.directory().join("gate"))).is_err(),
+        done(goal.workspace.deliver(vec![branch])).is_err(),
+    ];
+    assert_eq!(failed, [true; 4]);
+    assert_eq!(repo.git(&["for-each-ref", "refs/heads/omk"]), "");
+    // What is in use is given up all the same, and the next run finds everything as it should be.
+    done(goal.workspace.discard(standing.clone())).unwrap();
+    assert!(!standing.exists());
+    let goal = goal.restarted();
+    assert_eq!(git(&goal.worktree("u"), &["status", "--porcelain"]), "");
 }

@@ -266,3 +266,40 @@ async fn the_tree_of_a_dead_keeper_is_looked_for_beside_all_else_and_the_search_
     let ProcessError::KeeperLost { killed, .. } = &lost else { panic!("{lost}") };
     assert!(!alive(root), "{killed:?}");
 }
+
+/// A launcher whose keepers stop themselves before they have said anything; the file that they write their ids to.
+fn stopping(dir: &Path) -> (Launcher, std::path::PathBuf) {
+    let (keeper, ids) = (dir.join("keeper"), dir.join("ids"));
+    let script = format!("#!/bin/sh\necho $$ > {0}.new; mv {0}.new {0}; kill -STOP $$\n", ids.display());
+    crate::support::git_repo::write_executable(dir, "keeper", &script);
+    (Launcher::start(keeper, "tests").expect("a launcher"), ids)
+}
+
+#[tokio::test]
+async fn a_keeper_that_stops_before_its_first_report_is_under_the_lease() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (launcher, ids) = stopping(dir.path());
+    let spec = Spec { lease: Duration::from_millis(100), ..shell("sleep 1000") };
+    let Err(ProcessError::KeeperSilent { keeper, killed, .. }) = launcher.launch(spec).await else {
+        panic!("it was waited for beyond its lease")
+    };
+    assert_eq!((keeper, killed), (pid_in(&ids).await, Vec::new()));
+    until("the keeper is gone", || !alive(keeper)).await;
+}
+
+#[tokio::test]
+async fn a_stop_reaches_a_program_whose_keeper_has_not_reported_yet() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (launcher, ids) = stopping(dir.path());
+    let stop = CancellationToken::new();
+    let spec = Spec { lease: Duration::from_secs(3600), ..shell("sleep 1000") };
+    let starting = tokio::spawn({
+        let stop = stop.clone();
+        async move { launcher.launch_until(spec, &stop).await.map(drop) }
+    });
+    let keeper = pid_in(&ids).await;
+    stop.cancel();
+    let ended = starting.await.expect("no panic");
+    assert!(matches!(ended, Err(ProcessError::Stopped { .. })), "{ended:?}");
+    until("the keeper is gone", || !alive(keeper)).await;
+}

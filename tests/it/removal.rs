@@ -1,4 +1,4 @@
-//! Removing trees that are too deep, or of which something stays whatever one does.
+//! Removing trees that are too deep, that others remove too, or of which something stays whatever one does.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use omk::adapters::removal::{remove_or_move, remove_tree};
+use omk::adapters::remover::{Remover, is_anything_set_aside, remove_set_aside};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 
 #[test]
@@ -47,4 +48,61 @@ fn what_cannot_be_removed_stands_aside_with_nothing_that_can() {
     assert!(!tree.exists() && !moved.join("a").exists() && !moved.join("z").exists());
     assert!(make_immutable(&moved.join("deep/stays"), "-i"));
     assert_eq!(remove_or_move(&moved, &aside).expect("it goes now"), None);
+}
+
+/// A tree of many directories, three deep.
+fn wide(top: &Path) {
+    for number in 0..400 {
+        let directory = top.join(format!("{}/{number}/in", number % 7));
+        fs::create_dir_all(&directory).expect("directories");
+        fs::write(directory.join("file"), "x").expect("a file");
+    }
+}
+
+#[test]
+fn whatever_somebody_else_removes_meanwhile_is_no_error() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for round in 0..20 {
+        let top = dir.path().join(round.to_string());
+        wide(&top);
+        let removed = std::thread::scope(|scope| {
+            let others: Vec<_> = (0..3).map(|_| scope.spawn(|| remove_tree(&top))).collect();
+            others.into_iter().map(|other| other.join().expect("no panic").map_err(|error| error.to_string())).collect()
+        });
+        assert_eq!((removed, top.exists()), (vec![Ok(()); 3], false));
+    }
+}
+
+#[test]
+fn what_is_set_aside_is_out_of_the_way_at_once_and_removed_later() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (remover, path) = (Remover::new(dir.path()), dir.path().join("work"));
+    for _ in 0..10 {
+        wide(&path);
+        remover.set_aside(&path).expect("a rename");
+        assert!(!path.exists());
+        remover.set_aside(&path).expect("it is gone already");
+    }
+    crate::support::scene::until("all of it is removed", || !is_anything_set_aside(dir.path()));
+}
+
+#[test]
+fn what_a_run_leaves_set_aside_is_removed_by_the_next_one_or_by_whoever_asks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("work");
+    let halted = Remover::new(dir.path());
+    halted.halt();
+    let leave = || {
+        wide(&path);
+        halted.set_aside(&path).expect("a rename");
+        assert!(is_anything_set_aside(dir.path()));
+    };
+    leave();
+    remove_set_aside(dir.path()).expect("it goes");
+    assert!(!is_anything_set_aside(dir.path()));
+    leave();
+    let next = Remover::new(dir.path());
+    wide(&path);
+    next.set_aside(&path).expect("a rename");
+    crate::support::scene::until("all of it is removed", || !is_anything_set_aside(dir.path()));
 }

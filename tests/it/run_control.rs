@@ -292,3 +292,27 @@ fn a_stopped_run_whose_lock_file_is_deleted_is_named_and_paused_all_the_same() {
     session.end();
     assert_resumes(&scene);
 }
+
+/// A run whose limits let an agent leave a file that takes hours to read.
+fn capturing_for_ever() -> (Scene, Session) {
+    let scene = Scene::new();
+    let work = "truncate -s 4T one.txt";
+    let plan = scene.plan(&(slice("one", "writes = [\"one.txt\"]", work) + GATE));
+    let mut command = scene.command(&["goal", "run", "Do it", "--until-ready", "--plan", &plan]);
+    command.env("OMK_MAX_FILE_SIZE", "8T").env("OMK_MAX_ATTEMPT_SIZE", "8T").env("OMK_GRACE", "10s");
+    let session = Session::start(command, scene.place.path("session"));
+    scene.see_record("agent_reported");
+    (scene, session)
+}
+
+#[test]
+fn a_cancel_ends_a_capture_that_is_under_way() {
+    let (scene, mut session) = capturing_for_ever();
+    settled(&scene.omk(&["goal", "cancel", "--json"]), "cancelled");
+    assert_eq!(session.code(), Some(9), "{}", session.stderr());
+    let ends: Vec<_> = scene.records_of("attempt_finished").iter().map(|end| end["outcome"]["kind"].clone()).collect();
+    assert_eq!(ends, ["interrupted"]);
+    let unfinished = |entry: &std::path::Path| entry.to_string_lossy().contains("tmp_obj");
+    let left = crate::support::git_repo::contents(&scene.goal().join("repo.git/objects"));
+    assert_eq!(left.keys().filter(|entry| unfinished(entry)).count(), 0, "{:?}", left.keys());
+}

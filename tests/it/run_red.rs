@@ -152,3 +152,36 @@ fn a_gate_that_is_red_once_is_a_flake_and_nobody_is_blamed() {
     assert_eq!((scene.records_of("flake_seen").len(), scene.records_of("slice_blamed").len()), (1, 0));
     assert!(ran.stdout().contains("note"), "{}", ran.stdout());
 }
+
+#[test]
+fn attempts_that_leave_many_directories_are_lost_to_their_gate_alone() {
+    let scene = Scene::with(&[("gate.sh", "exit 1\n")]);
+    let work = "i=0; while [ $i -lt 300 ]; do mkdir -p target/$i/in; : > target/$i/in/file; i=$((i+1)); done; \
+                date +%s%N > one.txt; echo target/ > .gitignore";
+    let plan = slice("one", "writes = [\"one.txt\", \"target/**\", \".gitignore\"]\nretries = 8", work) + GATE;
+    let ran = scene.run(&plan, &[]);
+    assert_eq!(ran.code(), Some(5), "{}{}", ran.stdout(), ran.stderr());
+    let ends: Vec<_> = scene.records_of("attempt_finished").iter().map(|end| end["outcome"]["kind"].clone()).collect();
+    assert_eq!(ends, vec!["rejected"; 9]);
+    let places: std::collections::BTreeSet<_> =
+        scene.records_of("worktree_prepared").iter().map(|made| made["path"].to_string()).collect();
+    assert_eq!(places.len(), 9, "each attempt has a place of its own");
+    let left = |name: &str| std::fs::read_dir(scene.goal().join(name)).into_iter().flatten().count();
+    assert_eq!((left("worktrees"), left("discarded"), left("repo.git/worktrees")), (0, 0, 0));
+}
+
+#[test]
+fn a_file_of_terabytes_fails_its_attempt_and_holds_nobody_up() {
+    let scene = Scene::new();
+    let cases = [
+        ("truncate -s 4T stray", "it changed paths outside its writes and merges: stray"),
+        ("truncate -s 4T one.txt", "a changed file may have 512 MiB (`max_file_size`, $OMK_MAX_FILE_SIZE)"),
+    ];
+    for (work, said) in cases {
+        let place = scene.place.path(&work.replace(' ', "-"));
+        let plan = slice("one", "writes = [\"one.txt\"]\nretries = 0", work) + GATE;
+        let ran = scene.run(&plan, &["--state-dir", place.to_str().unwrap()]);
+        assert_eq!(ran.code(), Some(5), "{}{}", ran.stdout(), ran.stderr());
+        assert!(ran.stderr().contains(said), "{}", ran.stderr());
+    }
+}

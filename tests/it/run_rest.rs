@@ -148,7 +148,7 @@ fn garbage_is_counted_as_the_disk_counts_it() {
     // A name for a file that is there already takes no room; a small file takes a block.
     fs::write(goal.join("repo.git/small"), "x").unwrap();
     fs::hard_link(goal.join("repo.git/small"), goal.join("repo.git/again")).unwrap();
-    let there: Vec<_> = ["worktrees", "repo.git", "repo.git.making", "gates", "tasks"]
+    let there: Vec<_> = ["worktrees", "repo.git", "repo.git.making", "gates", "tasks", "discarded"]
         .map(|name| goal.join(name))
         .into_iter()
         .filter(|path| path.exists())

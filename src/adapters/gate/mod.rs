@@ -30,6 +30,7 @@ use self::listing::{lost_tests, render};
 use self::output::GateOutput;
 use self::place::{Place, Places};
 use self::test_output::{TestOutput, TestReport};
+use crate::adapters::remover::Remover;
 use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
 use crate::domain::goal::SandboxLevel;
 use crate::domain::ids::TreeId;
@@ -64,6 +65,8 @@ pub struct GateSetup {
     pub artifacts: Arc<dyn Artifacts>,
     /// Where gates run: `<goal>/gates`, absolute, used by this runner alone. Made when it is needed.
     pub dir: PathBuf,
+    /// The owner of what gates leave.
+    pub remover: Remover,
     /// The user's environment, of which gates see a few variables.
     pub host: BTreeMap<OsString, OsString>,
     /// The number of the first run: beyond every number that the goal's journal has, so that no evidence is replaced.
@@ -87,7 +90,7 @@ struct Inner {
 impl GateRunner {
     /// A runner with what it works with.
     pub fn new(setup: GateSetup) -> Self {
-        let places = Places::new(setup.dir.clone());
+        let places = Places::new(setup.dir.clone(), setup.remover.clone());
         let next_run = AtomicU64::new(setup.first_run);
         Self { inner: Arc::new(Inner { setup, next_run, places }) }
     }
@@ -187,11 +190,12 @@ impl Inner {
             output: OutputPlan::Merged,
             lease: Duration::from_millis(order.lease_ms),
         };
-        let running = match self.setup.launcher.launch(spec).await {
+        let running = match self.setup.launcher.launch_until(spec, &watch.stop).await {
             Ok(running) => running,
             Err(ProcessError::Unstartable { program, detail }) => {
                 return Ok(Seen::unstartable(format!("{program}: {detail}")));
             }
+            Err(ProcessError::Stopped { .. }) => return Ok(Seen::without_output(GateOutcome::Stopped)),
             Err(error) => return Err(fault_of(order, &error)),
         };
         let mut output = GateOutput::default();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::warm;
-use crate::adapters::removal::remove_tree;
+use crate::adapters::remover::Remover;
 use crate::domain::ids::GateName;
 use crate::domain::order::Fault;
 
@@ -22,26 +22,27 @@ type Busy = Arc<Mutex<HashMap<GateName, BTreeSet<usize>>>>;
 /// All places of a goal's gates.
 pub(super) struct Places {
     dir: PathBuf,
+    remover: Remover,
     busy: Busy,
 }
 
 impl Places {
-    /// Places below `dir`.
-    pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, busy: Busy::default() }
+    /// Places below `dir`; what is out of use goes to `remover`.
+    pub(super) fn new(dir: PathBuf, remover: Remover) -> Self {
+        Self { dir, remover, busy: Busy::default() }
     }
 
     /// A place that nobody else has: the run's own where it is cold, else the first free slot of the gate.
     pub(super) fn take(&self, gate: &GateName, cold: bool, number: u64) -> Place {
         if cold {
-            return Place { root: self.dir.join(number.to_string()), slot: None };
+            return Place { root: self.dir.join(number.to_string()), remover: self.remover.clone(), slot: None };
         }
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         let slots = busy.entry(gate.clone()).or_default();
         let free = (0..).find(|slot| !slots.contains(slot)).unwrap_or(slots.len());
         slots.insert(free);
         let slot = Slot { busy: Arc::clone(&self.busy), gate: gate.clone(), number: free };
-        Place { root: self.dir.join(warm::name(gate, free)), slot: Some(slot) }
+        Place { root: self.dir.join(warm::name(gate, free)), remover: self.remover.clone(), slot: Some(slot) }
     }
 }
 
@@ -64,6 +65,7 @@ impl Drop for Slot {
 /// One run's place.
 pub(super) struct Place {
     root: PathBuf,
+    remover: Remover,
     slot: Option<Slot>,
 }
 
@@ -96,9 +98,10 @@ impl Place {
     /// Makes the directories, empty but for what a warm slot keeps.
     pub(super) async fn prepare(&self) -> Result<(), Fault> {
         let (passing, kept) = (self.passing(), [self.tree(), self.tmp(), self.target()]);
+        let remover = self.remover.clone();
         let prepare = move || -> io::Result<()> {
-            passing.iter().try_for_each(|dir| remove_tree(dir))?;
-            kept.iter().try_for_each(|dir| make(dir))
+            passing.iter().try_for_each(|dir| remover.set_aside(dir))?;
+            kept.iter().try_for_each(|dir| make(dir, &remover))
         };
         blocking(prepare).await.map_err(|error| Fault {
             what: format!("make the gate's directory {}", self.root.display()),
@@ -106,10 +109,10 @@ impl Place {
         })
     }
 
-    /// Removes what the run has left, but for what a warm slot keeps.
+    /// Takes what the run has left out of use, but for what a warm slot keeps. It is removed later.
     pub(super) async fn clear(&self) {
-        let passing = self.passing();
-        if let Err(error) = blocking(move || passing.iter().try_for_each(|dir| remove_tree(dir))).await {
+        let (passing, remover) = (self.passing(), self.remover.clone());
+        if let Err(error) = blocking(move || passing.iter().try_for_each(|dir| remover.set_aside(dir))).await {
             tracing::warn!(place = %self.root.display(), %error, "a gate's directory could not be removed");
         }
     }
@@ -123,9 +126,9 @@ impl Place {
 }
 
 /// A directory of ours; whatever else an earlier run has put in its place goes.
-fn make(dir: &Path) -> io::Result<()> {
+fn make(dir: &Path, remover: &Remover) -> io::Result<()> {
     if std::fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
-        remove_tree(dir)?;
+        remover.set_aside(dir)?;
     }
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_warm_slot_is_used_by_one_run_at_a_time_and_keeps_its_path() {
-        let places = Places::new("/gates".into());
+        let places = Places::new("/gates".into(), Remover::new(Path::new("/")));
         let gate = GateName::parse("test").expect("a name");
         let [first, second] = [1, 2].map(|number| places.take(&gate, false, number));
         assert_eq!((first.root(), second.root()), (Path::new("/gates/warm-test-0"), Path::new("/gates/warm-test-1")));

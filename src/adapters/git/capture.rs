@@ -13,7 +13,8 @@ use crate::domain::order::{CaptureOrder, Captured, Fault};
 use crate::domain::task::Capture;
 
 impl Shared {
-    /// Captures a worktree, durably. Nothing is committed where something cannot be captured or nothing differs.
+    /// Captures a worktree, durably. Nothing is committed if something cannot be captured, if something was changed that
+    /// the slice may not change, or if nothing differs.
     pub(super) fn capture(&self, repo: &Repository, order: &CaptureOrder) -> Result<Captured, Fault> {
         let start = commit_oid(&order.start)?;
         let start_tree = tree_of_commit(repo, start)?;
@@ -22,17 +23,22 @@ impl Shared {
         let root = checkout::open_directory(&directory)
             .map_err(failed(format!("open the worktree {}", directory.display())))?;
         let written = self.snapshots.of(&directory);
-        let yardstick =
-            Yardstick { start: &base.listing, written: written.as_deref(), rules: &base.rules, access: &order.access };
-        let intake = Intake::new(repo.odb().map_err(failed("open the object store"))?);
+        let yardstick = Yardstick {
+            start: &base.listing,
+            written: written.as_deref(),
+            rules: &base.rules,
+            access: &order.access,
+            limits: order.limits,
+        };
+        let intake = Intake::new(repo.odb().map_err(failed("open the object store"))?, &self.abandon);
         let found = Walker::new(yardstick, intake).walk(&root)?;
         let checkout = self.checkout.changed_since(&directory);
         let mut refused = found.refused;
         refused.extend(bare_shape::refused(&base.listing, &found.edits));
         refused.extend(submodules::refused(repo, self.program.as_ref(), &base.listing, &found.edits)?);
         refused.sort_by(|a, b| a.path.cmp(&b.path));
-        if !refused.is_empty() || found.edits.is_empty() {
-            return Ok(Captured { capture: None, refused, checkout });
+        if !refused.is_empty() || !found.outside.is_empty() || found.edits.is_empty() {
+            return Ok(Captured { capture: None, refused, outside: found.outside, checkout });
         }
         let tree = edit::apply(repo, start_tree, &found.edits)?;
         let commit = self.commit(repo, tree, &[start], (&order.message, order.at))?;
@@ -47,7 +53,7 @@ impl Shared {
             removed: change.removed(),
             ignored: found.ignored,
         };
-        Ok(Captured { capture: Some(capture), refused: Vec::new(), checkout })
+        Ok(Captured { capture: Some(capture), refused: Vec::new(), outside: Vec::new(), checkout })
     }
 
     /// Commits a tree by the goal's identity, with a message and a moment.

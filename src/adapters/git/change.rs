@@ -2,6 +2,7 @@
 
 use git2::{DiffOptions, Oid, Patch, Repository};
 
+use super::abandon::Abandon;
 use super::leaf::Leaf;
 use super::objects::{blob, blob_size, failed, shown, tree_of_commit};
 use super::tree_diff::{self, Difference};
@@ -16,9 +17,12 @@ const PROBED: usize = 8000;
 const LONGEST_LINE: usize = 2000;
 
 /// Compares two commits.
-pub(super) fn between(repo: &Repository, from: Oid, to: Oid) -> Result<Change, Fault> {
+pub(super) fn between(repo: &Repository, from: Oid, to: Oid, abandon: &Abandon) -> Result<Change, Fault> {
     let differences = tree_diff::compare(repo, tree_of_commit(repo, from)?, tree_of_commit(repo, to)?)?;
-    let files = differences.iter().map(|(path, difference)| file(repo, path, *difference));
+    let files = differences.iter().map(|(path, difference)| {
+        abandon.check().map_err(failed("compare two commits"))?;
+        file(repo, path, *difference)
+    });
     Ok(Change { files: files.collect::<Result<_, _>>()? })
 }
 
@@ -44,7 +48,7 @@ fn file(repo: &Repository, path: &[u8], difference: Difference) -> Result<FileCh
 }
 
 /// A tree's path as the domain shows it: as it is where it is harmless.
-fn path_text(path: &[u8]) -> String {
+pub(super) fn path_text(path: &[u8]) -> String {
     std::str::from_utf8(path).map_or_else(|_| shown(path), str::to_owned)
 }
 

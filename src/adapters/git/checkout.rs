@@ -4,6 +4,7 @@
 //! created anew. Submodules become empty directories.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,6 +13,8 @@ use git2::{Odb, Repository};
 use rustix::fs::{AtFlags, Mode, OFlags, Timestamps};
 use rustix::io;
 
+use super::abandon::Abandon;
+use super::contents;
 use super::leaf::Leaf;
 use super::listing::{Entry, Listing};
 use super::objects::{failed, shown};
@@ -38,11 +41,11 @@ pub(super) fn open_below(parent: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
 pub(super) fn write_out(
     repo: &Repository,
     listing: &Listing,
-    root: OwnedFd,
+    (root, abandon): (OwnedFd, &Abandon),
     times: Option<Timestamps>,
 ) -> Result<Vec<FileStat>, Fault> {
     let odb = repo.odb().map_err(failed("open the object store"))?;
-    let mut writer = Writer { odb, times, ground: Ground::Empty, open: vec![(Vec::new(), root)] };
+    let mut writer = Writer { odb, abandon, times, ground: Ground::Empty, open: vec![(Vec::new(), root)] };
     listing.entries().iter().map(|entry| writer.write(entry)).collect()
 }
 
@@ -51,11 +54,11 @@ pub(super) fn write_out(
 pub(super) fn write_missing(
     repo: &Repository,
     listing: &Listing,
-    root: OwnedFd,
+    (root, abandon): (OwnedFd, &Abandon),
     kept: &[Option<FileStat>],
 ) -> Result<Vec<FileStat>, Fault> {
     let odb = repo.odb().map_err(failed("open the object store"))?;
-    let mut writer = Writer { odb, times: None, ground: Ground::Kept, open: vec![(Vec::new(), root)] };
+    let mut writer = Writer { odb, abandon, times: None, ground: Ground::Kept, open: vec![(Vec::new(), root)] };
     let entries = listing.entries().iter().zip(kept);
     entries.map(|(entry, kept)| kept.map_or_else(|| writer.write(entry), Ok)).collect()
 }
@@ -72,6 +75,7 @@ enum Ground {
 /// Where writing has got to.
 struct Writer<'repo> {
     odb: Odb<'repo>,
+    abandon: &'repo Abandon,
     times: Option<Timestamps>,
     ground: Ground,
     /// The directories from the root to the current one, each with its path. Never empty: the root stays.
@@ -81,6 +85,7 @@ struct Writer<'repo> {
 impl Writer<'_> {
     fn write(&mut self, entry: &Entry) -> Result<FileStat, Fault> {
         let what = || format!("write out `{}`", shown(&entry.path));
+        self.abandon.check().map_err(failed(what()))?;
         let (directory, name) = split(&entry.path);
         self.enter(directory).map_err(failed(what()))?;
         match entry.leaf.kind {
@@ -138,20 +143,17 @@ impl Writer<'_> {
 
     fn file(&self, name: &[u8], leaf: Leaf, mode: Mode) -> Result<FileStat, Fault> {
         let what = || format!("write out `{}`", shown(name));
-        let content = self.odb.read(leaf.id).map_err(failed(what()))?;
-        self.fill(name, mode, content.data()).map_err(failed(what()))
+        let file = rustix::fs::openat(self.parent(), OsStr::from_bytes(name), NEW_FILE, mode);
+        let mut file = File::from(file.map_err(failed(what()))?);
+        contents::copy_to(&self.odb, leaf.id, &mut file, self.abandon).map_err(failed(what()))?;
+        self.finish(&file).map_err(failed(what()))
     }
 
-    fn fill(&self, name: &[u8], mode: Mode, mut content: &[u8]) -> io::Result<FileStat> {
-        let file = rustix::fs::openat(self.parent(), OsStr::from_bytes(name), NEW_FILE, mode)?;
-        while !content.is_empty() {
-            let written = rustix::io::write(&file, content)?;
-            content = &content[written..];
-        }
+    fn finish(&self, file: &File) -> io::Result<FileStat> {
         if let Some(times) = &self.times {
-            rustix::fs::futimens(&file, times)?;
+            rustix::fs::futimens(file, times)?;
         }
-        Ok(FileStat::of(&rustix::fs::fstat(&file)?))
+        Ok(FileStat::of(&rustix::fs::fstat(file)?))
     }
 }
 

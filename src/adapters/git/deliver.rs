@@ -8,10 +8,11 @@ use std::path::Path;
 use git2::{ErrorCode, Oid, Repository};
 
 use super::objects::{commit_oid, failed, fault};
+use super::pack::{self, Store};
 use super::private::PrivateRepository;
+use super::refs;
 use super::shared::Shared;
 use super::sharing::Sharing;
-use super::{pack, refs};
 use crate::domain::event::Branch;
 use crate::domain::order::Fault;
 
@@ -71,6 +72,7 @@ impl Shared {
         refuse_blocked(&user, &creations)?;
         let sharing = Sharing::of(user.commondir());
         self.supply(repo, (&user, sharing), &creations)?;
+        self.abandon.check().map_err(failed("create the branches"))?;
         self.create(&user, &creations)?;
         sharing.adjust_refs(user.commondir(), creations.iter().map(Creation::reference));
         refs::sync(&user, creations.iter().map(Creation::reference));
@@ -89,7 +91,8 @@ impl Shared {
         if tips.is_empty() {
             return Ok(());
         }
-        pack::copy(repo, commit_oid(self.place.base())?, &tips, (&self.place.user_objects(), sharing))?;
+        let into = Store { objects: &self.place.user_objects(), sharing, abandon: &self.abandon };
+        pack::copy(repo, commit_oid(self.place.base())?, &tips, into)?;
         odb.refresh().map_err(failed("open the repository's objects"))?;
         match tips.iter().find(|&&id| !odb.exists(id)) {
             Some(lost) => Err(fault("copy the results into the repository", format!("{lost} is not there afterwards"))),

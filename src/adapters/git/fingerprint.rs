@@ -9,11 +9,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// A number over the names, sizes, inodes and times of everything below `root` but its `.git`.
-pub(super) fn fingerprint(root: &Path) -> u64 {
+use super::abandon::Abandon;
+
+/// A number over the names, sizes, inodes and times of everything below `root` but its `.git`. Fails when abandoned only.
+pub(super) fn fingerprint(root: &Path, abandon: &Abandon) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(directory) = waiting.pop() {
+        abandon.check()?;
         match entries(&directory) {
             Ok(entries) => entries.into_iter().for_each(|entry| {
                 entry.hash(&mut hasher);
@@ -24,7 +27,7 @@ pub(super) fn fingerprint(root: &Path) -> u64 {
             Err(error) => error.kind().hash(&mut hasher),
         }
     }
-    hasher.finish()
+    Ok(hasher.finish())
 }
 
 #[derive(Hash, PartialEq, Eq, PartialOrd, Ord)]

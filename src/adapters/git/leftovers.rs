@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::objects::{commit_id, commit_oid, failed, fault};
 use super::power;
-use super::private::{CONFIG, DIRECTORIES, HEAD, PRECIOUS, PrivateRepository, UNREMOVABLE, config};
+use super::private::{CONFIG, DIRECTORIES, HEAD, PRECIOUS, PrivateRepository, config};
 use super::regular;
 use crate::adapters::removal::{remove_or_move, remove_tree};
+use crate::adapters::remover::UNREMOVABLE;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
 use crate::domain::order::Fault;

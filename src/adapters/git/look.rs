@@ -5,6 +5,7 @@ use std::path::Path;
 
 use git2::{DiffFormat, DiffOptions, ObjectType, Repository};
 
+use super::abandon::Abandon;
 use super::change;
 use super::history;
 use super::objects::{commit_oid, failed, tree_id, tree_of_commit, tree_oid};
@@ -73,7 +74,7 @@ impl Look {
 
     /// What changed between two commits, line by line.
     pub fn change(&self, from: &CommitId, to: &CommitId) -> Result<Change, Fault> {
-        change::between(&self.repo, commit_oid(from)?, commit_oid(to)?)
+        change::between(&self.repo, commit_oid(from)?, commit_oid(to)?, &Abandon::default())
     }
 
     /// The same as a unified patch with three lines of context.

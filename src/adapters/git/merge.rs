@@ -11,7 +11,7 @@ use git2::{Oid, Repository};
 use super::bare_shape;
 use super::edit::{self, Edits};
 use super::merge_program::{self, MergedTree, ThreeTrees};
-use super::objects::{commit_id, commit_oid, tree_id, tree_of_commit, tree_oid};
+use super::objects::{commit_id, commit_oid, failed, tree_id, tree_of_commit, tree_oid};
 use super::overlap::ChangedPaths;
 use super::shared::Shared;
 use super::tree_diff::{self, Differences};
@@ -49,6 +49,7 @@ impl Shared {
 
 impl Queue<'_> {
     fn add(&mut self, input: &MergeInput) -> Result<Merged, Fault> {
+        self.shared.abandon.check().map_err(failed("merge a slice"))?;
         let base = tree_of_commit(self.repo, commit_oid(&input.capture.start)?)?;
         let theirs = tree_oid(&input.capture.tree)?;
         let incoming = tree_diff::compare(self.repo, base, theirs)?;

@@ -17,12 +17,14 @@ pub mod refusal;
 pub mod seed;
 pub mod workspace;
 
+mod abandon;
 mod alternates;
 mod bare_shape;
 mod capture;
 mod change;
 mod checkout;
 mod checkout_watch;
+mod contents;
 mod durable;
 mod edit;
 mod fingerprint;

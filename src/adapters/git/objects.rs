@@ -23,6 +23,17 @@ pub(super) fn shown(path: &[u8]) -> String {
     String::from_utf8_lossy(path).chars().flat_map(escape).collect()
 }
 
+/// A number of bytes as people write it: `300 MiB`; exact where the unit divides it, else with one decimal.
+pub(super) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut unit, mut shift) = (0, 0_u32);
+    while unit + 1 < UNITS.len() && number >> (shift + 10) > 0 {
+        (unit, shift) = (unit + 1, shift + 10);
+    }
+    let (whole, tenths) = (number >> shift, ((number & ((1 << shift) - 1)) * 10) >> shift);
+    if tenths == 0 { format!("{whole} {}", UNITS[unit]) } else { format!("{whole}.{tenths} {}", UNITS[unit]) }
+}
+
 fn escape(c: char) -> impl Iterator<Item = char> {
     let escaped: Box<dyn Iterator<Item = char>> =
         if is_deceptive(c) { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) };

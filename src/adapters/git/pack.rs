@@ -1,12 +1,16 @@
-//! Copies commits with all that is new below them from one store into another, durably, as one pack.
+//! Copies commits with all that is new below them from one store into another, durably, as one pack. A large file's content
+//! is copied as the loose object that it is, in pieces: a pack would take all of it into memory, twice.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use git2::{Oid, Repository};
+use git2::{ObjectType, Oid, Repository};
 
+use super::abandon::Abandon;
+use super::contents::{STREAMED, pass_on};
 use super::history;
 use super::leaf::Leaf;
 use super::objects::{failed, fault, tree, tree_of_commit};
@@ -17,19 +21,32 @@ use crate::domain::order::Fault;
 /// The files of a pack.
 const EXTENSIONS: [&str; 2] = ["pack", "idx"];
 
-/// Copies what `tips` reach and `base` does not into `objects`, in the modes of that store. When it returns, the pack and
-/// its directory are synced.
-pub(super) fn copy(
-    repo: &Repository,
-    base: Oid,
-    tips: &[Oid],
-    (objects, sharing): (&Path, Sharing),
-) -> Result<(), Fault> {
+/// Where objects are copied to.
+#[derive(Clone, Copy)]
+pub(super) struct Store<'a> {
+    /// The directory of the objects.
+    pub(super) objects: &'a Path,
+    /// The modes of its files.
+    pub(super) sharing: Sharing,
+    /// Whether the copy is to end.
+    pub(super) abandon: &'a Abandon,
+}
+
+/// Copies what `tips` reach and `base` does not into a store, in its modes. When it returns, all of it is synced.
+pub(super) fn copy(repo: &Repository, base: Oid, tips: &[Oid], store: Store<'_>) -> Result<(), Fault> {
+    let Store { objects, sharing, abandon } = store;
     let what = || format!("copy the results into {}", objects.display());
     let mut builder = repo.packbuilder().map_err(failed(what()))?;
     builder.set_threads(1);
+    let flag = abandon.clone();
+    builder.set_progress_callback(move |_, _, _| flag.check().is_ok()).map_err(failed(what()))?;
+    let odb = repo.odb().map_err(failed(what()))?;
     for id in fresh(repo, base, tips, &|_| false)? {
-        builder.insert_object(id, None).map_err(failed(what()))?;
+        abandon.check().map_err(failed(what()))?;
+        let large = odb.read_header(id).is_ok_and(|(size, kind)| kind == ObjectType::Blob && size > STREAMED);
+        if !large || !copy_loose(repo, id, store).map_err(failed(what()))? {
+            builder.insert_object(id, None).map_err(failed(what()))?;
+        }
     }
     if builder.object_count() == 0 {
         return Ok(());
@@ -41,6 +58,30 @@ pub(super) fn copy(
     sharing.adjust(&directory);
     EXTENSIONS.iter().for_each(|extension| sharing.adjust(&directory.join(format!("pack-{name}.{extension}"))));
     sync(&directory, name).map_err(failed(what()))
+}
+
+/// Copies a loose object, durably; `false` where it is none.
+fn copy_loose(repo: &Repository, id: Oid, store: Store<'_>) -> io::Result<bool> {
+    let Store { objects, sharing, abandon } = store;
+    let id = id.to_string();
+    let (fan, name) = id.split_at(2);
+    let mut source = match File::open(repo.path().join("objects").join(fan).join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        source => source?,
+    };
+    let directory = objects.join(fan);
+    fs::create_dir_all(&directory)?;
+    // Named so that git removes it, should this process die.
+    let mut copy = tempfile::Builder::new().prefix("tmp_obj_").tempfile_in(&directory)?;
+    let size = source.metadata()?.len();
+    pass_on(&mut source, copy.as_file_mut(), (size, abandon))?;
+    copy.as_file().set_permissions(Permissions::from_mode(0o444))?;
+    copy.as_file().sync_all()?;
+    copy.persist(directory.join(name)).map_err(|error| error.error)?;
+    sharing.adjust(&directory);
+    sharing.adjust(&directory.join(name));
+    File::open(&directory)?.sync_all()?;
+    Ok(true)
 }
 
 /// Every object that `tips` reach and `base` does not: what stands in a tree where the base has the same is left out, and

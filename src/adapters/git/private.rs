@@ -54,8 +54,6 @@ const PRIVATE_FILE: u32 = 0o600;
 
 /// The part of it by which git refuses to prune.
 pub(super) const PRECIOUS: &str = "[extensions]\n\tpreciousObjects = true\n";
-/// Where worktrees go of which something cannot be removed, below the goal's directory: there they hold nobody up.
-pub const UNREMOVABLE: &str = "unremovable";
 /// A HEAD that names nothing: the repository has no refs.
 pub(super) const HEAD: &str = "ref: refs/heads/none\n";
 /// What git expects of a repository, and what we put worktrees' entries into.

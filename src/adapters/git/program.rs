@@ -36,6 +36,8 @@ pub struct GitOutput {
 pub trait GitProgram: Send + Sync {
     /// Runs it; an error means that it could not be started, or was ended.
     fn run(&self, call: &GitCall) -> io::Result<GitOutput>;
+    /// Kills what runs, because nobody needs it any more; nothing is started from then on.
+    fn end(&self) {}
 }
 
 /// How long a merge may take. The largest take seconds; beyond this something hangs.
@@ -52,11 +54,6 @@ impl SystemGit {
     /// A program other than the `git` of the search path.
     pub fn at(program: impl Into<OsString>) -> Self {
         Self { program: program.into(), leash: Leash::default() }
-    }
-
-    /// Kills what runs, because the run is over; nothing is started any more.
-    pub fn end(&self) {
-        self.leash.end();
     }
 }
 
@@ -79,5 +76,9 @@ impl GitProgram for SystemGit {
         };
         let output = self.leash.run(&program, PATIENCE)?;
         Ok(GitOutput { exit: output.status.code(), stdout: output.stdout, stderr: output.stderr })
+    }
+
+    fn end(&self) {
+        self.leash.end();
     }
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use git2::{ObjectType, Oid, Repository};
 
+use super::abandon::Abandon;
 use super::checkout::{open_directory, write_missing};
 use super::listing::Listing;
 use super::objects::{failed, tree_oid};
@@ -33,26 +34,31 @@ impl Shared {
         let listing = self.listing(repo, tree_oid(tree)?)?;
         let before = self.snapshots.of(directory);
         self.snapshots.forget(directory);
-        let kept = before.and_then(|before| keep(directory, &before, &listing).ok());
+        self.abandon.check().map_err(failed(what()))?;
+        let kept = before.and_then(|before| keep(directory, (&before, &listing), &self.abandon).ok());
         let kept = match kept {
             Some(kept) => kept,
             None => {
-                remove_tree(directory).map_err(failed(what()))?;
+                self.remover.set_aside(directory).map_err(failed(what()))?;
                 fs::create_dir_all(directory).map_err(failed(what()))?;
                 vec![None; listing.entries().len()]
             }
         };
         let root = open_directory(directory).map_err(failed(what()))?;
-        let stats = write_missing(repo, &listing, root, &kept)?;
+        let stats = write_missing(repo, &listing, (root, &self.abandon), &kept)?;
         self.snapshots.remember(directory, Snapshot { listing, stats });
         Ok(())
     }
 }
 
 /// Removes all that the new tree does not have, or that was touched. Returns what stays, in the order of `listing`.
-fn keep(directory: &Path, before: &Snapshot, listing: &Listing) -> io::Result<Vec<Option<FileStat>>> {
+fn keep(
+    directory: &Path,
+    (before, listing): (&Snapshot, &Listing),
+    abandon: &Abandon,
+) -> io::Result<Vec<Option<FileStat>>> {
     let newest = before.stats.iter().map(|stat| stat.ctime_ns).max().unwrap_or(0);
-    let mut sieve = Sieve { before, listing, newest, kept: vec![None; listing.entries().len()] };
+    let mut sieve = Sieve { before, listing, abandon, newest, kept: vec![None; listing.entries().len()] };
     sieve.sift(directory, &[])?;
     Ok(sieve.kept)
 }
@@ -60,6 +66,7 @@ fn keep(directory: &Path, before: &Snapshot, listing: &Listing) -> io::Result<Ve
 struct Sieve<'a> {
     before: &'a Snapshot,
     listing: &'a Listing,
+    abandon: &'a Abandon,
     newest: i64,
     kept: Vec<Option<FileStat>>,
 }
@@ -67,6 +74,7 @@ struct Sieve<'a> {
 impl Sieve<'_> {
     fn sift(&mut self, directory: &Path, prefix: &[u8]) -> io::Result<()> {
         for entry in fs::read_dir(directory)? {
+            self.abandon.check()?;
             let entry = entry?;
             let name = entry.file_name();
             let path =

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use git2::{Oid, Repository};
 
+use super::abandon::Abandon;
 use super::checkout_watch::CheckoutWatch;
 use super::durable::Durable;
 use super::identity::Identity;
@@ -15,6 +16,7 @@ use super::private::PrivateRepository;
 use super::program::GitProgram;
 use super::recent::{Recent, held};
 use super::snapshot::Snapshot;
+use crate::adapters::remover::Remover;
 use crate::domain::change::Change;
 use crate::domain::order::Fault;
 
@@ -33,6 +35,10 @@ pub(super) struct Shared {
     pub(super) program: Arc<dyn GitProgram>,
     /// What the user's checkout looked like when attempts began.
     pub(super) checkout: CheckoutWatch,
+    /// The owner of worktrees that are out of use.
+    pub(super) remover: Remover,
+    /// Whether every step is to end.
+    pub(super) abandon: Abandon,
     /// What the worktrees looked like when they were made.
     pub(super) snapshots: Snapshots,
     /// What captures from a tree compare with.
@@ -48,6 +54,8 @@ impl Shared {
     pub(super) fn new(place: PrivateRepository, author: Identity, program: Arc<dyn GitProgram>) -> Self {
         Self {
             checkout: CheckoutWatch::new(place.checkout()),
+            remover: Remover::new(place.directory()),
+            abandon: Abandon::default(),
             place,
             author,
             program,
@@ -67,7 +75,7 @@ impl Shared {
 
     /// What changed between two commits.
     pub(super) fn change(&self, repo: &Repository, from: Oid, to: Oid) -> Result<Arc<Change>, Fault> {
-        self.changes.fetch(&(from, to), || super::change::between(repo, from, to))
+        self.changes.fetch(&(from, to), || super::change::between(repo, from, to, &self.abandon))
     }
 }
 

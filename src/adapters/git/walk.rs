@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{AtFlags, Dir, FileType, Stat};
+use rustix::io::Errno;
 
 use super::checkout::open_below;
 use super::harvest::{Findings, Harvest};
@@ -17,11 +18,11 @@ use super::intake::Intake;
 use super::leaf::Leaf;
 use super::listing::{DEEPEST, Listing};
 use super::names;
-use super::objects::{failed, shown};
+use super::objects::{bytes, failed, shown};
 use super::snapshot::{FileStat, Snapshot};
 use crate::domain::access::AccessSet;
 use crate::domain::change::EntryKind;
-use crate::domain::order::Fault;
+use crate::domain::order::{CaptureLimits, Fault};
 
 /// What a walk compares with.
 pub(super) struct Yardstick<'a> {
@@ -33,6 +34,8 @@ pub(super) struct Yardstick<'a> {
     pub(super) rules: &'a IgnoreRules,
     /// The slice's rights.
     pub(super) access: &'a AccessSet,
+    /// How much it may change.
+    pub(super) limits: CaptureLimits,
 }
 
 /// Walks through one worktree.
@@ -40,6 +43,8 @@ pub(super) struct Walker<'a> {
     yardstick: Yardstick<'a>,
     intake: Intake<'a>,
     harvest: Harvest<'a>,
+    /// The bytes of changed files so far.
+    taken: u64,
 }
 
 /// A directory that is being walked.
@@ -61,8 +66,8 @@ struct Spot<'p> {
 impl<'a> Walker<'a> {
     /// A walker that takes what is new into `intake`.
     pub(super) fn new(yardstick: Yardstick<'a>, intake: Intake<'a>) -> Self {
-        let harvest = Harvest::new(yardstick.start);
-        Self { yardstick, intake, harvest }
+        let harvest = Harvest::new(yardstick.start, yardstick.access);
+        Self { yardstick, intake, harvest, taken: 0 }
     }
 
     /// Walks through all below `root`.
@@ -85,12 +90,15 @@ impl<'a> Walker<'a> {
     }
 
     fn entry(&mut self, spot: &Spot<'_>) -> Result<(), Fault> {
+        self.intake.go_on().map_err(failed("read the worktree"))?;
         if names::spells_dot_git(spot.name) {
             self.dot_git(spot);
             return Ok(());
         }
         let stat = match rustix::fs::statat(spot.place.fd, OsStr::from_bytes(spot.name), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
+            // Somebody outside of the attempt has removed it since its directory was read.
+            Err(Errno::NOENT) => return Ok(()),
             Err(error) => return self.unreadable(spot, error.into()),
         };
         match FileType::from_raw_mode(stat.st_mode) {
@@ -186,15 +194,71 @@ impl<'a> Walker<'a> {
         written.untouched(path, now).map(|at| written.listing.entries()[at].leaf)
     }
 
+    /// Judges a file by its path and its size before anything of it is read.
     fn content(&mut self, spot: &Spot<'_>, stat: &Stat, known: Option<Leaf>) -> Result<(), Fault> {
         let kind = if stat.st_mode & 0o100 == 0 { EntryKind::File } else { EntryKind::Executable };
-        match self.intake.file(spot.place.fd, spot.name, known.map(|leaf| leaf.id)) {
-            Ok(id) => {
-                self.harvest.found(spot.path, Leaf { id, kind });
-                Ok(())
-            }
-            Err(error) => self.unreadable(spot, error),
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let known = known.filter(|leaf| leaf.is_file());
+        // One of another size has changed whatever is in it, and one of the same is no larger than the start's.
+        let same_size = known.is_some_and(|leaf| self.intake.size_of(leaf.id) == Some(size));
+        let wanted = self.harvest.permits(spot.path) && !self.harvest.is_lost();
+        if !same_size && !wanted {
+            self.harvest.changed(spot.path);
+            return Ok(());
         }
+        if !same_size && let Some(problem) = self.too_large(size) {
+            self.harvest.refuse(spot.path, problem);
+            return Ok(());
+        }
+        let id = match wanted && !same_size {
+            true => self.intake.file(spot.place.fd, spot.name, (size, known.map(|leaf| leaf.id))),
+            false => self.intake.name_of(spot.place.fd, spot.name, size),
+        };
+        let id = match id {
+            Ok(id) => id,
+            Err(error) => return self.unreadable(spot, error),
+        };
+        let leaf = Leaf { id, kind };
+        if !same_size || known == Some(leaf) {
+            self.harvest.found(spot.path, leaf);
+            return Ok(());
+        }
+        self.rewritten(spot, (size, leaf), known)
+    }
+
+    /// A file of the size that it had differs from the start in content or mode.
+    fn rewritten(&mut self, spot: &Spot<'_>, (size, mut leaf): (u64, Leaf), known: Option<Leaf>) -> Result<(), Fault> {
+        if self.harvest.permits(spot.path) && !self.harvest.is_lost() && known.is_some_and(|old| old.id != leaf.id) {
+            if let Some(problem) = self.too_large(size) {
+                self.harvest.refuse(spot.path, problem);
+                return Ok(());
+            }
+            match self.intake.file(spot.place.fd, spot.name, (size, None)) {
+                Ok(id) => leaf.id = id,
+                Err(error) => return self.unreadable(spot, error),
+            }
+        }
+        self.harvest.found(spot.path, leaf);
+        Ok(())
+    }
+
+    /// Why a changed file of this size is not taken; else it counts.
+    fn too_large(&mut self, size: u64) -> Option<String> {
+        let CaptureLimits { file, attempt } = self.yardstick.limits;
+        if size > file {
+            let (size, file) = (bytes(size), bytes(file));
+            return Some(format!(
+                "it has {size}, and a changed file may have {file} (`max_file_size`, $OMK_MAX_FILE_SIZE)"
+            ));
+        }
+        self.taken = self.taken.saturating_add(size);
+        (self.taken > attempt).then(|| {
+            let attempt = bytes(attempt);
+            format!(
+                "with it the changed files of the attempt have more than {attempt} in all (`max_attempt_size`, \
+                 $OMK_MAX_ATTEMPT_SIZE)"
+            )
+        })
     }
 
     fn link(&mut self, spot: &Spot<'_>, known: Option<Leaf>) -> Result<(), Fault> {

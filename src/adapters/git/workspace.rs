@@ -1,7 +1,7 @@
 //! The workspace of one goal: the port, with all blocking work off the caller's thread.
 //!
 //! Each piece of work runs on tokio's blocking threads with a repository handle of its own; a few run at once, more
-//! wait. Work that has begun runs to its end, also when nobody waits for it any more.
+//! wait. Work that has begun runs to its end, also when nobody waits for it any more, unless the workspace is abandoned.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +14,13 @@ use super::handles::Handles;
 use super::history;
 use super::identity::Identity;
 use super::lines;
-use super::objects::{commit_oid, fault, tree_id, tree_of_commit};
+use super::objects::{commit_oid, failed, fault, tree_id, tree_of_commit};
 use super::private::PrivateRepository;
 use super::program::GitProgram;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::user_git::{self, Opened};
+use crate::adapters::remover::Remover;
 use crate::adapters::room;
 use crate::domain::change::Change;
 use crate::domain::event::Branch;
@@ -73,6 +74,11 @@ impl GitWorkspace {
         self.run(move |_, repo| history::broken(repo, &commits))
     }
 
+    /// The owner of what is out of use below the goal's directory.
+    pub fn remover(&self) -> Remover {
+        self.shared.remover.clone()
+    }
+
     fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared, &Repository) -> Result<T, Fault> + Send + 'static,
@@ -80,11 +86,12 @@ impl GitWorkspace {
         let Self { shared, handles, permits } = self.clone();
         Box::pin(async move {
             let permit = permits.acquire_owned().await;
-            let done = tokio::task::spawn_blocking(move || {
+            on_a_thread(move || {
                 let _until_done = permit;
+                shared.abandon.check().map_err(failed("begin work on the goal's repository"))?;
                 handles.with(|repo| work(&shared, repo))
-            });
-            done.await.unwrap_or_else(|error| Err(fault("finish work on the goal's repository", error.to_string())))
+            })
+            .await
         })
     }
 }
@@ -103,6 +110,11 @@ fn refuse_foreign(facts: &RepositoryFacts) -> Result<(), Fault> {
     }
 }
 
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(fault("finish work on the goal's repository", error.to_string())))
+}
+
 impl Workspace for GitWorkspace {
     fn prepare(&self, order: WorktreeOrder) -> Effect<Result<Prepared, Fault>> {
         self.run(move |shared, repo| shared.prepare(repo, &order))
@@ -113,11 +125,18 @@ impl Workspace for GitWorkspace {
     }
 
     fn fingerprint(&self, worktree: PathBuf) -> Effect<Result<u64, Fault>> {
-        self.run(move |_, _| Ok(fingerprint(&worktree)))
+        self.run(move |shared, _| fingerprint(&worktree, &shared.abandon).map_err(failed("look at a worktree")))
     }
 
     fn discard(&self, worktree: PathBuf) -> Effect<Result<(), Fault>> {
-        self.run(move |shared, _| shared.discard(&worktree))
+        // It is short, and whoever waits for the next attempt waits for it: it does not queue behind captures.
+        let shared = Arc::clone(&self.shared);
+        Box::pin(on_a_thread(move || shared.discard(&worktree)))
+    }
+
+    fn abandon(&self) {
+        self.shared.abandon.set();
+        self.shared.program.end();
     }
 
     fn change(&self, from: CommitId, to: CommitId) -> Effect<Result<Arc<Change>, Fault>> {

@@ -2,7 +2,10 @@
 //!
 //! `git worktree add` reads the half-written entries of its neighbours and fails now and then; here an entry appears
 //! whole, by a rename. A worktree lies at `worktrees/<slice>.<attempt>`, or in the place of the attempt whose agent's
-//! session it goes on with; what is there otherwise is removed first. Its index carries stat data, so that `git status` in it is quick and clean.
+//! session it goes on with. Its index carries stat data, so that `git status` in it is quick and clean.
+//!
+//! Invariant: nothing is removed at its own path. A worktree that is out of use is renamed aside, entry included, before
+//! the next attempt of its slice can begin, and the remover alone removes it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,11 +21,11 @@ use rustix::fs::Stat;
 use super::checkout::{open_directory, write_out};
 use super::listing::Entry;
 use super::objects::{commit_oid, failed, fault, tree_of_commit, tree_oid};
-use super::private::{PrivateRepository, UNREMOVABLE};
+use super::private::PrivateRepository;
 use super::regular;
 use super::shared::Shared;
 use super::snapshot::{FileStat, Snapshot, backdated};
-use crate::adapters::removal::{remove_or_move, remove_tree};
+use crate::adapters::removal::remove_tree;
 use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, Prepared, WorktreeOrder};
 
@@ -37,16 +40,17 @@ impl Shared {
         };
         let listing = self.listing(repo, tree)?;
         let directory = self.directory_of(order)?;
-        self.remove_others(order, &directory)?;
+        self.set_others_aside(order, &directory);
         if order.place.as_ref().is_some_and(|place| place.as_it_stands) && self.stands_at(&directory, start)? {
             self.checkout.begin(&directory);
             return Ok(Prepared { path: directory, stood: true });
         }
-        self.remove(&directory)?;
-        fs::create_dir_all(&directory).map_err(failed(what()))?;
+        self.set_aside(&directory)?;
+        fs::create_dir_all(self.place.worktrees()).map_err(failed(what()))?;
+        fs::create_dir(&directory).map_err(failed(what()))?;
         let root = open_directory(&directory).map_err(failed(what()))?;
         let stat = rustix::fs::fstat(&root).map_err(failed(what()))?;
-        let stats = write_out(repo, &listing, root, Some(backdated(&stat)))?;
+        let stats = write_out(repo, &listing, (root, &self.abandon), Some(backdated(&stat)))?;
         let entry = self.place.worktree_entry(&directory)?;
         let index = Indexed { entries: listing.entries(), stats: &stats, root: &stat };
         self.enlist(&entry, &directory, start, index).map_err(failed(what()))?;
@@ -63,15 +67,19 @@ impl Shared {
         }
     }
 
-    /// Removes what earlier attempts of the slice left elsewhere: nobody goes on with it any more.
-    fn remove_others(&self, order: &WorktreeOrder, directory: &Path) -> Result<(), Fault> {
+    /// Takes out of use what earlier attempts of the slice left elsewhere. That something of it stays where it is stands
+    /// in nobody's way.
+    fn set_others_aside(&self, order: &WorktreeOrder, directory: &Path) {
         let places = fs::read_dir(self.place.worktrees()).into_iter().flatten().flatten();
         let of_slice = |path: &PathBuf| {
             let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('.'));
             name.is_some_and(|(slice, _)| slice == order.attempt.slice.as_str())
         };
-        let mut others = places.map(|entry| entry.path()).filter(|path| of_slice(path) && path != directory);
-        others.try_for_each(|other| self.remove(&other))
+        for other in places.map(|entry| entry.path()).filter(|path| of_slice(path) && path != directory) {
+            if let Err(fault) = self.set_aside(&other) {
+                tracing::warn!(%fault, "an earlier worktree of the slice stays");
+            }
+        }
     }
 
     /// Whether a worktree is whole and at `start`; a lock that a killed git left in it is removed.
@@ -100,20 +108,17 @@ impl Shared {
         fs::rename(making, entry)
     }
 
-    /// Removes a worktree and its entry. One that is gone already is no error.
+    /// Takes a worktree and its entry out of use. One that is gone already is no error.
     pub(super) fn discard(&self, directory: &Path) -> Result<(), Fault> {
-        self.remove(&checked(&self.place, directory)?)
+        self.set_aside(&checked(&self.place, directory)?)
     }
 
-    fn remove(&self, directory: &Path) -> Result<(), Fault> {
-        let what = || format!("remove the worktree {}", directory.display());
+    fn set_aside(&self, directory: &Path) -> Result<(), Fault> {
         self.snapshots.forget(directory);
         self.checkout.end(directory);
-        let aside = self.place.directory().join(UNREMOVABLE);
-        if let Some(place) = remove_or_move(directory, &aside).map_err(failed(what()))? {
-            tracing::warn!(place = %place.display(), "something in a worktree cannot be removed");
-        }
-        remove_tree(&self.place.worktree_entry(directory)?).map_err(failed(what()))
+        let entry = self.place.worktree_entry(directory)?;
+        let aside = self.remover.set_aside(directory).and_then(|()| self.remover.set_aside(&entry));
+        aside.map_err(failed(format!("set the worktree {} aside", directory.display())))
     }
 
     /// Writes the files of a tree, without any `.git`, into a directory that is made here or empty.
@@ -125,7 +130,7 @@ impl Shared {
             return Err(fault(what(), "the directory is not empty"));
         }
         let root: OwnedFd = open_directory(directory).map_err(failed(what()))?;
-        write_out(repo, &listing, root, None).map(drop)
+        write_out(repo, &listing, (root, &self.abandon), None).map(drop)
     }
 }
 

@@ -81,7 +81,7 @@ impl Visit<'_> {
         let limits = Limits { timeout: left.saturating_add(BEYOND), ..errand.limits };
         let program = tongue::program(errand, begin);
         let spec = Spec { program, input: Input::Pipe, output: OutputPlan::Split, lease: errand.lease };
-        let partner = Partner { running: self.launcher.launch(spec).await?, limits };
+        let partner = Partner { running: self.launcher.launch_until(spec, self.stop).await?, limits };
         let (stream, outgoing) = Stream::open(Tongue::of(errand, begin), Arc::clone(self.scene), record);
         let scene = self.scene;
         let mut aside = |aside: Aside<'_>| scene.aside(aside);

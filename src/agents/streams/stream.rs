@@ -296,7 +296,8 @@ impl Stream {
             | AgentEnd::Failed { .. }
             | AgentEnd::TimedOut
             | AgentEnd::Stopped
-            | AgentEnd::Lapsed => end,
+            | AgentEnd::Lapsed
+            | AgentEnd::Faulted { .. } => end,
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::place::Wrong;
 use super::roles::executor;
 use super::spending::{BudgetEntry, PriceEntry, prices, role_limits};
-use super::{Config, durations, millis};
+use super::{Config, bytes, durations, millis, sizes};
 use crate::agents::policy::CommandRules;
 use crate::agents::profile::Profiles;
 use crate::agents::settings::{AgentSettings, Templates};
@@ -38,6 +38,8 @@ struct ConfigFile {
     gate_timeout: Option<String>,
     backoff: Option<String>,
     wait_for_quota: Option<bool>,
+    max_file_size: Option<String>,
+    max_attempt_size: Option<String>,
     #[serde(default)]
     gates: Vec<GateEntry>,
     #[serde(default)]
@@ -133,6 +135,12 @@ fn settings(file: &ConfigFile) -> Result<Settings, Wrong> {
         };
         if let Some(text) = given {
             *setting = millis(text, least).map_err(|problem| Wrong::at([name], format!("`{name}`: {problem}")))?;
+        }
+    }
+    for (name, setting) in sizes(&mut settings) {
+        let given = if name == "max_file_size" { &file.max_file_size } else { &file.max_attempt_size };
+        if let Some(text) = given {
+            *setting = bytes(text).map_err(|problem| Wrong::at([name], format!("`{name}`: {problem}")))?;
         }
     }
     settings.restart_intensity = file.restart_intensity.unwrap_or(settings.restart_intensity);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::values::{agents, retries};
-use super::{Config, Variables, durations, millis, wrong};
+use super::{Config, Variables, bytes, durations, millis, sizes, wrong};
 use crate::app::error::AppError;
 
 const MAX_AGENTS: &str = "OMK_MAX_AGENTS";
@@ -15,6 +15,12 @@ pub(super) fn override_by(variables: &Variables, config: &mut Config) -> Result<
         let name = format!("OMK_{}", name.to_ascii_uppercase());
         if let Some(text) = given.text(&name) {
             *setting = millis(&text, least).map_err(|problem| wrong(&format!("${name}"), &problem))?;
+        }
+    }
+    for (name, setting) in sizes(&mut config.settings) {
+        let name = format!("OMK_{}", name.to_ascii_uppercase());
+        if let Some(text) = given.text(&name) {
+            *setting = bytes(&text).map_err(|problem| wrong(&format!("${name}"), &problem))?;
         }
     }
     let settings = &mut config.settings;

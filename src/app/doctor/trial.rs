@@ -11,9 +11,9 @@ use crate::adapters::git::seed::seed;
 use crate::adapters::git::workspace::GitWorkspace;
 use crate::app::clock::now;
 use crate::app::doctor::report::{Check, Topic, Verdict};
-use crate::domain::access::AccessSet;
+use crate::domain::access::{AccessSet, PathPattern};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, Epoch, GoalId, SliceId};
-use crate::domain::order::{CaptureOrder, Fault, MergeInput, Merged, WorktreeOrder};
+use crate::domain::order::{CaptureLimits, CaptureOrder, Fault, MergeInput, Merged, WorktreeOrder};
 use crate::ports::Workspace;
 
 /// The oldest git that merges as goals need it.
@@ -89,9 +89,18 @@ async fn change(workspace: &GitWorkspace, base: &CommitId, number: usize, conten
     let attempt = AttemptRef { slice: slice.clone(), attempt: Attempt(1), epoch };
     let order = WorktreeOrder { attempt: attempt.clone(), start: base.clone(), content: None, place: None };
     let worktree = workspace.prepare(order).await?.path;
+    let message = "try\n".to_owned();
     std::fs::write(worktree.join(FILE), content).map_err(|error| fault(error.to_string()))?;
-    let (access, message) = (AccessSet::default(), "try\n".to_owned());
-    let order = CaptureOrder { attempt, worktree, start: base.clone(), access, message: message.clone(), at: now() };
+    let all = PathPattern::parse("**").map_err(|error| fault(error.to_string()))?;
+    let order = CaptureOrder {
+        attempt,
+        worktree,
+        start: base.clone(),
+        access: AccessSet { writes: vec![all], ..AccessSet::default() },
+        limits: CaptureLimits { file: u64::MAX, attempt: u64::MAX },
+        message: message.clone(),
+        at: now(),
+    };
     let captured = workspace.capture(order).await?;
     let capture = captured.capture.ok_or_else(|| fault("an edit in a worktree was not seen".to_owned()))?;
     Ok(MergeInput { slice, attempt: Attempt(1), capture, message })

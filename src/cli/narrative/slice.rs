@@ -86,6 +86,7 @@ pub(super) fn reported(report: &AgentReport) -> Line {
         AgentEnd::TimedOut => Line::detail(FAILED, format!("the agent was killed at its timeout, after {took}")),
         AgentEnd::Stopped => Line::detail(NOTED, format!("the agent was stopped after {took}")),
         AgentEnd::Lapsed => Line::detail(NOTED, format!("the agent was killed after {took}: omk stood still")),
+        AgentEnd::Faulted { detail } => Line::detail(NOTED, format!("the agent could not work: omk {detail}")),
     };
     let line = line.listing(&words::refusals(&report.refused));
     if report.survivors.is_empty() {

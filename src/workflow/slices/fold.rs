@@ -296,7 +296,16 @@ fn continue_from(record: &SliceRecord) -> NextStart {
 
 fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
     let was_taken_up = std::mem::take(&mut record.take_up);
-    record.faulted = matches!(outcome, AttemptOutcome::Errored { .. });
+    record.faults = match outcome {
+        AttemptOutcome::Errored { .. } => record.faults + 1,
+        AttemptOutcome::Interrupted { .. } => record.faults,
+        AttemptOutcome::Passed
+        | AttemptOutcome::Rejected { .. }
+        | AttemptOutcome::Asked { .. }
+        | AttemptOutcome::Unavailable { .. }
+        | AttemptOutcome::Expired { .. }
+        | AttemptOutcome::Limited { .. } => 0,
+    };
     let captured = record.current_capture().is_some();
     if !matches!(outcome, AttemptOutcome::Interrupted { .. } | AttemptOutcome::Expired { .. }) {
         record.lapses = 0;
@@ -305,6 +314,10 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
         Some(session) if session.agent == record.agent => sessions::after(session, outcome, captured),
         of_another => of_another,
     };
+    if record.faults > 1 && !captured {
+        // What our machinery fails on may be what stands there.
+        record.session = None;
+    }
     let stage = match outcome {
         AttemptOutcome::Passed => Stage::Reviewing { reviews: BTreeMap::new() },
         AttemptOutcome::Rejected { feedback } => {
@@ -321,7 +334,8 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
             Stage::Waiting
         }
         AttemptOutcome::Errored { detail } => {
-            record.fail(detail);
+            record.uncounted += 1;
+            detail.clone_into(&mut record.last_failure);
             record.take_up = captured;
             Stage::Waiting
         }
@@ -342,7 +356,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
 
 fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
     (record.failures, record.lapses) = (0, 0);
-    record.faulted = false;
+    record.faults = 0;
     record.over_budget = None;
     record.ended = None;
     // What an interrupted attempt captured is earlier work too.

@@ -107,12 +107,13 @@ fn a_worker_that_panics_within_the_retries_is_another_attempt() {
 }
 
 #[test]
-fn workers_that_panic_for_ever_cost_their_slices() {
+fn workers_that_panic_for_ever_end_the_run_and_cost_no_slice() {
     let world = lone();
     world.plan(panicking("actors::worker", 0, u32::MAX));
     let over = settle(&world, Drive::UntilReady);
     assert!(over.reason.contains("its worker panicked"), "{}", over.reason);
-    assert_eq!((over.status, integrations(&world)), (GoalStatus::NotReady, 0));
+    assert_eq!((over.status, integrations(&world)), (GoalStatus::FailedInfra, 0));
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceGivenUp { .. })), 0);
 }
 
 /// The coordinators that call a port, and so can be made to panic in a call of it.

@@ -221,7 +221,7 @@ fn capture_of(state: &mut State, order: &CaptureOrder) -> Result<Captured, Fault
         paths,
         ignored: Vec::new(),
     });
-    Ok(Captured { capture, refused: Vec::new(), checkout: Vec::new() })
+    Ok(Captured { capture, refused: Vec::new(), outside: Vec::new(), checkout: Vec::new() })
 }
 
 fn lines_of<'a>(state: &'a State, commit: &CommitId, path: &str) -> Vec<&'a str> {

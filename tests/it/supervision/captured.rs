@@ -7,7 +7,7 @@ use omk::workflow::scheduler::Scheduler;
 use omk::workflow::scheduler::operator::{Again, retry_at_rest};
 use omk::workflow::slices::{SliceTable, Stage};
 
-use super::{Bench, LEASE, one_agent, rejected, stale, two_agents};
+use super::{Bench, one_agent, rejected, stale, two_agents};
 use crate::support::views::{START, capture, commit, slice};
 
 fn errored() -> AttemptOutcome {
@@ -25,13 +25,32 @@ fn captured(task: &Assignment) -> (Option<Capture>, Option<TreeId>) {
 
 #[test]
 fn captured_work_outlives_an_end_that_is_none_of_its_doing() {
-    for outcome in [errored(), stale()] {
+    for (outcome, failures) in [(errored(), 0), (stale(), 1)] {
         let mut bench = Bench::new(&["a"], one_agent());
         ends_captured(&mut bench, outcome);
-        assert_eq!(bench.scheduler.table().slice(&slice("a")).unwrap().failures, 1);
+        assert_eq!(bench.scheduler.table().slice(&slice("a")).unwrap().failures, failures);
         let second = bench.task("a");
         assert_eq!((captured(&second), &second.session), ((Some(capture(1, 0)), None), &None));
     }
+}
+
+#[test]
+fn our_own_faults_count_against_no_slice_and_the_third_in_a_row_ends_the_run() {
+    let mut charter = one_agent();
+    charter.settings.retries = 0;
+    let mut bench = Bench::new(&["a"], charter);
+    bench.opens_session("a");
+    bench.end("a", errored());
+    let goes_on = bench.task("a").session.map(|it| (it.id, it.cut_off));
+    assert_eq!(goes_on, Some(("session".to_owned(), true)), "what the agent did until then stands");
+    bench.end("a", errored());
+    assert_eq!(bench.task("a").session, None, "it may be what the fault is about");
+    bench.end("a", errored());
+    let record = bench.scheduler.table().slice(&slice("a")).unwrap();
+    assert_eq!((&record.stage, record.failures, record.uncounted), (&Stage::Waiting, 0, 3));
+    assert_eq!(*bench.scheduler.table(), bench.folded());
+    bench.restart();
+    assert_eq!(bench.task("a").session, None);
 }
 
 #[test]
@@ -49,10 +68,7 @@ fn a_session_outlives_a_fault_behind_its_capture() {
 fn work_whose_check_runs_out_twice_is_gone_on_with_by_an_agent() {
     let mut bench = Bench::new(&["a"], two_agents());
     ends_captured(&mut bench, stale());
-    let attempt = bench.claimed("a");
-    bench.pass_time(LEASE);
-    bench.tick();
-    bench.decide(|it, now| it.worker_gone(&attempt, None, now));
+    bench.end("a", stale());
     assert_eq!(captured(&bench.task("a")), (None, Some(capture(1, 0).tree)));
 }
 

@@ -10,7 +10,7 @@ use omk::adapters::git::workspace::GitWorkspace;
 use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::goal::RepositoryFacts;
 use omk::domain::ids::{Attempt, AttemptRef, CommitId, Epoch, GoalId, SliceId, Timestamp, TreeId};
-use omk::domain::order::{CaptureOrder, Captured, MergeInput, Merged, WorktreeOrder};
+use omk::domain::order::{CaptureLimits, CaptureOrder, Captured, MergeInput, Merged, WorktreeOrder};
 use omk::domain::task::Capture;
 use omk::ports::Workspace;
 use tempfile::TempDir;
@@ -31,6 +31,8 @@ pub(crate) struct Goal {
     pub(crate) facts: RepositoryFacts,
     /// Its workspace.
     pub(crate) workspace: GitWorkspace,
+    /// How large what its attempts change may be.
+    pub(crate) limits: CaptureLimits,
     state: TempDir,
     /// Kept for as long as the goal, where nobody else keeps it.
     _repo: Option<GitRepo>,
@@ -47,7 +49,8 @@ impl Goal {
         let state = tempfile::tempdir().unwrap();
         let facts = inspect(root).unwrap();
         let workspace = open(state.path(), &facts);
-        Self { facts, workspace, state, _repo: None }
+        let limits = CaptureLimits { file: u64::MAX, attempt: u64::MAX };
+        Self { facts, workspace, limits, state, _repo: None }
     }
 
     /// A goal on a new repository with one commit of these files.
@@ -106,6 +109,7 @@ impl Goal {
             worktree: self.directory().join("worktrees").join(format!("{name}.1")),
             start: start.clone(),
             access,
+            limits: self.limits,
             message: format!("{name}: work\n\nOmk-Slice: {name}\n"),
             at: AT,
         };
