@@ -179,7 +179,7 @@ pub(super) async fn losses(workspace: &GitWorkspace, state: &GoalState, charter:
     let open: Vec<(&SliceRecord, &CommitId)> = state
         .slices
         .iter()
-        .filter(|record| !matches!(record.stage, Stage::Integrated { .. }))
+        .filter(|record| !matches!(record.stage, Stage::Integrated { .. } | Stage::Unchanged { .. }))
         .filter_map(|record| record.capture.as_ref().map(|(_, capture)| (record, &capture.commit)))
         .collect();
     let wanted = integrated.iter().map(|(_, commit, _)| (*commit).clone());

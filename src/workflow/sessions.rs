@@ -19,7 +19,10 @@ pub fn cuts_off(outcome: &AttemptOutcome) -> bool {
         AttemptOutcome::Rejected { feedback } => {
             matches!(feedback.kind, FeedbackKind::Agent | FeedbackKind::Operator)
         }
-        AttemptOutcome::Passed | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Errored { .. } => false,
+        AttemptOutcome::Passed
+        | AttemptOutcome::Unchanged
+        | AttemptOutcome::Unavailable { .. }
+        | AttemptOutcome::Errored { .. } => false,
     }
 }
 
@@ -39,6 +42,7 @@ fn failed(outcome: &AttemptOutcome) -> bool {
         AttemptOutcome::Expired { .. } => true,
         AttemptOutcome::Rejected { feedback } => feedback.kind == FeedbackKind::Agent,
         AttemptOutcome::Passed
+        | AttemptOutcome::Unchanged
         | AttemptOutcome::Asked { .. }
         | AttemptOutcome::Unavailable { .. }
         | AttemptOutcome::Interrupted { .. }

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use crate::domain::budget::{BudgetKind, Usage};
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
+use crate::domain::question::QuestionTopic;
 use crate::domain::refusal::AttemptRefusals;
 use crate::domain::review::{Review, Role};
-use crate::domain::task::{AcceptedPlan, AgentSession, Capture, Feedback, KeptLines, SliceSpec};
+use crate::domain::task::{AcceptedPlan, AgentSession, Capture, Feedback, KeptLines, SliceSpec, UnchangedReason};
 use crate::workflow::breaker::Breakers;
+use crate::workflow::gates::GateLedger;
 use crate::workflow::quarantine::Quarantines;
 
 /// Where a slice stands, with what belongs to that stage alone.
@@ -47,12 +49,19 @@ pub enum Stage {
         /// Its place among all merges, from 0.
         order: usize,
     },
+    /// Done without a change.
+    Unchanged {
+        /// What shows that there was nothing to change.
+        why: UnchangedReason,
+    },
     /// Waits for the operator.
     Asking {
         /// The question's id.
         question: String,
         /// Its text.
         text: String,
+        /// What it is about.
+        about: QuestionTopic,
     },
     /// Gets no further attempt.
     GivenUp {
@@ -65,13 +74,14 @@ impl Stage {
     /// The open question and its text, where the slice asks one.
     pub fn asked(&self) -> Option<(&str, &str)> {
         match self {
-            Self::Asking { question, text } => Some((question, text)),
+            Self::Asking { question, text, about: _ } => Some((question, text)),
             Self::Waiting
             | Self::Offered
             | Self::Running { .. }
             | Self::Reviewing { .. }
             | Self::Accepted
             | Self::Integrated { .. }
+            | Self::Unchanged { .. }
             | Self::GivenUp { .. } => None,
         }
     }
@@ -121,6 +131,8 @@ pub struct SliceRecord {
     pub lapses: u32,
     /// How the newest failed one failed, one phrase.
     pub last_failure: String,
+    /// Whether the operator said that there is nothing to change.
+    pub said_done: bool,
     /// Whether that was our own machinery.
     pub faulted: bool,
     /// Conflicts since the slice was planned or reopened.
@@ -176,6 +188,7 @@ impl SliceRecord {
             uncounted: 0,
             lapses: 0,
             last_failure: String::new(),
+            said_done: false,
             faulted: false,
             conflicts: Vec::new(),
             keep: Vec::new(),
@@ -212,7 +225,7 @@ impl SliceRecord {
     /// The worktree that stands as an agent left it, to be gone on with, if only once the slice is reopened; relative
     /// to the goal's directory.
     pub fn left_worktree(&self) -> Option<&PathBuf> {
-        let done = matches!(self.stage, Stage::Accepted | Stage::Integrated { .. });
+        let done = matches!(self.stage, Stage::Accepted | Stage::Integrated { .. } | Stage::Unchanged { .. });
         self.session.as_ref().filter(|session| session.cut_off && !done).map(|session| &session.worktree)
     }
 
@@ -277,7 +290,7 @@ impl SliceRecord {
             | Stage::Running { .. }
             | Stage::Reviewing { .. }
             | Stage::Asking { .. } => true,
-            Stage::Accepted | Stage::Integrated { .. } | Stage::GivenUp { .. } => false,
+            Stage::Accepted | Stage::Integrated { .. } | Stage::Unchanged { .. } | Stage::GivenUp { .. } => false,
         }
     }
 }
@@ -299,6 +312,10 @@ pub struct SliceTable {
     pub quarantines: Quarantines,
     /// Which providers take no requests.
     pub breakers: Breakers,
+    /// The verdicts of gates.
+    pub gates: GateLedger,
+    /// The trees of merges.
+    trees: BTreeMap<CommitId, TreeId>,
 }
 
 impl SliceTable {
@@ -327,6 +344,11 @@ impl SliceTable {
     /// Whether there is no slice.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// The tree of a merge.
+    pub fn tree_of(&self, merge: &CommitId) -> Option<&TreeId> {
+        self.trees.get(merge)
     }
 
     fn record(&mut self, id: &SliceId) -> Option<&mut SliceRecord> {

@@ -12,6 +12,7 @@ use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::goal::Charter;
 use crate::domain::order::{Captured, Uncapturable};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
+use crate::workflow::gate_words::{counts_failures, ran_no_test, without_tests};
 use crate::workflow::sessions::cuts_off;
 
 /// So many standstills of `omk` in a row are no fault of the agent that works meanwhile.
@@ -169,8 +170,7 @@ impl Worker {
             return Progress { fact: None, step: self.refuse(&refused) };
         }
         let Some(capture) = capture else {
-            let summary = "it changed nothing".to_owned();
-            return Progress { fact: None, step: self.reject(FeedbackKind::Policy, summary, "", Vec::new()) };
+            return Progress { fact: None, step: self.finish(AttemptOutcome::Unchanged) };
         };
         let outside = outside(&capture, &self.assignment);
         if !outside.is_empty() {
@@ -217,10 +217,16 @@ impl Worker {
         let gate = result.gate.clone();
         self.results.push(result.clone());
         let step = match &result.outcome {
-            GateOutcome::Green => {
+            GateOutcome::Green if result.lost_tests.is_empty() => {
                 self.passed += 1;
                 self.next_gate()
             }
+            GateOutcome::Green => {
+                let summary = without_tests(&gate, &result.lost_tests);
+                self.reject(FeedbackKind::Gate, summary, &result.lost_tests.join("\n"), Vec::new())
+            }
+            GateOutcome::TestsFailed { failed } => self.red(counts_failures(&gate, *failed), &result),
+            GateOutcome::NoTests => self.red(ran_no_test(&gate), &result),
             GateOutcome::Red { exit } => self.red(format!("gate `{gate}` is red (exit {exit})"), &result),
             GateOutcome::TimedOut => self.red(format!("gate `{gate}` did not end in time"), &result),
             GateOutcome::Unstartable { detail } => {

@@ -69,6 +69,7 @@ mod run_stops;
 mod run_supervision;
 mod run_surroundings;
 mod run_verbs;
+mod run_verdicts;
 mod run_why;
 mod simulation;
 mod store;
