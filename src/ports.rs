@@ -16,7 +16,7 @@ use crate::domain::agent::{AgentReport, AgentSign, AgentTask};
 use crate::domain::change::Change;
 use crate::domain::event::{Branch, Draft, Event, Fact};
 use crate::domain::evidence::{ArtifactRef, GateResult};
-use crate::domain::ids::{AttemptRef, Batch, CommitId, Moment, SliceId, Timestamp, TreeId};
+use crate::domain::ids::{AttemptRef, Batch, CommitId, GateName, Moment, SliceId, Timestamp, TreeId};
 use crate::domain::order::{
     AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, Prepared,
     WorktreeOrder,
@@ -157,6 +157,8 @@ pub trait WorkPlane: Send + Sync {
     fn progressed(&self, attempt: AttemptRef, fact: Fact);
     /// Keeps the lease for another period. `answered`: the model of the attempt's agent has answered by now.
     fn renew(&self, attempt: AttemptRef, answered: bool) -> Effect<Result<(), LeaseOver>>;
+    /// The names of a gate's tests on the base; `None` where it named none, or has not run there yet.
+    fn base_tests(&self, gate: GateName) -> Effect<Option<ArtifactRef>>;
     /// Ends the attempt, once: compare-and-swap on (slice, attempt, epoch).
     fn finish(&self, attempt: AttemptRef, end: AttemptEnd) -> Effect<Result<(), LeaseOver>>;
 }

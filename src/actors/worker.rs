@@ -21,9 +21,9 @@ use crate::domain::agent::{AgentSign, AgentTask};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
-use crate::domain::evidence::GateScope;
+use crate::domain::evidence::{ArtifactRef, GateScope};
 use crate::domain::goal::Charter;
-use crate::domain::ids::{AttemptRef, CommitId};
+use crate::domain::ids::{AttemptRef, CommitId, TreeId};
 use crate::domain::order::{
     AttemptEnd, CaptureLimits, CaptureOrder, Fault, GateOrder, LeaseOver, Place, Prepared, WorktreeOrder,
 };
@@ -317,13 +317,20 @@ impl WorkerActor {
         }));
     }
 
+    /// Looks up which tests the gate named on the base, then runs it.
     fn run_gate(&mut self, gate: GateSpec, capture: &Capture, ctx: &mut Context<Self>) {
+        let (base_tests, tree) = (self.around.plane.base_tests(gate.name.clone()), capture.tree.clone());
+        let looked_up = base_tests.into_actor(self);
+        ctx.spawn(looked_up.map(move |tests, actor, ctx| actor.start_gate(gate, tree, tests, ctx)));
+    }
+
+    fn start_gate(&mut self, gate: GateSpec, tree: TreeId, base_tests: Option<ArtifactRef>, ctx: &mut Context<Self>) {
         let order = GateOrder {
             gate,
             scope: GateScope::Attempt { slice: self.attempt.slice.clone(), attempt: self.attempt.attempt },
-            tree: capture.tree.clone(),
+            tree,
             cold: false,
-            base_tests: None,
+            base_tests,
             grace_ms: self.around.charter.settings.grace_ms,
             pulse_ms: self.around.charter.settings.pulse_ms(),
             lease_ms: self.around.charter.settings.lease_ms,

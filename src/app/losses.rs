@@ -53,7 +53,9 @@ pub(super) async fn losses(workspace: &GitWorkspace, state: &GoalState, charter:
     // What began at a merge that is out of the history has nothing to go on from either.
     gone.extend(lost.iter().map(|done| done.merge.clone()));
     let mut losses = Losses { history: shortened(charter, queue, lost, &gone), ..Losses::default() };
-    for record in state.slices.iter().filter(|record| !matches!(record.stage, Stage::Integrated { .. })) {
+    for record in
+        state.slices.iter().filter(|record| !matches!(record.stage, Stage::Integrated { .. } | Stage::Unchanged { .. }))
+    {
         if let Some(commit) = needed(record).find(|commit| gone.contains(*commit)) {
             losses.begin_again(record, commit);
         }

@@ -77,6 +77,7 @@ fn of_fact(fact: &Fact) -> Vec<&SliceId> {
         Fact::SliceAccepted { slice, .. }
         | Fact::SliceReturned { slice, .. }
         | Fact::SliceGivenUp { slice, .. }
+        | Fact::SliceUnchanged { slice, .. }
         | Fact::SliceReopened { slice, .. }
         | Fact::SliceSteered { slice, .. }
         | Fact::QuestionAsked { slice, .. }

@@ -94,7 +94,12 @@ impl End<'_> {
             Some(branch) => format!("into {} @ {}", branch.name, branch.commit.short()),
             None => format!("@ {} (not delivered: no branch was made)", integration.tip.short()),
         };
-        let all = if merged == view.slices.len() { String::new() } else { format!(" of {}", view.slices.len()) };
+        let unchanged = view.slices.iter().filter(|slice| slice.state == SliceState::Unchanged).count();
+        let mut all =
+            if merged + unchanged == view.slices.len() { String::new() } else { format!(" of {}", view.slices.len()) };
+        if unchanged > 0 {
+            all += &format!(", {unchanged} unchanged,");
+        }
         let slices = units::counted(merged, "slice");
         Some(field("merged", &format!("{slices}{all} {place}   +{} -{}", integration.added, integration.removed)))
     }

@@ -17,9 +17,10 @@ use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
 use crate::domain::ids::{
     Attempt, AttemptRef, Batch, CommitId, ContentHash, GateName, Seq, SliceId, Timestamp, TreeId,
 };
+use crate::domain::question::QuestionTopic;
 use crate::domain::review::{Review, Subject};
 use crate::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine};
-use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback, KeptLines};
+use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback, KeptLines, UnchangedReason};
 use crate::domain::vitals::Sighting;
 
 /// The version of the schema that this program writes.
@@ -171,6 +172,15 @@ pub enum Fact {
         /// Why, one sentence.
         reason: String,
     },
+    /// The slice is done: an attempt changed nothing, and there was nothing to change.
+    SliceUnchanged {
+        /// The slice.
+        slice: SliceId,
+        /// Which try.
+        attempt: Attempt,
+        /// What shows that.
+        why: UnchangedReason,
+    },
     /// A slice that was given up gets attempts again.
     SliceReopened {
         /// The slice.
@@ -189,6 +199,9 @@ pub enum Fact {
         slice: SliceId,
         /// The question.
         text: String,
+        /// What it is about.
+        #[serde(default, skip_serializing_if = "QuestionTopic::is_agents")]
+        about: QuestionTopic,
     },
     /// The operator answered.
     QuestionAnswered {

@@ -46,6 +46,13 @@ pub enum GateScope {
 pub enum GateOutcome {
     /// Exit status 0.
     Green,
+    /// Exit status 0, though a test runner's own final summary counts tests that failed.
+    TestsFailed {
+        /// How many.
+        failed: u64,
+    },
+    /// Exit status 0, though the test runner ran no test.
+    NoTests,
     /// Another exit status.
     Red {
         /// The status; 128+n for signal n.
@@ -72,12 +79,28 @@ impl GateOutcome {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Green => "green",
+            Self::TestsFailed { .. } => "tests_failed",
+            Self::NoTests => "no_tests",
             Self::Red { .. } => "red",
             Self::TimedOut => "timed_out",
             Self::Unstartable { .. } => "unstartable",
             Self::Stopped => "stopped",
         }
     }
+}
+
+/// How well the output of a gate was understood as a test runner's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestReading {
+    /// The gate is of another kind, or did not run.
+    NotRead,
+    /// No runner was recognised.
+    Unknown,
+    /// A runner was recognised that does not say how many tests passed.
+    Unnumbered,
+    /// The tests were counted.
+    Counted,
 }
 
 /// How many tests a gate ran, read from its output.
@@ -117,12 +140,19 @@ pub struct GateResult {
     /// Tests counted in its output, where its runner is one that we can read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestCount>,
-    /// The names of its tests, an artifact of one `passed|failed|ignored NAME` a line, where they can be read.
+    /// How well its output was understood; not there in records of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<TestReading>,
+    /// The names of its tests, where they can be read: an artifact of a line `runner NAME` for each runner, then one
+    /// `passed|failed|ignored NAME` a line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_names: Option<ArtifactRef>,
     /// Tests of the base that are gone or ignored here, sorted, bounded to 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost_tests: Vec<String>,
+    /// Whether it was compared with the names of the base's tests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compared: bool,
     /// Its output, bounded; escape sequences made harmless.
     pub log: ArtifactRef,
     /// The last lines of its output, bounded to 4 KiB; empty where it is green.
@@ -131,6 +161,13 @@ pub struct GateResult {
     /// Processes that outlived it and were killed, as `pid name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub survivors: Vec<String>,
+}
+
+impl GateResult {
+    /// Whether it is green without a test of the base lost.
+    pub fn passes(&self) -> bool {
+        self.outcome.is_green() && self.lost_tests.is_empty()
+    }
 }
 
 /// The proof of a goal: an in-toto Statement (`https://in-toto.io/Statement/v1`), unsigned until signing exists.
@@ -217,7 +254,7 @@ pub struct ProofSlice {
     pub id: SliceId,
     /// Its title.
     pub title: String,
-    /// `integrated`, `given_up`, `open`.
+    /// `integrated`, `unchanged`, `given_up`, `open`.
     pub state: String,
     /// Attempts that it took.
     pub attempts: u32,
@@ -228,7 +265,7 @@ pub struct ProofSlice {
     pub commit: Option<CommitId>,
     /// The merge that brought it in.
     pub merge: Option<CommitId>,
-    /// Why it is not integrated.
+    /// Why it is not integrated, or had nothing to change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -7,6 +7,8 @@ use crate::domain::ids::SliceId;
 pub struct Settlement {
     /// Slices in the integrated history.
     pub integrated: Vec<SliceId>,
+    /// Slices done without a change.
+    pub unchanged: Vec<SliceId>,
     /// Slices given up, with the reason.
     pub given_up: Vec<(SliceId, String)>,
     /// Slices that wait for an answer: id and text of the question.

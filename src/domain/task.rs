@@ -222,6 +222,8 @@ pub enum AttemptOutcome {
         /// What the next attempt is told.
         feedback: Feedback,
     },
+    /// The agent ended well and changed nothing. Whether the slice is done by that is the scheduler's to say.
+    Unchanged,
     /// The agent asks something that only a person can answer.
     Asked {
         /// The question.
@@ -265,11 +267,39 @@ impl AttemptOutcome {
     pub fn counts(&self) -> bool {
         match self {
             Self::Passed | Self::Rejected { .. } | Self::Expired { .. } => true,
-            Self::Asked { .. }
+            Self::Unchanged
+            | Self::Asked { .. }
             | Self::Unavailable { .. }
             | Self::Interrupted { .. }
             | Self::Limited { .. }
             | Self::Errored { .. } => false,
+        }
+    }
+}
+
+/// Why a slice is done without a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum UnchangedReason {
+    /// Its command ran and exited with 0.
+    CommandSucceeded,
+    /// A gate that judges it was red on the base and green where it started.
+    GateMended {
+        /// The gate.
+        gate: GateName,
+    },
+    /// The operator said so.
+    Answered,
+}
+
+impl std::fmt::Display for UnchangedReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::CommandSucceeded => f.write_str("its command exited with 0 and changed nothing"),
+            Self::GateMended { gate } => {
+                write!(f, "nothing to change: gate `{gate}` was red on the base and green where the slice started")
+            }
+            Self::Answered => f.write_str("the operator said that there is nothing to change"),
         }
     }
 }

@@ -87,6 +87,8 @@ pub enum SliceState {
     Accepted,
     /// In the integrated history.
     Integrated,
+    /// Done without a change.
+    Unchanged,
     /// Waits for the operator's answer.
     Asking,
     /// Gets no further attempt.
@@ -104,6 +106,7 @@ impl SliceState {
             Self::Reviewing => "reviewing",
             Self::Accepted => "accepted",
             Self::Integrated => "integrated",
+            Self::Unchanged => "unchanged",
             Self::Asking => "asking",
             Self::GivenUp => "given_up",
             Self::Cancelled => "cancelled",
@@ -138,7 +141,7 @@ pub struct SliceView {
     pub step: Option<String>,
     /// Why it does not move.
     pub waiting_for: Vec<WaitingFor>,
-    /// Why it was given up.
+    /// Why it was given up, or is done without a change.
     pub reason: Option<String>,
     /// What its attempts were told, the newest last.
     pub feedback: Vec<Feedback>,

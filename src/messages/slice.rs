@@ -3,8 +3,8 @@
 use actix::Message;
 
 use crate::domain::event::Fact;
-use crate::domain::evidence::GateResult;
-use crate::domain::ids::{Attempt, AttemptRef, Seq, SliceId};
+use crate::domain::evidence::{ArtifactRef, GateResult};
+use crate::domain::ids::{Attempt, AttemptRef, GateName, Seq, SliceId};
 use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::task::{Assignment, Capture};
 
@@ -40,6 +40,16 @@ pub struct Progressed {
     pub fact: Fact,
 }
 
+/// Worker -> scheduler: which tests did a gate name on the base?
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AskBaseTests {
+    /// The gate.
+    pub gate: GateName,
+    /// Where the answer goes: `None` where it named none, or has not run there yet.
+    pub reply_to: tokio::sync::oneshot::Sender<Option<ArtifactRef>>,
+}
+
 /// Worker -> scheduler: it is over. Answered once that is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -72,7 +82,7 @@ pub struct Enqueue {
 #[derive(Clone, Debug, Message, PartialEq, Eq)]
 #[rtype(result = "()")]
 pub struct Landed {
-    /// `SliceIntegrated`, `MergeConflicted` or `SliceBlamed`.
+    /// `SliceIntegrated`, `MergeConflicted` or `SliceBlamed`; also `GateFinished` on the base or a batch.
     pub fact: Fact,
     /// The record that says so.
     pub cause: Option<Seq>,

@@ -26,6 +26,8 @@ pub(super) fn review(brief: &Brief<'_>) -> Review {
 fn finding(result: &GateResult) -> Option<Finding> {
     let how = match &result.outcome {
         GateOutcome::Green | GateOutcome::Stopped => return None,
+        GateOutcome::TestsFailed { failed } => format!("counts {failed} failed test(s)"),
+        GateOutcome::NoTests => "ran no test".to_owned(),
         GateOutcome::Red { exit } => format!("is red (exit status {exit})"),
         GateOutcome::TimedOut => "ran into its timeout".to_owned(),
         GateOutcome::Unstartable { detail } => format!("could not be started: {}", super::shown(detail)),

@@ -26,7 +26,8 @@ pub fn used_up(budget: &Ledger, slices: &SliceTable) -> Vec<Short> {
     let done = |account: &Account| match account {
         Account::Goal | Account::Role(_) => false,
         Account::Slice(slice) => {
-            slices.slice(slice).is_some_and(|record| matches!(record.stage, Stage::Integrated { .. }))
+            let done = |stage: &Stage| matches!(stage, Stage::Integrated { .. } | Stage::Unchanged { .. });
+            slices.slice(slice).is_some_and(|record| done(&record.stage))
         }
     };
     budget.used_up().into_iter().filter(|short| !done(&short.account)).collect()

@@ -145,6 +145,7 @@ impl Probes {
             | AttemptOutcome::Asked { .. }
             | AttemptOutcome::Unavailable { .. }
             | AttemptOutcome::Expired { .. }
+            | AttemptOutcome::Unchanged
             | AttemptOutcome::Errored { .. } => {
                 probed.into_iter().map(|provider| Fact::BreakerClosed { provider }).collect()
             }

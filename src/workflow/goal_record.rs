@@ -117,6 +117,7 @@ impl GoalRecord {
             | Fact::SliceAccepted { .. }
             | Fact::SliceReturned { .. }
             | Fact::SliceGivenUp { .. }
+            | Fact::SliceUnchanged { .. }
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. }
             | Fact::WorktreePrepared { .. }

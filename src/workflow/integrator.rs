@@ -11,6 +11,7 @@ use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::ids::{Batch, CommitId, SliceId, TreeId};
 use crate::domain::task::{AcceptedPlan, Feedback, FeedbackKind, GateSpec, KeptLines};
+use crate::workflow::gate_words::{counts_failures, ran_no_test, without_tests};
 use crate::workflow::gates::GateLedger;
 use crate::workflow::judgement::{Doubt, Judgement, MergedSlice};
 use crate::workflow::merge_queue::{MergeQueue, Queued};
@@ -36,7 +37,7 @@ pub enum Intent {
         /// The tree.
         tree: TreeId,
     },
-    /// Tell the scheduler of a fact about an enqueued slice.
+    /// Tell the scheduler of a fact about an enqueued slice, or of a gate's verdict on the base or on a batch.
     Tell(Fact),
     /// Every gate was run on the base.
     ReportBase(Vec<GateResult>),
@@ -128,14 +129,14 @@ impl Integrator {
         decided
     }
 
-    /// Runs the gates on the base that were not run there yet.
+    /// Runs the gates on the base that were not run there yet, and once more those that were red there: what is red
+    /// once may be a flake.
     pub fn measure_base(&mut self, base: &TreeId) -> Decided<Intent> {
         self.next_on_base(0, base)
     }
 
     fn next_on_base(&mut self, from: usize, base: &TreeId) -> Decided<Intent> {
-        let missing =
-            (from..self.plan.gates.len()).find(|&at| self.ledger.on_base(&self.plan.gates[at].name).is_none());
+        let missing = (from..self.plan.gates.len()).find(|&at| self.ledger.is_open_on_base(&self.plan.gates[at].name));
         self.base_place = missing;
         match missing {
             Some(place) if !self.halted => Decided::intent(Intent::RunGate {
@@ -344,7 +345,10 @@ impl Integrator {
     pub fn gated(&mut self, scope: &GateScope, result: GateResult) -> Decided<Intent> {
         let mut decided = Decided::default();
         let fact = Fact::GateFinished { scope: scope.clone(), result: Box::new(result.clone()) };
-        self.record(&mut decided, fact);
+        self.record(&mut decided, fact.clone());
+        if matches!(scope, GateScope::Base | GateScope::Batch { .. }) {
+            decided.intents.push(Intent::Tell(fact));
+        }
         match scope {
             GateScope::Base => self.base_gated(&result, &mut decided),
             GateScope::Batch { .. } => self.batch_gated(&result, &mut decided),
@@ -355,8 +359,13 @@ impl Integrator {
     }
 
     fn base_gated(&mut self, result: &GateResult, decided: &mut Decided<Intent>) {
-        let from = self.base_place.map_or(self.plan.gates.len(), |place| place + 1);
         let stopped = result.outcome == GateOutcome::Stopped;
+        let again = self.ledger.is_open_on_base(&result.gate) && !stopped;
+        let from = self.base_place.map_or(self.plan.gates.len(), |place| place + usize::from(!again));
+        if result.outcome.is_green() && self.ledger.flaky_on(&result.gate) == Some(&result.tree) {
+            let (scope, gate, tree) = (GateScope::Base, result.gate.clone(), result.tree.clone());
+            self.record(decided, Fact::FlakeSeen { scope, gate, tree });
+        }
         self.halted |= stopped;
         decided.then(self.next_on_base(from, &result.tree));
     }
@@ -367,10 +376,10 @@ impl Integrator {
             return;
         }
         let Some(gate) = self.required().nth(judgement.gate).cloned() else { return };
-        if !result.outcome.is_green() {
+        if !result.passes() {
             judgement.red = format!("{}\n{}", outcome_phrase(&gate, result), result.excerpt);
         }
-        self.weigh(&mut judgement, &gate, result.outcome.is_green(), decided);
+        self.weigh(&mut judgement, &gate, result.passes(), decided);
         if !self.blame(&judgement, &gate, decided) {
             self.judge(judgement, decided);
         }
@@ -414,7 +423,10 @@ impl Integrator {
 
 fn outcome_phrase(gate: &GateSpec, result: &GateResult) -> String {
     match &result.outcome {
-        GateOutcome::Green => format!("gate `{}` is green", gate.name),
+        GateOutcome::Green if result.lost_tests.is_empty() => format!("gate `{}` is green", gate.name),
+        GateOutcome::Green => without_tests(&result.gate, &result.lost_tests),
+        GateOutcome::TestsFailed { failed } => counts_failures(&gate.name, *failed),
+        GateOutcome::NoTests => ran_no_test(&gate.name),
         GateOutcome::Red { exit } => format!("gate `{}` is red: exit {exit}", gate.name),
         GateOutcome::TimedOut => format!("gate `{}` is red: no end within {} ms", gate.name, gate.timeout_ms),
         GateOutcome::Unstartable { detail } => format!("gate `{}` could not be started: {detail}", gate.name),

@@ -137,6 +137,7 @@ impl MergeQueue {
             | Fact::AttemptClaimed { .. }
             | Fact::LateResultDropped { .. }
             | Fact::SliceReturned { .. }
+            | Fact::SliceUnchanged { .. }
             | Fact::QuestionAsked { .. }
             | Fact::QuestionAnswered { .. }
             | Fact::WorktreePrepared { .. }

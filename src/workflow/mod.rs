@@ -10,6 +10,7 @@ pub mod budget;
 pub mod controller;
 pub mod evidence;
 pub mod gate_detection;
+pub mod gate_words;
 pub mod gates;
 pub mod goal_record;
 pub mod heartbeat;

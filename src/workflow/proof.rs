@@ -3,8 +3,8 @@
 //! Pure, so that a proof can be folded again from the journal at any time and compared with the one on disk.
 
 use crate::domain::evidence::{
-    GateResult, JournalPosition, PROOF_PREDICATE, ProofDigest, ProofPredicate, ProofSlice, ProofStatement,
-    ProofSubject, STATEMENT_TYPE,
+    GateOutcome, GateResult, JournalPosition, PROOF_PREDICATE, ProofDigest, ProofPredicate, ProofSlice, ProofStatement,
+    ProofSubject, STATEMENT_TYPE, TestReading,
 };
 use crate::domain::goal::{GoalStatus, SandboxLevel};
 use crate::domain::review::Verdict;
@@ -68,6 +68,7 @@ fn wall(state: &GoalState) -> Vec<crate::domain::review::Review> {
 fn proof_slice(record: &SliceRecord) -> ProofSlice {
     let (name, merge, reason) = match &record.stage {
         Stage::Integrated { merge, .. } => ("integrated", Some(merge.clone()), None),
+        Stage::Unchanged { why } => ("unchanged", None, Some(why.to_string())),
         Stage::GivenUp { reason } => ("given_up", None, Some(reason.clone())),
         Stage::Waiting
         | Stage::Offered
@@ -97,7 +98,14 @@ fn gaps(state: &GoalState) -> Vec<String> {
         gaps.push("agents and gates ran unconfined (sandbox none)".to_owned());
     }
     for result in deciding_gates(state) {
-        if state.gates.seen_red(&result.gate).is_none() {
+        gaps.extend(test_gap(&result));
+        if let Some(tree) = state.gates.flaky_on(&result.gate) {
+            gaps.push(format!("gate `{}` is flaky: it gave both answers on tree {}", result.gate, tree.short()));
+        }
+        if state.gates.on_base(&result.gate).is_some_and(|base| base.outcome == GateOutcome::NoTests) {
+            gaps.push(format!("gate `{}` ran no test on the base", result.gate));
+        }
+        if !state.gates.shown_red(&result.gate) {
             gaps.push(format!("gate `{}` was never seen red here: that it can fail is not shown", result.gate));
         }
         if !result.outcome.is_green() && !result.required {
@@ -110,4 +118,16 @@ fn gaps(state: &GoalState) -> Vec<String> {
     );
     gaps.extend(state.goal.notes.iter().cloned());
     gaps
+}
+
+/// What the output of a gate does not show of its tests.
+fn test_gap(result: &GateResult) -> Option<String> {
+    let gate = &result.gate;
+    match result.reading? {
+        TestReading::Unknown => {
+            Some(format!("gate `{gate}` does not show that it ran tests: no test runner was recognised in its output"))
+        }
+        TestReading::Unnumbered => Some(format!("gate `{gate}` does not say how many tests it ran")),
+        TestReading::NotRead | TestReading::Counted => None,
+    }
 }

@@ -52,7 +52,7 @@ fn word(outcome: &AttemptOutcome) -> Word<'_> {
             | FeedbackKind::Conflict
             | FeedbackKind::Operator => Word::Works,
         },
-        AttemptOutcome::Passed | AttemptOutcome::Asked { .. } => Word::Works,
+        AttemptOutcome::Passed | AttemptOutcome::Unchanged | AttemptOutcome::Asked { .. } => Word::Works,
         AttemptOutcome::Interrupted { .. }
         | AttemptOutcome::Unavailable { .. }
         | AttemptOutcome::Limited { .. }

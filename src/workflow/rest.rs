@@ -45,6 +45,7 @@ impl Course {
 pub(super) fn state(stage: &Stage, course: Course) -> SliceState {
     match (stage, course) {
         (Stage::Integrated { .. }, _) => SliceState::Integrated,
+        (Stage::Unchanged { .. }, _) => SliceState::Unchanged,
         (Stage::GivenUp { .. }, _) => SliceState::GivenUp,
         (_, Course::Cancelled) => SliceState::Cancelled,
         (Stage::Asking { .. }, _) => SliceState::Asking,
@@ -64,7 +65,9 @@ pub(super) fn waiting_for(record: &SliceRecord, course: Course) -> Option<Waitin
         Stage::Waiting | Stage::Offered | Stage::Running { .. } => format!("{} follows", record.next_try()),
         Stage::Reviewing { .. } => "its reviews follow".to_owned(),
         Stage::Accepted => "it is merged".to_owned(),
-        Stage::Asking { .. } | Stage::Integrated { .. } | Stage::GivenUp { .. } => return None,
+        Stage::Asking { .. } | Stage::Integrated { .. } | Stage::Unchanged { .. } | Stage::GivenUp { .. } => {
+            return None;
+        }
     };
     Some(waits(record, "goal", status.as_str(), format!("{then} when the goal goes on")))
 }

@@ -8,6 +8,7 @@ mod keeping_out;
 mod offering;
 pub mod operator;
 mod over_budget;
+mod unchanged;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{Attempt, AttemptRef, Moment, Now, SliceId};
 use crate::domain::order::AttemptEnd;
+use crate::domain::question::QuestionTopic;
 use crate::domain::review::{Review, Role, Subject, Verdict};
 use crate::domain::settlement::{Obstruction, Settlement};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture};
@@ -97,7 +99,7 @@ impl Scheduler {
     pub fn new(charter: Arc<Charter>, graph: Arc<TaskGraph>, table: SliceTable) -> Self {
         let mut frontier = Frontier::new(Arc::clone(&graph));
         for record in table.iter() {
-            if let Stage::Integrated { .. } = record.stage {
+            if matches!(record.stage, Stage::Integrated { .. } | Stage::Unchanged { .. }) {
                 frontier.complete(&record.spec.id);
             }
         }
@@ -246,10 +248,9 @@ impl Scheduler {
                 self.obstruction.get_or_insert_with(|| Obstruction::AgentUnavailable(detail.clone()));
             }
             AttemptOutcome::Asked { question } => {
-                let id = format!("a{}", self.table.questions + 1);
-                let asked = Fact::QuestionAsked { id, slice: attempt.slice.clone(), text: question.clone() };
-                self.record(decided, asked, now);
+                self.ask(attempt, question.clone(), QuestionTopic::Agents, decided, now);
             }
+            AttemptOutcome::Unchanged => self.judge_unchanged(attempt, decided, now),
             AttemptOutcome::Passed
             | AttemptOutcome::Rejected { .. }
             | AttemptOutcome::Interrupted { .. }
@@ -260,6 +261,18 @@ impl Scheduler {
         self.judge_provider(attempt, &outcome, decided, now);
         self.ask_missing_reviewers(&attempt.slice, decided);
         self.dispatch(decided, now);
+    }
+
+    fn ask(
+        &mut self,
+        attempt: &AttemptRef,
+        text: String,
+        about: QuestionTopic,
+        decided: &mut Decided<Intent>,
+        now: Now,
+    ) {
+        let id = format!("a{}", self.table.questions + 1);
+        self.record(decided, Fact::QuestionAsked { id, slice: attempt.slice.clone(), text, about }, now);
     }
 
     /// Where nobody answers, a question goes back to the agent, but for that of a slice's last attempt: then the goal
@@ -345,7 +358,7 @@ impl Scheduler {
         }
     }
 
-    /// The integrator decided about an enqueued slice. The fact is its own and durable already.
+    /// The integrator decided about an enqueued slice, or ran a gate. The fact is its own and durable already.
     pub fn landed(&mut self, fact: &Fact, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.table.apply(fact, None, now.wall);
@@ -377,6 +390,7 @@ impl Scheduler {
         if !self.begun {
             return;
         }
+        self.complete_answered(decided, now);
         self.quarantine(decided, now);
         self.give_up_exhausted(decided, now);
         self.give_up_over_budget(decided, now);

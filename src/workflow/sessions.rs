@@ -20,7 +20,7 @@ pub fn cuts_off(outcome: &AttemptOutcome) -> bool {
         AttemptOutcome::Rejected { feedback } => {
             matches!(feedback.kind, FeedbackKind::Agent | FeedbackKind::Operator)
         }
-        AttemptOutcome::Passed | AttemptOutcome::Unavailable { .. } => false,
+        AttemptOutcome::Passed | AttemptOutcome::Unchanged | AttemptOutcome::Unavailable { .. } => false,
     }
 }
 
@@ -38,6 +38,7 @@ fn failed(outcome: &AttemptOutcome) -> bool {
         AttemptOutcome::Expired { .. } => true,
         AttemptOutcome::Rejected { feedback } => feedback.kind == FeedbackKind::Agent,
         AttemptOutcome::Passed
+        | AttemptOutcome::Unchanged
         | AttemptOutcome::Asked { .. }
         | AttemptOutcome::Unavailable { .. }
         | AttemptOutcome::Interrupted { .. }

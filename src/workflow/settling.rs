@@ -13,8 +13,9 @@ pub fn settlement_of(table: &SliceTable) -> Settlement {
         let id = record.spec.id.clone();
         match &record.stage {
             Stage::Integrated { .. } => settlement.integrated.push(id),
+            Stage::Unchanged { .. } => settlement.unchanged.push(id),
             Stage::GivenUp { reason } => settlement.given_up.push((id, reason.clone())),
-            Stage::Asking { question, text } => settlement.asking.push((id, question.clone(), text.clone())),
+            Stage::Asking { question, text, about: _ } => settlement.asking.push((id, question.clone(), text.clone())),
             Stage::Waiting | Stage::Offered | Stage::Running { .. } | Stage::Reviewing { .. } | Stage::Accepted => {
                 settlement.open.push(id);
             }
@@ -77,6 +78,7 @@ pub fn describe(outcome: &AttemptOutcome) -> &'static str {
     match outcome {
         AttemptOutcome::Passed => "passed",
         AttemptOutcome::Rejected { .. } => "rejected",
+        AttemptOutcome::Unchanged => "unchanged",
         AttemptOutcome::Asked { .. } => "asked",
         AttemptOutcome::Unavailable { .. } => "unavailable",
         AttemptOutcome::Interrupted { .. } => "interrupted",

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use crate::domain::budget::{BudgetKind, ClockMove, Usage};
 use crate::domain::evidence::GateResult;
 use crate::domain::ids::{Attempt, AttemptRef, Batch, CommitId, Epoch, SliceId, Timestamp, TreeId};
+use crate::domain::question::QuestionTopic;
 use crate::domain::refusal::AttemptRefusals;
 use crate::domain::review::{Review, Role};
-use crate::domain::task::{AcceptedPlan, AgentSession, Capture, Feedback, KeptLines, SliceSpec};
+use crate::domain::task::{AcceptedPlan, AgentSession, Capture, Feedback, KeptLines, SliceSpec, UnchangedReason};
 use crate::workflow::breaker::Breakers;
+use crate::workflow::gates::GateLedger;
 use crate::workflow::quarantine::Quarantines;
 
 /// Where a slice stands, with what belongs to that stage alone.
@@ -47,12 +49,19 @@ pub enum Stage {
         /// Its place among all merges, from 0.
         order: usize,
     },
+    /// Done without a change.
+    Unchanged {
+        /// What shows that there was nothing to change.
+        why: UnchangedReason,
+    },
     /// Waits for the operator.
     Asking {
         /// The question's id.
         question: String,
         /// Its text.
         text: String,
+        /// What it is about.
+        about: QuestionTopic,
     },
     /// Gets no further attempt.
     GivenUp {
@@ -65,13 +74,14 @@ impl Stage {
     /// The open question and its text, where the slice asks one.
     pub fn asked(&self) -> Option<(&str, &str)> {
         match self {
-            Self::Asking { question, text } => Some((question, text)),
+            Self::Asking { question, text, about: _ } => Some((question, text)),
             Self::Waiting
             | Self::Offered
             | Self::Running { .. }
             | Self::Reviewing { .. }
             | Self::Accepted
             | Self::Integrated { .. }
+            | Self::Unchanged { .. }
             | Self::GivenUp { .. } => None,
         }
     }
@@ -124,6 +134,8 @@ pub struct SliceRecord {
     pub last_failure: String,
     /// Attempts in a row under which our own machinery failed; `last_failure` is about them then.
     pub faults: u32,
+    /// Whether the operator said that there is nothing to change.
+    pub said_done: bool,
     /// Conflicts since the slice was planned or reopened.
     pub conflicts: Vec<Conflict>,
     /// Lines of other slices that may not be dropped.
@@ -178,6 +190,7 @@ impl SliceRecord {
             lapses: 0,
             last_failure: String::new(),
             faults: 0,
+            said_done: false,
             conflicts: Vec::new(),
             keep: Vec::new(),
             feedback: Vec::new(),
@@ -222,7 +235,7 @@ impl SliceRecord {
     /// The worktree that stands as an agent left it, to be gone on with, if only once the slice is reopened; relative
     /// to the goal's directory.
     pub fn left_worktree(&self) -> Option<&PathBuf> {
-        let done = matches!(self.stage, Stage::Accepted | Stage::Integrated { .. });
+        let done = matches!(self.stage, Stage::Accepted | Stage::Integrated { .. } | Stage::Unchanged { .. });
         self.session.as_ref().filter(|session| session.cut_off && !done).map(|session| &session.worktree)
     }
 
@@ -287,7 +300,7 @@ impl SliceRecord {
             | Stage::Running { .. }
             | Stage::Reviewing { .. }
             | Stage::Asking { .. } => true,
-            Stage::Accepted | Stage::Integrated { .. } | Stage::GivenUp { .. } => false,
+            Stage::Accepted | Stage::Integrated { .. } | Stage::Unchanged { .. } | Stage::GivenUp { .. } => false,
         }
     }
 }
@@ -309,6 +322,10 @@ pub struct SliceTable {
     pub quarantines: Quarantines,
     /// Which providers take no requests.
     pub breakers: Breakers,
+    /// The verdicts of gates.
+    pub gates: GateLedger,
+    /// The trees of merges.
+    trees: BTreeMap<CommitId, TreeId>,
 }
 
 impl SliceTable {
@@ -341,6 +358,11 @@ impl SliceTable {
 
     fn records_mut(&mut self) -> impl Iterator<Item = &mut SliceRecord> {
         self.records.iter_mut()
+    }
+
+    /// The tree of a merge.
+    pub fn tree_of(&self, merge: &CommitId) -> Option<&TreeId> {
+        self.trees.get(merge)
     }
 
     fn record(&mut self, id: &SliceId) -> Option<&mut SliceRecord> {

@@ -1,13 +1,14 @@
 //! From evidence to status: the one place that can say `ready`.
 //!
 //! Pure. Invariant: `ready` needs every slice integrated, every required gate green on exactly the integrated tree,
-//! no test of the base lost, and no review that blocks.
+//! no test of the base lost, no review that blocks, and a tree that differs from the base's.
 
 use crate::domain::evidence::{GateOutcome, GateResult};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{GoalId, SliceId, TreeId};
 use crate::domain::review::{Review, Role, Verdict};
 use crate::domain::task::GateSpec;
+use crate::workflow::gate_words::{counts_failures, ran_no_test, without_tests};
 
 /// A status with its reason and what goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +35,12 @@ pub struct Evidence<'a> {
     pub goal: &'a GoalId,
     /// The integrated tree.
     pub tree: &'a TreeId,
+    /// The tree that the goal started from.
+    pub base_tree: &'a TreeId,
     /// Slices integrated.
     pub integrated: usize,
+    /// Slices done without a change.
+    pub unchanged: &'a [SliceId],
     /// Slices given up, with the reason.
     pub given_up: &'a [(SliceId, String)],
     /// Slices that could go on.
@@ -53,18 +58,21 @@ pub fn judge(evidence: &Evidence<'_>) -> Ruling {
     let missing = missing(evidence);
     let goal = evidence.goal;
     if missing.is_empty() {
+        let unchanged = match evidence.unchanged.len() {
+            0 => String::new(),
+            count => format!(", {count} had nothing to change"),
+        };
         let reason = format!(
-            "{} slice(s) integrated; every required gate is green on tree {}",
+            "{} slice(s) integrated{unchanged}; every required gate is green on tree {}",
             evidence.integrated,
             evidence.tree.short()
         );
         return Ruling::new(GoalStatus::Ready, reason, vec![format!("omk goal proof {goal} --verify")]);
     }
-    let mut next: Vec<_> = evidence
-        .given_up
-        .iter()
-        .map(|(slice, _)| format!("omk goal retry {goal} --slice {slice} --hint \"…\""))
-        .collect();
+    let nothing = evidence.tree == evidence.base_tree;
+    let unchanged = evidence.unchanged.iter().filter(|_| nothing);
+    let again = evidence.given_up.iter().map(|(slice, _)| slice).chain(unchanged);
+    let mut next: Vec<_> = again.map(|slice| format!("omk goal retry {goal} --slice {slice} --hint \"…\"")).collect();
     next.push(format!("omk goal resume {goal}"));
     Ruling::new(GoalStatus::NotReady, missing.join("; "), next)
 }
@@ -77,8 +85,9 @@ fn missing(evidence: &Evidence<'_>) -> Vec<String> {
         let names: Vec<_> = evidence.open.iter().map(|slice| format!("`{slice}`")).collect();
         missing.push(format!("not done: {}", names.join(", ")));
     }
-    if evidence.integrated == 0 {
-        missing.push("nothing is integrated".to_owned());
+    if evidence.tree == evidence.base_tree {
+        let done = evidence.integrated + evidence.unchanged.len() > 0;
+        missing.push(if done { "nothing changed" } else { "nothing is integrated" }.to_owned());
         return missing;
     }
     missing.extend(evidence.gates.iter().filter(|gate| gate.required).filter_map(|gate| gate_gap(gate, evidence)));
@@ -93,13 +102,13 @@ fn gate_gap(gate: &GateSpec, evidence: &Evidence<'_>) -> Option<String> {
     let Some(result) = evidence.results.iter().find(|r| r.gate == gate.name && r.tree == *evidence.tree) else {
         return Some(format!("gate `{}` was not run on the integrated tree", gate.name));
     };
-    let lost = &result.lost_tests;
     match &result.outcome {
-        GateOutcome::Green if lost.is_empty() => None,
-        GateOutcome::Green => {
-            let names = lost.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-            Some(format!("gate `{}` is green without {} test(s) of the base: {names}", gate.name, lost.len()))
+        GateOutcome::Green if result.lost_tests.is_empty() => None,
+        GateOutcome::Green => Some(without_tests(&gate.name, &result.lost_tests)),
+        GateOutcome::TestsFailed { failed } => {
+            Some(format!("{}, see {}", counts_failures(&gate.name, *failed), result.log.path))
         }
+        GateOutcome::NoTests => Some(ran_no_test(&gate.name)),
         GateOutcome::Red { exit } => {
             Some(format!("gate `{}` is red on the integrated tree (exit {exit}), see {}", gate.name, result.log.path))
         }

@@ -94,6 +94,7 @@ fn slice_view(charter: &Charter, record: &SliceRecord, state: &GoalState, course
             Some(format!("{reason}; more was added since"))
         }
         Stage::GivenUp { reason } => Some(reason.clone()),
+        Stage::Unchanged { why } => Some(why.to_string()),
         _ => None,
     };
     SliceView {
@@ -139,7 +140,7 @@ fn delivery(goal: &GoalId, record: &SliceRecord) -> SliceDelivery {
 fn waiting_for(charter: &Charter, record: &SliceRecord, table: &SliceTable, course: Course) -> Vec<WaitingFor> {
     let waits = |kind, reference, next| waits(record, kind, reference, next);
     match &record.stage {
-        Stage::Asking { question, text } if course != Course::Cancelled => {
+        Stage::Asking { question, text, .. } if course != Course::Cancelled => {
             vec![waits("human", question, answer_command(charter.id.as_str(), question, text))]
         }
         Stage::Waiting if course != Course::Cancelled => {
@@ -161,6 +162,7 @@ fn waiting_for(charter: &Charter, record: &SliceRecord, table: &SliceTable, cour
         | Stage::Accepted
         | Stage::Asking { .. }
         | Stage::Integrated { .. }
+        | Stage::Unchanged { .. }
         | Stage::GivenUp { .. } => rest::waiting_for(record, course).into_iter().collect(),
     }
 }
@@ -201,7 +203,7 @@ fn unmet_dependencies<'a>(
     table: &'a SliceTable,
 ) -> impl Iterator<Item = (&'a str, bool)> + use<'a> {
     record.spec.after.iter().filter_map(|id| match &table.slice(id)?.stage {
-        Stage::Integrated { .. } => None,
+        Stage::Integrated { .. } | Stage::Unchanged { .. } => None,
         Stage::GivenUp { .. } => Some((id.as_str(), true)),
         Stage::Waiting
         | Stage::Offered

@@ -39,7 +39,7 @@ pub fn why(state: &GoalState, events: &[Event], seen: &Seen, slice: Option<&Slic
     let told = Told::of(events);
     let wanted = |of: &SliceView| match slice {
         Some(wanted) => of.spec.id == *wanted,
-        None => of.state != SliceState::Integrated,
+        None => !matches!(of.state, SliceState::Integrated | SliceState::Unchanged),
     };
     let asker = Asker { goal: &view, state, seen, told: &told };
     let slices = view.slices.iter().zip(state.slices.iter()).filter(|(of, _)| wanted(of));
@@ -204,7 +204,7 @@ impl Asker<'_> {
 
     fn next(&self, of: &SliceView) -> String {
         match (of.state, self.course()) {
-            (SliceState::Integrated, _) => "nothing: it is done".to_owned(),
+            (SliceState::Integrated | SliceState::Unchanged, _) => "nothing: it is done".to_owned(),
             (SliceState::GivenUp, _) => "nothing until it is retried".to_owned(),
             (SliceState::Cancelled, _) => "nothing: the goal was cancelled".to_owned(),
             (SliceState::Asking, Course::Runs) => "goes on with the answer".to_owned(),
@@ -252,6 +252,7 @@ impl Asker<'_> {
             | SliceState::Reviewing
             | SliceState::Accepted
             | SliceState::Integrated
+            | SliceState::Unchanged
             | SliceState::Cancelled => vec![logs],
         };
         if matches!(self.course(), Course::Rests) && !self.goal.status.is_final() && of.state != SliceState::GivenUp {

@@ -14,6 +14,7 @@ use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
 use crate::domain::goal::Charter;
 use crate::domain::order::{Captured, Uncapturable};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
+use crate::workflow::gate_words::{counts_failures, ran_no_test, without_tests};
 use crate::workflow::sessions::cuts_off;
 
 /// So many standstills of `omk` in a row are no fault of the agent that works meanwhile.
@@ -203,10 +204,11 @@ impl Worker {
         Progress { fact: Some(fact), step: Step::CheckKept { capture } }
     }
 
-    /// An attempt without a change. An agent that uses absolute paths can have worked in the user's checkout.
+    /// Ends an attempt without a change. An agent that uses absolute paths can have worked in the user's checkout; a
+    /// `run` is not told, because a user may well work in their checkout meanwhile.
     fn unchanged(&self, checkout: Vec<String>) -> Step {
-        if checkout.is_empty() {
-            return self.reject(FeedbackKind::Policy, "it changed nothing".to_owned(), "", Vec::new());
+        if checkout.is_empty() || self.assignment.spec.run.is_some() {
+            return self.finish(AttemptOutcome::Unchanged);
         }
         let summary = format!(
             "it changed nothing in its worktree, while the user's own checkout changed: {}",
@@ -254,10 +256,16 @@ impl Worker {
         let gate = result.gate.clone();
         self.results.push(result.clone());
         let step = match &result.outcome {
-            GateOutcome::Green => {
+            GateOutcome::Green if result.lost_tests.is_empty() => {
                 self.passed += 1;
                 self.next_gate()
             }
+            GateOutcome::Green => {
+                let summary = without_tests(&gate, &result.lost_tests);
+                self.reject(FeedbackKind::Gate, summary, &result.lost_tests.join("\n"), Vec::new())
+            }
+            GateOutcome::TestsFailed { failed } => self.red(counts_failures(&gate, *failed), &result),
+            GateOutcome::NoTests => self.red(ran_no_test(&gate), &result),
             GateOutcome::Red { exit } => self.red(format!("gate `{gate}` is red (exit {exit})"), &result),
             GateOutcome::TimedOut => self.red(format!("gate `{gate}` did not end in time"), &result),
             GateOutcome::Unstartable { detail } => {

@@ -22,6 +22,7 @@ use omk::domain::event::{ActorName, Branch, Event, Fact};
 use omk::domain::evidence::{GateOutcome, GateScope};
 use omk::domain::goal::{Drive, GoalStatus, Phase};
 use omk::domain::ids::{Attempt, Batch, GateName, GoalId, SliceId};
+use omk::domain::question::QuestionTopic;
 use omk::domain::review::{Review, Role, Severity, Subject};
 use omk::domain::task::{AcceptedPlan, AttemptOutcome, Feedback, FeedbackKind, Serialised};
 use omk::domain::view::{
@@ -197,6 +198,7 @@ fn history() -> Vec<Event> {
                 id: "a1".to_owned(),
                 slice: slice("tokens"),
                 text: "may I add `governor`?".to_owned(),
+                about: QuestionTopic::Agents,
             },
         ),
         (Operator, Fact::QuestionAnswered { id: "a1".to_owned(), answer: "yes".to_owned() }),

@@ -203,7 +203,7 @@ async fn a_red_gate_quotes_its_last_words_and_counts_its_tests() {
     let names = result.test_names.expect("names");
     assert_eq!(
         (names.path.as_str(), bench.kept.text(&names).as_str()),
-        ("gates/base.test.7.tests", "passed a\nfailed b\n")
+        ("gates/base.test.7.tests", "runner cargo\npassed a\nfailed b\n")
     );
     let flood = bench.shell("yes 'a long line of output' | head -c 20000000; false").await;
     let log = bench.kept.text(&flood.log);

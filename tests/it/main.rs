@@ -77,6 +77,7 @@ mod run_supervision;
 mod run_surroundings;
 mod run_user_git;
 mod run_verbs;
+mod run_verdicts;
 mod run_why;
 mod simulation;
 mod store;

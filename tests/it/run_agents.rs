@@ -142,10 +142,10 @@ fn an_agent_that_changes_nothing_has_done_nothing() {
     let bench = Bench::new("exit 0\n");
     let ran = bench.run(ONE, &["--json"]);
     let settled = ran.json();
-    assert_eq!((ran.code(), &settled["status"]), (Some(5), &json!("not_ready")), "{settled}");
+    assert_eq!((ran.code(), &settled["status"]), (Some(3), &json!("blocked_on_human")), "{settled}");
     let reason = settled["reason"].as_str().unwrap();
-    assert!(reason.contains("`one`") && reason.contains("nothing"), "{reason}");
-    assert_eq!(bench.scene.branches(), ["main"]);
+    assert!(reason.contains("`one`") && reason.contains("changed nothing"), "{reason}");
+    assert_eq!((bench.scene.records_of("attempt_offered").len(), bench.scene.branches()), (1, vec!["main".to_owned()]));
 }
 
 #[test]

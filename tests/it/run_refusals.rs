@@ -76,7 +76,7 @@ fn the_longer_list_is_evidence_that_the_proof_is_checked_against() {
 
 #[test]
 fn attempts_are_told_apart_also_those_that_failed_and_all_of_them_count() {
-    let bench = Bench::new(Scene::new(), &json!([shell("git push"), shell("sudo make")]));
+    let bench = Bench::new(Scene::new(), &json!([shell("git push"), shell("sudo make"), shell("echo x > two.txt")]));
     let ran = bench.run(&slice("one", "retries = 1"), &[]);
     assert_eq!(ran.code(), Some(5), "{}{}", ran.stdout(), ran.stderr());
     assert!(ran.stdout().contains("refused  by the policy: one 4 times"), "{}", ran.stdout());

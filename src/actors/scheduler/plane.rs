@@ -8,11 +8,12 @@ use tokio::sync::oneshot;
 
 use super::SchedulerActor;
 use crate::domain::event::Fact;
-use crate::domain::ids::AttemptRef;
+use crate::domain::evidence::ArtifactRef;
+use crate::domain::ids::{AttemptRef, GateName};
 use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::task::Assignment;
 use crate::messages::budget::Booked;
-use crate::messages::slice::{Claim, Finish, Progressed, Renew};
+use crate::messages::slice::{AskBaseTests, Claim, Finish, Progressed, Renew};
 use crate::messages::{Undelivered, tell};
 use crate::ports::{Effect, WorkPlane};
 
@@ -24,6 +25,8 @@ pub struct LocalPlane {
     pub renew: Recipient<Renew>,
     /// Is told what workers record.
     pub progressed: Recipient<Progressed>,
+    /// Takes questions about the tests of the base.
+    pub base_tests: Recipient<AskBaseTests>,
     /// Takes ends.
     pub finish: Recipient<Finish>,
 }
@@ -45,6 +48,17 @@ impl WorkPlane for LocalPlane {
         if let Err(error) = tell(&self.progressed, Progressed { attempt, fact }) {
             tracing::debug!(%error, "nobody hears what a worker records");
         }
+    }
+
+    fn base_tests(&self, gate: GateName) -> Effect<Option<ArtifactRef>> {
+        let (reply_to, answer) = oneshot::channel();
+        let sent = tell(&self.base_tests, AskBaseTests { gate, reply_to });
+        Box::pin(async move {
+            match sent {
+                Ok(()) => answer.await.unwrap_or_default(),
+                Err(_) => None,
+            }
+        })
     }
 
     fn finish(&self, attempt: AttemptRef, end: AttemptEnd) -> Effect<Result<(), LeaseOver>> {
@@ -73,6 +87,16 @@ impl Handler<Progressed> for SchedulerActor {
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.heard(&fact, Some(&attempt), now);
         }
+    }
+}
+
+impl Handler<AskBaseTests> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, asked: AskBaseTests, _ctx: &mut Context<Self>) {
+        let AskBaseTests { gate, reply_to } = asked;
+        let named = self.scheduler.as_ref().and_then(|scheduler| scheduler.table().gates.base_tests(&gate).cloned());
+        // A worker that is gone does not wait for it.
+        let _unheard = reply_to.send(named);
     }
 }
 

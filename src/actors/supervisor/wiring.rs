@@ -47,6 +47,7 @@ impl Supervisor {
             plane: Arc::new(LocalPlane {
                 claim: seats.scheduler.clone().recipient(),
                 renew: seats.scheduler.clone().recipient(),
+                base_tests: seats.scheduler.clone().recipient(),
                 progressed: seats.scheduler.clone().recipient(),
                 finish: seats.scheduler.clone().recipient(),
             }),

@@ -8,8 +8,10 @@ mod hash;
 mod listing;
 mod output;
 mod place;
+mod prefixes;
 pub mod probe;
 pub mod runners;
+mod sessions;
 pub mod test_output;
 pub mod warm;
 
@@ -31,7 +33,7 @@ use self::output::GateOutput;
 use self::place::{Place, Places};
 use self::test_output::{TestOutput, TestReport};
 use crate::adapters::remover::Remover;
-use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
+use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope, TestReading};
 use crate::domain::goal::SandboxLevel;
 use crate::domain::ids::TreeId;
 use crate::domain::order::{Fault, GateOrder};
@@ -115,6 +117,7 @@ struct Seen {
     duration: Duration,
     output: String,
     tests: TestReport,
+    reading: TestReading,
     survivors: Vec<String>,
 }
 
@@ -144,7 +147,9 @@ impl Inner {
             outcome: seen.outcome,
             duration_ms: u64::try_from(seen.duration.as_millis()).unwrap_or(u64::MAX),
             cold: order.cold,
-            tests: seen.tests.count,
+            tests: seen.tests.count(),
+            reading: Some(seen.reading),
+            compared: order.base_tests.is_some(),
             test_names,
             lost_tests,
             log,
@@ -215,11 +220,14 @@ impl Inner {
             Heard::Vitals(vitals) => drop(watch.pulse.send(vitals)),
         };
         let driven = drive(running, limits, &watch.stop, &mut sink).await;
+        let exit = outcome_of(&driven).map_err(|detail| Fault { what: what(order), detail })?;
+        let tests = tests.map(TestOutput::finish);
         Ok(Seen {
-            outcome: outcome_of(&driven).map_err(|detail| Fault { what: what(order), detail })?,
+            outcome: tests.as_ref().map_or(exit.clone(), |tests| or_contradicted(exit, tests)),
             duration: started.elapsed(),
             output: output.finish(),
-            tests: tests.map(TestOutput::finish).map(without_secrets).unwrap_or_default(),
+            reading: tests.as_ref().map_or(TestReading::NotRead, TestReport::reading),
+            tests: tests.map(without_secrets).unwrap_or_default(),
             survivors: driven.ended.survivors,
         })
     }
@@ -236,7 +244,7 @@ impl Inner {
         match &order.base_tests {
             Some(base) if seen.outcome.is_green() && !seen.tests.names_overflowed => {
                 let base = self.setup.artifacts.fetch(base).await?;
-                Ok(lost_tests(&String::from_utf8_lossy(&base), &seen.tests.names))
+                Ok(lost_tests(&String::from_utf8_lossy(&base), &seen.tests))
             }
             Some(_) | None => Ok(Vec::new()),
         }
@@ -245,8 +253,8 @@ impl Inner {
 
 impl Seen {
     fn without_output(outcome: GateOutcome) -> Self {
-        let tests = TestReport::default();
-        Self { outcome, duration: Duration::ZERO, output: String::new(), tests, survivors: Vec::new() }
+        let (tests, reading) = (TestReport::default(), TestReading::NotRead);
+        Self { outcome, duration: Duration::ZERO, output: String::new(), tests, reading, survivors: Vec::new() }
     }
 
     fn unstartable(detail: String) -> Self {
@@ -280,6 +288,15 @@ fn outcome_of(driven: &Driven) -> Result<GateOutcome, String> {
         (EndedBy::Itself, exit) => Ok(GateOutcome::Red { exit: exit.status() }),
         (EndedBy::Lease, _) => Err("omk stood still for longer than the lease, so its keeper ended it".to_owned()),
         (EndedBy::KeeperLost, _) => Err(format!("its keeper died; killed {}", named(&driven.ended.survivors))),
+    }
+}
+
+/// An exit status of 0 counts for nothing where the runners' own summaries say otherwise: a pipe may swallow a status.
+fn or_contradicted(exit: GateOutcome, tests: &TestReport) -> GateOutcome {
+    match exit {
+        GateOutcome::Green if tests.failed() > 0 => GateOutcome::TestsFailed { failed: tests.failed() },
+        GateOutcome::Green if tests.ran_none() => GateOutcome::NoTests,
+        exit => exit,
     }
 }
 

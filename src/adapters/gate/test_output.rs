@@ -1,10 +1,14 @@
-//! Counts tests in the output of a gate while it comes, in bounded memory.
+//! Reads what a gate's output says about tests while it comes, in bounded memory.
 //!
-//! Owns the sum over runners: a gate may run several. Numbers are taken from a runner's own summary where it prints
-//! one, else from its single lines. What is counted here is shown and compared; the verdict is the exit status.
+//! Owns the sum over runners: a gate may run several, and lines may bear the labels of programs that run them. Numbers
+//! are taken from a runner's final summaries where it prints any, else from its single lines.
 
-use super::runners::{Reading, Verdict, cargo, cargo_verdict, go, jest, mocha, nextest, node, pytest, tap, unittest};
-use crate::domain::evidence::TestCount;
+use std::collections::BTreeMap;
+
+use super::prefixes;
+use super::runners::{Count, Reader, Reading, Runner, Verdict, readers};
+use super::sessions::Sessions;
+use crate::domain::evidence::{TestCount, TestReading};
 use crate::process::output::Lines;
 use crate::process::sanitise::sanitise;
 
@@ -12,160 +16,209 @@ use crate::process::sanitise::sanitise;
 const LONGEST_LINE: usize = 4096;
 /// The most bytes of names that are kept.
 const NAMES: usize = 8 << 20;
+/// The most labels whose lines are read as streams of their own.
+const LABELS: usize = 64;
+
+/// One test by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedTest {
+    /// The runner that named it.
+    pub runner: Runner,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Its name.
+    pub name: String,
+}
 
 /// What a gate's output says about tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestReport {
-    /// The numbers; `None` where no runner was recognised.
-    pub count: Option<TestCount>,
+    /// The numbers of each runner that was recognised.
+    pub runners: BTreeMap<Runner, Count>,
     /// Each test with its name, in order, where the runner prints them.
-    pub names: Vec<(Verdict, String)>,
+    pub names: Vec<NamedTest>,
     /// Whether there were more names than are kept.
     pub names_overflowed: bool,
 }
 
-/// One runner's numbers so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    summary: Option<TestCount>,
-    lines: Option<TestCount>,
-    /// Tests of a run whose verdict is still to come.
-    ran: Option<u64>,
-}
+impl TestReport {
+    fn sum(&self) -> Count {
+        self.runners.values().copied().fold(Count::default(), Count::plus)
+    }
 
-impl Tally {
-    fn count(self) -> Option<TestCount> {
-        self.summary.or(self.lines)
+    /// The numbers of all runners; `None` where none of them gives any.
+    pub fn count(&self) -> Option<TestCount> {
+        let sum = self.sum();
+        (!self.runners.is_empty() && (sum.unnumbered == 0 || sum.tests != TestCount::default())).then_some(sum.tests)
+    }
+
+    /// How well the output was understood.
+    pub fn reading(&self) -> TestReading {
+        match (self.runners.is_empty(), self.sum().unnumbered) {
+            (true, _) => TestReading::Unknown,
+            (false, 0) => TestReading::Counted,
+            (false, _) => TestReading::Unnumbered,
+        }
+    }
+
+    /// Tests that the final summaries count as failed.
+    pub fn failed(&self) -> u64 {
+        self.sum().tests.failed
+    }
+
+    /// Whether a runner was recognised, and none of those ran a test.
+    pub fn ran_none(&self) -> bool {
+        !self.runners.is_empty() && !self.sum().ran()
     }
 }
-
-type Read = fn(&str) -> Option<Reading>;
-const CARGO: usize = 0;
-const NEXTEST: usize = 1;
-const NODE: usize = 2;
-const TAP: usize = 3;
-const UNITTEST: usize = 4;
-const RUNNERS: [Read; 9] = [cargo, nextest, node, tap, unittest, pytest, go, jest, mocha];
 
 /// The reader of one gate's output.
 #[derive(Debug)]
 pub struct TestOutput {
     lines: Option<Lines>,
-    state: State,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    tallies: [Tally; RUNNERS.len()],
-    names: Vec<(Verdict, String)>,
-    name_bytes: usize,
-    overflowed: bool,
-    suite: String,
-    begun: Option<String>,
-    nextest_is_over: bool,
+    plain: Stream,
+    /// Streams of lines that bear a label, by label.
+    labelled: BTreeMap<String, Stream>,
+    names: Names,
 }
 
 impl Default for TestOutput {
     fn default() -> Self {
-        Self { lines: Some(Lines::new(LONGEST_LINE)), state: State::default() }
+        let (labelled, names) = (BTreeMap::new(), Names::default());
+        Self { lines: Some(Lines::new(LONGEST_LINE)), plain: Stream::default(), labelled, names }
     }
 }
 
 impl TestOutput {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
-        if let Some(lines) = &mut self.lines {
-            lines.push(bytes, |line| self.state.read(line));
+        if let Some(mut lines) = self.lines.take() {
+            lines.push(bytes, |line| self.read(line));
+            self.lines = Some(lines);
         }
     }
 
     /// What it all says.
     pub fn finish(mut self) -> TestReport {
         if let Some(lines) = self.lines.take() {
-            lines.finish(|line| self.state.read(line));
+            lines.finish(|line| self.read(line));
         }
-        self.state.report()
+        let mut runners = self.plain.counts(None);
+        for stream in self.labelled.values() {
+            for (runner, count) in stream.counts(Some(&self.plain.sessions)) {
+                let sum = runners.entry(runner).or_default();
+                *sum = sum.plus(count);
+            }
+        }
+        if runners.contains_key("prove") {
+            // It shows the lines of the tests that it runs, and its own summary counts them.
+            runners.remove("tap");
+        }
+        TestReport { runners, names: self.names.kept, names_overflowed: self.names.overflowed }
     }
-}
 
-impl State {
     fn read(&mut self, line: &[u8]) {
         let clean;
-        let line = match std::str::from_utf8(line) {
-            Ok(line) if !line.contains('\u{1b}') => line,
+        let text = match std::str::from_utf8(line) {
+            Ok(line) if !line.contains(['\u{1b}', '\r']) => line,
             Ok(_) | Err(_) => {
                 clean = sanitise(line);
                 &clean
             }
         };
-        if let Some(verdict) = self.begun.as_ref().and_then(|_| cargo_verdict(line)) {
-            let name = self.begun.take().unwrap_or_default();
-            return self.test(CARGO, verdict, name);
+        // A lone carriage return begins the line anew.
+        let line = text.trim_end().rsplit('\n').next().unwrap_or_default();
+        if self.plain.read(line, &mut self.names) {
+            return;
         }
-        if line.trim_start().starts_with("Nextest run ID") {
-            self.nextest_is_over = false;
+        let Some((label, rest)) = prefixes::split(line) else { return };
+        if !self.labelled.contains_key(label) && self.labelled.len() >= LABELS {
+            return;
         }
-        if let Some((runner, reading)) = RUNNERS.iter().enumerate().find_map(|(n, read)| Some((n, read(line)?))) {
-            self.take(runner, reading);
-        }
-    }
-
-    fn take(&mut self, runner: usize, reading: Reading) {
-        match reading {
-            // After its summary nextest names the failed tests once more.
-            Reading::Test(..) if runner == NEXTEST && self.nextest_is_over => {}
-            Reading::Test(verdict, name) => self.test(runner, verdict, name),
-            Reading::Begun(name) => self.begun = Some(name),
-            Reading::Suite(suite) => self.suite = suite,
-            Reading::Ran(number) => self.tallies[runner].ran = Some(number),
-            Reading::Count(count) => self.summary(runner, count),
-        }
-    }
-
-    fn summary(&mut self, runner: usize, mut count: TestCount) {
-        self.nextest_is_over |= runner == NEXTEST;
-        let tally = &mut self.tallies[runner];
-        if runner == UNITTEST {
-            // Its verdict counts what did not pass; a line like it without "Ran N tests" before is somebody else's.
-            let Some(ran) = tally.ran.take() else { return };
-            count.passed = ran.saturating_sub(count.failed.saturating_add(count.ignored));
-        }
-        tally.summary = Some(sum(tally.summary.unwrap_or_default(), count));
-    }
-
-    fn test(&mut self, runner: usize, verdict: Verdict, name: String) {
-        let one = match verdict {
-            Verdict::Passed => TestCount { passed: 1, ..TestCount::default() },
-            Verdict::Failed => TestCount { failed: 1, ..TestCount::default() },
-            Verdict::Ignored => TestCount { ignored: 1, ..TestCount::default() },
-        };
-        let lines = &mut self.tallies[runner].lines;
-        *lines = Some(sum(lines.unwrap_or_default(), one));
-        let name = match runner == CARGO && !self.suite.is_empty() {
-            true => format!("{} {name}", self.suite),
-            false => name,
-        };
-        self.name_bytes += name.len() + std::mem::size_of::<(Verdict, String)>();
-        match self.name_bytes <= NAMES {
-            true => self.names.push((verdict, name)),
-            false => self.overflowed = true,
-        }
-    }
-
-    fn report(mut self) -> TestReport {
-        if self.tallies[NODE].summary.is_some() {
-            // Node's runner prints both; its summary counts nested tests too.
-            self.tallies[TAP] = Tally::default();
-        }
-        let count = self.tallies.iter().filter_map(|tally| tally.count()).reduce(sum);
-        TestReport { count, names: self.names, names_overflowed: self.overflowed }
+        let stream = self.labelled.entry(label.to_owned()).or_default();
+        stream.sessions.outer = self.plain.sessions.innermost();
+        stream.read(rest, &mut self.names);
     }
 }
 
-fn sum(a: TestCount, b: TestCount) -> TestCount {
-    TestCount {
-        passed: a.passed.saturating_add(b.passed),
-        failed: a.failed.saturating_add(b.failed),
-        ignored: a.ignored.saturating_add(b.ignored),
+/// The lines of one program, or of several one after the other.
+#[derive(Debug)]
+struct Stream {
+    readers: Vec<Box<dyn Reader>>,
+    sessions: Sessions,
+    /// Single tests by runner.
+    lines: BTreeMap<Runner, Count>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { readers: readers(), sessions: Sessions::default(), lines: BTreeMap::new() }
+    }
+}
+
+impl Stream {
+    /// Takes the next line; whether it is some runner's.
+    fn read(&mut self, line: &str, names: &mut Names) -> bool {
+        let mut known = false;
+        for reader in &mut self.readers {
+            // Each reader sees every line: a line of another runner ends its block.
+            let Some(reading) = reader.read(line).filter(|_| !known) else { continue };
+            known = true;
+            let runner = reader.runner();
+            for reading in std::iter::once(reading).chain(reader.also()) {
+                take(reading, runner, (&mut self.sessions, &mut self.lines), names);
+            }
+        }
+        known
+    }
+
+    /// What each runner's final summaries come to, or its lines where it has none.
+    fn counts(&self, plain: Option<&Sessions>) -> BTreeMap<Runner, Count> {
+        let mut counts: BTreeMap<Runner, Count> = BTreeMap::new();
+        for (runner, count) in self.sessions.summaries(plain) {
+            let sum = counts.entry(runner).or_default();
+            *sum = sum.plus(count);
+        }
+        for (runner, count) in &self.lines {
+            counts.entry(runner).or_insert(*count);
+        }
+        counts
+    }
+}
+
+fn take(
+    reading: Reading,
+    runner: Runner,
+    (sessions, lines): (&mut Sessions, &mut BTreeMap<Runner, Count>),
+    names: &mut Names,
+) {
+    match reading {
+        Reading::Noted => {}
+        Reading::Opened(expected) => sessions.open(runner, expected),
+        Reading::Closed(count, total) => sessions.close(runner, count, total),
+        Reading::Summary(count) => sessions.summary(runner, count),
+        Reading::Test(verdict, name) => {
+            let sum = lines.entry(runner).or_default();
+            *sum = sum.plus(verdict.into());
+            names.add(NamedTest { runner, verdict, name });
+        }
+    }
+}
+
+/// The names of tests, bounded.
+#[derive(Debug, Default)]
+struct Names {
+    kept: Vec<NamedTest>,
+    bytes: usize,
+    overflowed: bool,
+}
+
+impl Names {
+    fn add(&mut self, test: NamedTest) {
+        self.bytes += test.name.len() + std::mem::size_of::<NamedTest>();
+        match self.bytes <= NAMES {
+            true => self.kept.push(test),
+            false => self.overflowed = true,
+        }
     }
 }

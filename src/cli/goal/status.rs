@@ -215,7 +215,7 @@ impl Seen<'_> {
             SliceState::Accepted if !slice.waiting_for.is_empty() => format!("{tries}   {}", waits()),
             SliceState::Reviewing | SliceState::Accepted | SliceState::Cancelled => tries,
             SliceState::Integrated => integrated(slice),
-            SliceState::GivenUp => safe::line(slice.reason.as_deref().unwrap_or("")),
+            SliceState::Unchanged | SliceState::GivenUp => safe::line(slice.reason.as_deref().unwrap_or("")),
         }
     }
 
@@ -249,8 +249,9 @@ fn integrated(slice: &SliceView) -> String {
 
 /// How many slices are in each state: `1 merged  3 running  2 waiting  (6)`.
 fn counts(slices: &[SliceView]) -> String {
-    const ORDER: [SliceState; 8] = [
+    const ORDER: [SliceState; 9] = [
         SliceState::Integrated,
+        SliceState::Unchanged,
         SliceState::Running,
         SliceState::Reviewing,
         SliceState::Accepted,

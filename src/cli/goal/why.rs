@@ -209,7 +209,7 @@ fn tries(slice: &WhySlice) -> String {
     let agent = if slice.agent.is_empty() { String::new() } else { format!("   agent {}", safe::line(&slice.agent)) };
     match (slice.attempt.0, slice.state) {
         (0, _) => String::new(),
-        (_, SliceState::Integrated) => agent.trim_start().to_owned(),
+        (_, SliceState::Integrated | SliceState::Unchanged) => agent.trim_start().to_owned(),
         (_, state) => {
             let (attempt, failures, most) = (slice.attempt, slice.failures, slice.max_attempts);
             format!("{}{agent}", words::Tries { state, attempt, failures, most }.text())

@@ -9,7 +9,7 @@ use crate::domain::budget::SLICE_USED_UP;
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId};
 use crate::domain::question::answer_command;
 use crate::domain::supervision::Quarantine;
-use crate::domain::task::{AttemptOutcome, Capture, Feedback};
+use crate::domain::task::{AttemptOutcome, Capture, Feedback, UnchangedReason};
 use crate::domain::vitals::Sighting;
 
 const OFFERED: Act = act("Offered", "offer", style::DIM);
@@ -38,6 +38,7 @@ pub(super) fn finished(attempt: &AttemptRef, outcome: &AttemptOutcome) -> Line {
             let line = Line::main(FAILED, format!("attempt {number}: {}", feedback.summary));
             line.hint("see", format!("omk goal logs {{id}} --slice {}", attempt.slice))
         }
+        AttemptOutcome::Unchanged => Line::detail(NOTED, format!("attempt {number} changed nothing")),
         AttemptOutcome::Asked { .. } => Line::detail(NOTED, format!("attempt {number} ended with a question")),
         AttemptOutcome::Unavailable { detail } => {
             Line::main(FAILED, format!("attempt {number}: the agent cannot be used: {detail}"))
@@ -126,6 +127,10 @@ pub(super) fn given_up(slice: &SliceId, reason: &str) -> Line {
         true => line.hint("more", format!("omk goal budget-add {{id}} --slice {slice} …")),
         false => line.hint("another attempt", format!("omk goal retry {{id}} --slice {slice}")),
     }
+}
+
+pub(super) fn unchanged(slice: &SliceId, why: &UnchangedReason) -> Line {
+    Line::main(PASSED, format!("done: {why}")).of(slice)
 }
 
 pub(super) fn reopened(slice: &SliceId, fresh: bool, hint: Option<&str>) -> Line {

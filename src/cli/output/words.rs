@@ -16,6 +16,8 @@ use crate::domain::view::{Health, SliceState, SliceView};
 pub fn outcome(outcome: &GateOutcome) -> String {
     match outcome {
         GateOutcome::Green => "green".to_owned(),
+        GateOutcome::TestsFailed { failed } => format!("red (exit 0, but {failed} failed in its own summary)"),
+        GateOutcome::NoTests => "red (exit 0, but no test ran)".to_owned(),
         GateOutcome::Red { exit } => format!("red (exit {exit})"),
         GateOutcome::TimedOut => "timed out".to_owned(),
         GateOutcome::Unstartable { detail } => format!("cannot be started ({})", safe::line(detail)),
@@ -86,7 +88,7 @@ pub fn state_mark(state: SliceState, glyphs: Glyphs) -> (&'static str, Style) {
     match state {
         SliceState::Waiting => (glyphs.waits, style::DIM),
         SliceState::Running | SliceState::Reviewing | SliceState::Accepted => (glyphs.working, style::LIVE),
-        SliceState::Integrated => (glyphs.done, style::GOOD),
+        SliceState::Integrated | SliceState::Unchanged => (glyphs.done, style::GOOD),
         SliceState::Asking => (glyphs.asks, style::WARN),
         SliceState::GivenUp => (glyphs.failed, style::BAD),
         SliceState::Cancelled => (glyphs.failed, style::DIM),
@@ -101,6 +103,7 @@ pub fn state(state: SliceState) -> &'static str {
         SliceState::Reviewing => "in review",
         SliceState::Accepted => "to be merged",
         SliceState::Integrated => "merged",
+        SliceState::Unchanged => "unchanged",
         SliceState::Asking => "asks you",
         SliceState::GivenUp => "given up",
         SliceState::Cancelled => "cancelled",
@@ -145,6 +148,7 @@ impl Tries {
             | SliceState::Reviewing
             | SliceState::Accepted
             | SliceState::Integrated
+            | SliceState::Unchanged
             | SliceState::Asking => {
                 let all = if self.attempt.0 == this { String::new() } else { format!(" ({} in all)", self.attempt) };
                 format!("attempt {this} of {}{all}", self.most)

@@ -31,8 +31,17 @@ pub enum Activity {
     Asks(String),
     /// It is merged.
     Merged,
+    /// It is done without a change.
+    Unchanged,
     /// It gets no further attempt.
     GivenUp(String),
+}
+
+impl Activity {
+    /// Whether what waits for the slice can begin.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Merged | Self::Unchanged)
+    }
 }
 
 /// A slice on the board.
@@ -92,7 +101,7 @@ impl Board {
 
     /// Slices that are merged.
     pub fn merged(&self) -> usize {
-        self.rows.iter().filter(|row| row.activity == Activity::Merged).count()
+        self.rows.iter().filter(|row| row.activity.is_done()).count()
     }
 
     /// Slices that an agent works on.
@@ -107,7 +116,7 @@ impl Board {
 
     /// The slices that one waits for and that are not merged yet.
     pub fn open_dependencies<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a SliceId> {
-        row.after.iter().filter(|id| self.row(id).is_some_and(|row| row.activity != Activity::Merged))
+        row.after.iter().filter(|id| self.row(id).is_some_and(|row| !row.activity.is_done()))
     }
 
     /// Carries the board on by one record.
@@ -136,7 +145,7 @@ impl Board {
             self.budget.usd_complete &= !usage.is_unpriced();
         } else if let Fact::AgentReported { report } = &event.fact {
             self.hear_of_use(event.attempt.as_ref(), report);
-        } else if let Fact::QuestionAsked { id, slice, text } = &event.fact {
+        } else if let Fact::QuestionAsked { id, slice, text, .. } = &event.fact {
             let (id, slice, text) = (id.clone(), slice.clone(), text.clone());
             self.questions.push(QuestionView { id, slice, text, since: event.ts });
         } else if let Fact::QuestionAnswered { id, .. } = &event.fact {
@@ -190,6 +199,7 @@ impl Row {
             SliceState::Reviewing => Activity::InReview,
             SliceState::Accepted => Activity::Queued,
             SliceState::Integrated => Activity::Merged,
+            SliceState::Unchanged => Activity::Unchanged,
             SliceState::Asking => Activity::Asks(reason()),
             SliceState::GivenUp => Activity::GivenUp(reason()),
             // Nothing takes a cancelled goal up.
@@ -240,6 +250,7 @@ fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
         Fact::SliceReopened { slice, .. } => Some((slice, Activity::Waits)),
         Fact::QuestionAsked { slice, text, .. } => Some((slice, Activity::Asks(text.clone()))),
         Fact::SliceIntegrated { slice, .. } => Some((slice, Activity::Merged)),
+        Fact::SliceUnchanged { slice, .. } => Some((slice, Activity::Unchanged)),
         Fact::GoalCreated(_)
         | Fact::RunStarted { .. }
         | Fact::PhaseEntered { .. }
@@ -285,7 +296,7 @@ fn ended(outcome: &AttemptOutcome) -> Option<Activity> {
     match outcome {
         AttemptOutcome::Passed => Some(Activity::InReview),
         AttemptOutcome::Rejected { feedback } => Some(Activity::Returned(feedback.summary.clone())),
-        AttemptOutcome::Asked { .. } => None,
+        AttemptOutcome::Unchanged | AttemptOutcome::Asked { .. } => None,
         AttemptOutcome::Unavailable { detail }
         | AttemptOutcome::Limited { detail, .. }
         | AttemptOutcome::Expired { detail }

@@ -122,7 +122,7 @@ fn rank(activity: &Activity) -> u8 {
         Activity::Returned(_) => 3,
         Activity::Waits => 4,
         Activity::GivenUp(_) => 5,
-        Activity::Merged => 6,
+        Activity::Merged | Activity::Unchanged => 6,
     }
 }
 
@@ -167,6 +167,7 @@ fn slice_line(board: &Board, row: &Row, now: Timestamp, glyphs: Glyphs) -> Strin
         Activity::Waits => (glyphs.waits, style::DIM, waits(board, row)),
         Activity::GivenUp(reason) => (glyphs.failed, style::BAD, format!("given up    {reason}")),
         Activity::Merged => (glyphs.done, style::GOOD, "merged".to_owned()),
+        Activity::Unchanged => (glyphs.done, style::GOOD, "unchanged".to_owned()),
     };
     let timed = matches!(row.activity, Activity::Works(_) | Activity::Asks(_) | Activity::InReview);
     let since = if timed { format!("   {}", units::duration(now.since(row.since))) } else { String::new() };

@@ -72,9 +72,9 @@ impl Controller {
     }
 
     pub(super) fn pass_ruling(&self, settlement: &Settlement) -> Ruling {
-        let done = settlement.integrated.len();
+        let done = settlement.integrated.len() + settlement.unchanged.len();
         let all = done + settlement.open.len() + settlement.given_up.len() + settlement.asking.len();
-        let reason = format!("one pass done: {done} of {all} slice(s) integrated");
+        let reason = format!("one pass done: {done} of {all} slice(s) done");
         Ruling::new(GoalStatus::Planned, reason, vec![self.command("execute"), self.command("resume")])
     }
 
@@ -98,7 +98,9 @@ impl Controller {
         let ruling = judge(&Evidence {
             goal: &charter.id,
             tree: proof.map_or(&charter.repository.base_tree, |p| &p.tree),
+            base_tree: &charter.repository.base_tree,
             integrated: settlement.integrated.len(),
+            unchanged: &settlement.unchanged,
             given_up: &settlement.given_up,
             open: &settlement.open,
             gates: &plan.gates,

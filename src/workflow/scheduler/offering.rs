@@ -1,6 +1,8 @@
 //! Which slices are offered next and from which state, and whether anything is left to offer.
 
 use super::{Intent, Scheduler};
+use std::collections::BTreeSet;
+
 use crate::domain::decided::Decided;
 use crate::domain::event::Fact;
 use crate::domain::ids::{AttemptRef, CommitId, Now, SliceId, TreeId};
@@ -75,7 +77,7 @@ impl Scheduler {
     /// The merge that brought in the last of the slice's dependencies: the earliest integrated commit that holds all
     /// of them.
     fn newest_dependency(&self, record: &SliceRecord) -> CommitId {
-        let dependencies = self.graph.dependencies(&record.spec.id);
+        let dependencies = self.merged_before(&record.spec.id);
         let merges = dependencies.into_iter().filter_map(|id| match &self.table.slice(id)?.stage {
             Stage::Integrated { merge, order, .. } => Some((*order, merge)),
             Stage::Waiting
@@ -83,10 +85,25 @@ impl Scheduler {
             | Stage::Running { .. }
             | Stage::Reviewing { .. }
             | Stage::Accepted
+            | Stage::Unchanged { .. }
             | Stage::Asking { .. }
             | Stage::GivenUp { .. } => None,
         });
         merges.max().map_or_else(|| self.charter.repository.base.clone(), |(_, merge)| merge.clone())
+    }
+
+    /// The slices that a slice stands on, through those that changed nothing.
+    fn merged_before(&self, slice: &SliceId) -> BTreeSet<&SliceId> {
+        let (mut todo, mut found) = (vec![slice], BTreeSet::new());
+        while let Some(slice) = todo.pop() {
+            for before in self.graph.dependencies(slice) {
+                let unchanged = |record: &SliceRecord| matches!(record.stage, Stage::Unchanged { .. });
+                if found.insert(before) && self.table.slice(before).is_some_and(unchanged) {
+                    todo.push(before);
+                }
+            }
+        }
+        found
     }
 
     /// Whether nothing runs and nothing can be started.
@@ -99,7 +116,7 @@ impl Scheduler {
             Stage::Offered | Stage::Running { .. } => false,
             Stage::Reviewing { .. } | Stage::Accepted => halted,
             Stage::Waiting => halted || !self.frontier.is_ready(&record.spec.id) || self.cannot_start(&record.spec.id),
-            Stage::Integrated { .. } | Stage::Asking { .. } | Stage::GivenUp { .. } => true,
+            Stage::Integrated { .. } | Stage::Unchanged { .. } | Stage::Asking { .. } | Stage::GivenUp { .. } => true,
         })
     }
 

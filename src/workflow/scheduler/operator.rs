@@ -49,6 +49,7 @@ impl Scheduler {
         let Some(record) = self.table.slice(slice) else { return Err(no_such_slice(&self.table, slice)) };
         match &record.stage {
             Stage::Integrated { .. } => return Err(integrated(slice)),
+            Stage::Unchanged { .. } => return Err(unchanged(&self.charter.id, slice)),
             Stage::Offered | Stage::Running { .. } => return Err(at_work(&self.charter.id, slice, hears)),
             Stage::Reviewing { .. } | Stage::Accepted => {
                 return Err(format!("slice `{slice}` is being worked on").into());
@@ -70,6 +71,7 @@ impl Scheduler {
             | Stage::Reviewing { .. }
             | Stage::Accepted
             | Stage::Integrated { .. }
+            | Stage::Unchanged { .. }
             | Stage::Asking { .. }
             | Stage::GivenUp { .. } => return Err(nobody_at_work(&self.charter.id, record)),
         };
@@ -100,6 +102,7 @@ pub fn retry_at_rest(table: &SliceTable, slice: &SliceId, again: Again) -> Resul
     match &record.stage {
         Stage::Integrated { .. } => Err(integrated(slice)),
         Stage::Waiting
+        | Stage::Unchanged { .. }
         | Stage::Offered
         | Stage::Running { .. }
         | Stage::Reviewing { .. }
@@ -127,7 +130,8 @@ pub fn nobody_at_work(goal: &GoalId, record: &SliceRecord) -> Refusal {
     let slice = &record.spec.id;
     match &record.stage {
         Stage::Integrated { .. } => integrated(slice),
-        Stage::Asking { question, text } => Refusal::new(
+        Stage::Unchanged { .. } => unchanged(goal, slice),
+        Stage::Asking { question, text, about: _ } => Refusal::new(
             format!("no agent works on slice `{slice}` now: it asks {question}, \"{text}\""),
             [format!("answer it: {}", answer_command(goal.as_str(), question, text))],
         ),
@@ -158,6 +162,14 @@ fn at_work(goal: &GoalId, slice: &SliceId, hears: bool) -> Refusal {
 
 fn integrated(slice: &SliceId) -> Refusal {
     format!("slice `{slice}` is integrated already").into()
+}
+
+/// What comes after it may be at work already, so it is tried again only when the run is over.
+fn unchanged(goal: &GoalId, slice: &SliceId) -> Refusal {
+    Refusal::new(
+        format!("slice `{slice}` is done without a change"),
+        [format!("try it again when the run has ended: {}", retry(goal, slice))],
+    )
 }
 
 fn retry(goal: &GoalId, slice: &SliceId) -> String {

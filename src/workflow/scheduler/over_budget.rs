@@ -32,13 +32,14 @@ impl Scheduler {
 fn given_up(record: &SliceRecord) -> Option<Fact> {
     let (budget, limit) = record.over_budget?;
     let idle = match record.stage {
-        Stage::Waiting => !record.take_up,
+        Stage::Waiting => !record.take_up && !record.said_done,
         Stage::Asking { .. } => true,
         Stage::Offered
         | Stage::Running { .. }
         | Stage::Reviewing { .. }
         | Stage::Accepted
         | Stage::Integrated { .. }
+        | Stage::Unchanged { .. }
         | Stage::GivenUp { .. } => false,
     };
     let slice = record.spec.id.clone();

@@ -11,6 +11,7 @@ use crate::domain::budget::Account;
 use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
+use crate::domain::question::{QuestionTopic, is_yes};
 use crate::domain::refusal::{AttemptRefusals, Refusals};
 use crate::domain::review::{Review, Subject};
 use crate::domain::supervision::{ProfileQuarantine, Quarantine};
@@ -43,7 +44,10 @@ impl SliceTable {
             Fact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
             }
-            Fact::GateFinished { scope, result } => self.gated(scope, result),
+            Fact::GateFinished { scope, result } => {
+                self.gates.apply(fact);
+                self.gated(scope, result);
+            }
             Fact::ReviewFinished { subject, review } => self.reviewed(subject, review),
             Fact::SliceAccepted { slice, .. } => self.with(slice, |it| it.enter(Stage::Accepted, at)),
             Fact::SliceReturned { slice, feedback, .. } => {
@@ -60,7 +64,8 @@ impl SliceTable {
                 it.next_start = NextStart::Tip;
                 it.enter(Stage::Waiting, at);
             }),
-            Fact::SliceIntegrated { slice, batch, merge, .. } => {
+            Fact::SliceIntegrated { slice, batch, merge, tree, .. } => {
+                self.trees.insert(merge.clone(), tree.clone());
                 let stage = Stage::Integrated { merge: merge.clone(), batch: *batch, order: self.merges };
                 self.integrated(slice, stage, merge, at);
             }
@@ -70,14 +75,20 @@ impl SliceTable {
                 }
                 self.tip = (self.merges > 0).then(|| tip.clone());
             }
+            Fact::SliceUnchanged { slice, why, .. } => self.with(slice, |it| {
+                it.said_done = false;
+                it.ended = Some(at);
+                it.enter(Stage::Unchanged { why: why.clone() }, at);
+            }),
             Fact::SliceGivenUp { slice, reason } => self.with(slice, |it| {
                 it.ended = Some(at);
                 it.enter(Stage::GivenUp { reason: reason.clone() }, at);
             }),
             Fact::SliceReopened { slice, fresh, hint } => self.reopened(slice, *fresh, hint.as_deref(), at),
-            Fact::QuestionAsked { id, slice, text } => {
+            Fact::QuestionAsked { id, slice, text, about } => {
                 self.questions += 1;
-                self.with(slice, |it| it.enter(Stage::Asking { question: id.clone(), text: text.clone() }, at));
+                let stage = Stage::Asking { question: id.clone(), text: text.clone(), about: *about };
+                self.with(slice, |it| it.enter(stage, at));
             }
             Fact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
             Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.use_up(usage)),
@@ -256,10 +267,11 @@ impl SliceTable {
 
     fn answered(&mut self, id: &str, answer: &str, at: Timestamp) {
         for record in &mut self.records {
-            let Stage::Asking { question, text } = &record.stage else { continue };
+            let Stage::Asking { question, text, about } = &record.stage else { continue };
             if question != id {
                 continue;
             }
+            record.said_done = *about == QuestionTopic::Unchanged && is_yes(answer);
             record.answered.insert(record.feedback.len(), one_line(text));
             record.tell(&operator_says(format!("the operator's answer to {id}"), answer));
             record.enter(Stage::Waiting, at);
@@ -346,7 +358,10 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
             record.next_start = continue_from(record);
             Stage::Waiting
         }
-        AttemptOutcome::Asked { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Limited { .. } => {
+        AttemptOutcome::Unchanged
+        | AttemptOutcome::Asked { .. }
+        | AttemptOutcome::Unavailable { .. }
+        | AttemptOutcome::Limited { .. } => {
             record.uncounted += 1;
             Stage::Waiting
         }
@@ -356,7 +371,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
 
 fn reopen(record: &mut SliceRecord, fresh: bool, hint: Option<&str>) {
     (record.failures, record.lapses) = (0, 0);
-    record.faults = 0;
+    (record.faults, record.said_done) = (0, false);
     record.over_budget = None;
     record.ended = None;
     // What an interrupted attempt captured is earlier work too.

@@ -1,7 +1,7 @@
 //! The rubric of the performance reviewer: what it finds, and the near misses.
 
 use omk::domain::change::Change;
-use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult};
+use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, TestReading};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{ContentHash, GateName, TreeId};
 use omk::domain::review::{Review, Role, Verdict};
@@ -25,7 +25,9 @@ fn result(name: &str, outcome: GateOutcome) -> GateResult {
         cold: true,
         tests: None,
         test_names: None,
+        reading: Some(TestReading::NotRead),
         lost_tests: vec![],
+        compared: false,
         log: ArtifactRef { path: "artifacts/gates/speed.log".to_owned(), sha256: hash, bytes: 0 },
         excerpt: String::new(),
         survivors: vec![],

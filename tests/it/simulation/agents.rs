@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use omk::domain::agent::{AgentEnd, AgentEvent, AgentReport, AgentSign, AgentTask};
 use omk::domain::budget::Usage;
-use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
+use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope, TestReading};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{AttemptRef, ContentHash, SliceId};
 use omk::domain::order::{Fault, GateOrder};
@@ -318,7 +318,9 @@ fn gate_result(order: GateOrder, outcome: GateOutcome, duration: Duration) -> Ga
         cold: order.cold,
         tests: None,
         test_names: None,
+        reading: Some(TestReading::Unknown),
         lost_tests: Vec::new(),
+        compared: order.base_tests.is_some(),
         log: ArtifactRef { path: "log".into(), sha256: zero, bytes: 0 },
         survivors: Vec::new(),
     }

@@ -7,6 +7,7 @@ use omk::domain::control::Stop;
 use omk::domain::event::{ActorName, Draft, Event, Fact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::domain::ids::{Attempt, SliceId};
+use omk::domain::task::UnchangedReason;
 use omk::messages::lifecycle::RunOver;
 use omk::workflow::slices::Stage;
 use omk::workflow::state::GoalState;
@@ -80,13 +81,13 @@ fn a_slice_that_never_passes_is_given_up_and_the_others_land() {
 }
 
 #[test]
-fn an_empty_change_and_a_trespass_are_no_work() {
-    let scenario = Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Lie, Behaviour::Trespass, Behaviour::Succeed]);
+fn a_trespass_is_no_work() {
+    let scenario = Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Trespass, Behaviour::Succeed]);
     let world = World::new(scenario);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
     let state = GoalState::replay(&world.events());
     let told: Vec<_> = state.slices.slice(&id("a")).unwrap().feedback.iter().map(|f| f.summary.clone()).collect();
-    assert_eq!(told, ["it changed nothing", "it changed paths outside its writes and merges: elsewhere.txt"]);
+    assert_eq!(told, ["it changed paths outside its writes and merges: elsewhere.txt"]);
 }
 
 #[test]
@@ -147,6 +148,37 @@ fn a_question_blocks_on_a_human_and_the_answer_goes_on() {
     let at = world.events().last().unwrap().ts;
     world.write(at, vec![Draft { actor: ActorName::Operator, cause: None, attempt: None, fact: answered }]);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+}
+
+fn answer(world: &World, question: &str, answer: &str) {
+    let answered = Fact::QuestionAnswered { id: question.into(), answer: answer.into() };
+    let at = world.events().last().unwrap().ts;
+    world.write(at, vec![Draft { actor: ActorName::Operator, cause: None, attempt: None, fact: answered }]);
+}
+
+#[test]
+fn an_attempt_that_changed_nothing_asks_at_once_and_a_yes_completes_its_slice() {
+    let scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &[Behaviour::Lie]);
+    let world = World::new(scenario);
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::BlockedOnHuman);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::AttemptOffered { .. })), 1);
+    answer(&world, "a1", "no: write it");
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::BlockedOnHuman, "the next attempt asks again");
+    answer(&world, "a2", "yes");
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
+    let state = GoalState::replay(&world.events());
+    let why = UnchangedReason::Answered;
+    assert_eq!(state.slices.slice(&id("a")).unwrap().stage, Stage::Unchanged { why });
+    assert!(matches!(state.slices.slice(&id("b")).unwrap().stage, Stage::Integrated { .. }));
+}
+
+#[test]
+fn a_goal_that_changed_nothing_is_not_ready() {
+    let world = World::new(Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Lie]));
+    assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::BlockedOnHuman);
+    answer(&world, "a1", "yes");
+    let over = settle(&world, Drive::UntilReady);
+    assert_eq!((over.status, over.reason.as_str()), (GoalStatus::NotReady, "nothing changed"));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use omk::domain::goal::{
 use omk::domain::ids::{
     Attempt, AttemptRef, Batch, CommitId, ContentHash, Epoch, GateName, Seq, SliceId, Timestamp, TreeId,
 };
+use omk::domain::question::QuestionTopic;
 use omk::domain::review::{Finding, Review, Role, Severity, Subject};
 use omk::domain::task::{
     AcceptedPlan, AttemptOutcome, Capture, Feedback, FeedbackKind, GateCommand, GateKind, GateSpec, KeptLines,
@@ -175,7 +176,9 @@ pub(crate) fn gate_result(outcome: GateOutcome) -> GateResult {
         cold: true,
         tests: Some(TestCount { passed: 10, failed: 1, ignored: 2 }),
         test_names: Some(artifact("artifacts/gates/1.names")),
+        reading: None,
         lost_tests: vec!["it::was::here".to_owned()],
+        compared: false,
         log: artifact("artifacts/gates/1.log"),
         excerpt: "assertion failed\n".to_owned(),
         survivors: vec!["77 sleep".to_owned()],
@@ -251,7 +254,12 @@ fn scheduler() -> Vec<Draft> {
         Fact::SliceGivenUp { slice: id.clone(), reason: "no attempts are left".to_owned() },
         Fact::SliceReopened { slice: id.clone(), fresh: true, hint: Some("try the other door".to_owned()) },
         Fact::SliceReopened { slice: id.clone(), fresh: false, hint: None },
-        Fact::QuestionAsked { id: "a1".to_owned(), slice: id, text: "Which colour?".to_owned() },
+        Fact::QuestionAsked {
+            id: "a1".to_owned(),
+            slice: id,
+            text: "Which colour?".to_owned(),
+            about: QuestionTopic::Agents,
+        },
         Fact::QuestionAnswered { id: "a1".to_owned(), answer: "blue".to_owned() },
     ];
     let outcomes = [
@@ -388,6 +396,7 @@ pub(crate) fn kind_of(fact: &Fact) -> &'static str {
         Fact::SliceAccepted { .. } => "slice_accepted",
         Fact::SliceReturned { .. } => "slice_returned",
         Fact::SliceGivenUp { .. } => "slice_given_up",
+        Fact::SliceUnchanged { .. } => "slice_unchanged",
         Fact::SliceReopened { .. } => "slice_reopened",
         Fact::QuestionAsked { .. } => "question_asked",
         Fact::QuestionAnswered { .. } => "question_answered",

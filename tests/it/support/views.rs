@@ -7,7 +7,7 @@ use omk::domain::budget::{Limits, Usage};
 use omk::domain::event::{ActorName, Branch, Event, Fact};
 use omk::domain::evidence::{
     ArtifactRef, GateOutcome, GateResult, GateScope, JournalPosition, PROOF_PREDICATE, ProofDigest, ProofPredicate,
-    ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount,
+    ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount, TestReading,
 };
 use omk::domain::goal::{
     Charter, DeliveryPolicy, GoalStatus, MergePolicy, Phase, RepositoryFacts, SandboxChoice, SandboxLevel, Settings,
@@ -272,7 +272,9 @@ pub(crate) fn gate(name: &str, outcome: GateOutcome) -> GateResult {
         duration_ms: 70_400,
         cold: true,
         test_names: None,
+        reading: (name == "test").then_some(TestReading::Counted),
         lost_tests: Vec::new(),
+        compared: true,
         log: ArtifactRef { path: format!("artifacts/gates/tip.{name}.log"), sha256: hash('4'), bytes: 2_048 },
         excerpt: String::new(),
         survivors: Vec::new(),
