@@ -8,6 +8,7 @@ use crate::app::error::AppError;
 use crate::app::live::Asked;
 use crate::app::recovery::{self, unfindable};
 use crate::app::request::{RetryRequest, TakenBy};
+use crate::app::scope::Scope;
 use crate::app::surplus;
 use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
@@ -194,9 +195,9 @@ impl Omk {
         Ok(TakenBy::Journal)
     }
 
-    /// Every goal of the state directory that says `running` and has no process, oldest first.
-    pub fn orphans(&self) -> Result<Vec<GoalId>, AppError> {
-        let goals = self.list()?.goals;
+    /// Every goal of a scope that says `running` and has no process, oldest first.
+    pub fn orphans(&self, scope: &Scope) -> Result<Vec<GoalId>, AppError> {
+        let goals = self.list(scope)?.goals;
         Ok(goals.into_iter().rev().filter(|goal| goal.orphaned).map(|goal| goal.id).collect())
     }
 }

@@ -27,6 +27,7 @@ mod read;
 mod readers;
 mod recovery;
 mod serve;
+pub mod scope;
 mod shutdown;
 mod steer;
 mod surplus;

@@ -295,6 +295,10 @@ pub struct GoalSummary {
     pub usd_complete: bool,
     /// What it needs from a person, one phrase; empty where nothing.
     pub needs: String,
+    /// The root of its repository, as it was when the goal was created.
+    pub repository: PathBuf,
+    /// The directory with that repository's objects: by this, goals of one repository are told from others'.
+    pub git_dir: PathBuf,
 }
 
 /// How a command that drives a goal came back.

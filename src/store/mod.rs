@@ -12,6 +12,7 @@ mod growing;
 pub mod journal;
 pub mod layout;
 pub mod lock;
+pub mod origin;
 mod parts;
 mod pending;
 pub mod reader;

@@ -63,6 +63,7 @@ mod run_red;
 mod run_refusals;
 mod run_rest;
 mod run_sessions;
+mod run_scope;
 mod run_standstill;
 mod run_steer;
 mod run_stops;
