@@ -126,6 +126,8 @@ pub trait Workspace: Send + Sync {
     fn missing_lines(&self, commit: CommitId, kept: Vec<KeptLines>) -> Effect<Result<Vec<KeptLines>, Fault>>;
     /// Which of `commits` cannot be reached from `head`.
     fn unreachable(&self, head: CommitId, commits: Vec<CommitId>) -> Effect<Result<Vec<CommitId>, Fault>>;
+    /// Whether a branch of the user's repository holds a commit; not if there is no such branch.
+    fn is_on_branch(&self, branch: String, commit: CommitId) -> Effect<Result<bool, Fault>>;
     /// Creates the branches in the user's repository, all or none. A branch that already names the commit is no
     /// error; one that names another commit is.
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>>;

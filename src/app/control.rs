@@ -123,7 +123,7 @@ impl Omk {
     pub(super) fn settled(&self, id: &GoalId) -> Result<Settled, AppError> {
         let view = self.view(id, None)?;
         let (status, reason, next) = (view.status, view.reason, view.next);
-        Ok(Settled { id: id.clone(), status, reason, next, signal: None })
+        Ok(Settled { id: id.clone(), status, reason, next, signal: None, obstacle: None })
     }
 
     /// Takes the goal's lock and opens its journal, where `verb` may act on it.

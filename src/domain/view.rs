@@ -314,6 +314,10 @@ pub struct Settled {
     pub next: Vec<String>,
     /// The signal that ended the run, where one did: the command exits with 128 + this.
     pub signal: Option<i32>,
+    /// What kept a check of a `ready` goal from a verdict, as a status: the goal stays as it was, and the command exits
+    /// with the code of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<GoalStatus>,
 }
 
 /// What re-checking a proof found.

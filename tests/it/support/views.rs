@@ -6,8 +6,8 @@ use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::budget::{Limits, Usage};
 use omk::domain::event::{ActorName, Branch, Event, Fact};
 use omk::domain::evidence::{
-    ArtifactRef, GateOutcome, GateResult, GateScope, JournalPosition, PROOF_PREDICATE, ProofDigest, ProofPredicate,
-    ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount,
+    ArtifactRef, GateOutcome, GateResult, GateScope, JournalPosition, PROOF_PREDICATE, PROOF_RULES, ProofDigest,
+    ProofPredicate, ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount,
 };
 use omk::domain::goal::{
     Charter, DeliveryPolicy, GoalStatus, MergePolicy, Phase, RepositoryFacts, SandboxChoice, SandboxLevel, Settings,
@@ -384,6 +384,7 @@ pub(crate) fn settled(view: &GoalView) -> Settled {
         reason: view.reason.clone(),
         next: view.next.clone(),
         signal: None,
+        obstacle: None,
     }
 }
 
@@ -414,6 +415,7 @@ pub(crate) fn proof(view: &GoalView) -> ProofStatement {
             gaps: vec!["agents and gates ran unconfined".to_owned()],
             journal: JournalPosition { seq: view.journal.seq, hash: view.journal.hash.clone() },
             at: view.updated,
+            rules: PROOF_RULES,
         },
     }
 }
