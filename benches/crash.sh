@@ -44,7 +44,7 @@ for calls in "${@:-fdatasync fsync rename,renameat,renameat2}"; do
                 rm -rf "$place/state"
                 run_in "$place" env
             elif ! grep -q '"status":"ready"' "$(journal_of "$place")"; then
-                "$OMK" goal resume --state-dir "$place/state" >"$place/out" 2>&1
+                "$OMK" goal resume -C "$place/user" --state-dir "$place/state" >"$place/out" 2>&1
             fi
             code=$?
             faults=$(faults_of "$place" "$tree")

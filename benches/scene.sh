@@ -80,5 +80,5 @@ faults_of() {
     [ "$slices" = "four one three two " ] || echo "integrated: $slices"
     [ -z "$(ls -A "$room/state/goals/$goal/worktrees" 2>/dev/null)" ] || echo "worktrees are left"
     left=$(left_of "$room") || echo "processes are left: $left"
-    "$OMK" goal proof --verify --state-dir "$room/state" >"$room/verified" 2>&1 || echo "the proof does not hold: $(head -c 300 "$room/verified")"
+    "$OMK" goal proof --verify -C "$room/user" --state-dir "$room/state" >"$room/verified" 2>&1 || echo "the proof does not hold: $(head -c 300 "$room/verified")"
 }

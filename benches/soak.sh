@@ -71,7 +71,7 @@ while [ $SECONDS -lt $until ]; do
         # No record that was there at the kill may be missing at the end.
         grep -c . "$(journal_of "$place")" >/dev/null && sed '$!b;/}$/!d' "$(journal_of "$place")" >"$place/journal.$round"
         [ -s "$place/began" ] && before=$(wc -l <"$place/began") || before=0
-        command=("$OMK" goal resume --state-dir "$place/state")
+        command=("$OMK" goal resume -C "$place/user" --state-dir "$place/state")
         resumes=$((resumes + 1))
         # How long until an agent is at work again, where one was needed.
         if [[ ${what:-} == omk* ]]; then

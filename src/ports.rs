@@ -131,6 +131,8 @@ pub trait Workspace: Send + Sync {
     fn shortage(&self, _disk: Disk) -> Effect<Option<Shortage>> {
         Box::pin(std::future::ready(None))
     }
+    /// Whether a branch of the user's repository holds a commit; not if there is no such branch.
+    fn is_on_branch(&self, branch: String, commit: CommitId) -> Effect<Result<bool, Fault>>;
     /// Creates the branches in the user's repository, all or none. A branch that already names the commit is no
     /// error; one that names another commit is.
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>>;

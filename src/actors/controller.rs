@@ -116,6 +116,10 @@ impl ControllerActor {
                 self.deliver(tip, slices, ctx);
                 Ok(())
             }
+            Intent::LookForMerge { tip } => {
+                self.look_for_merge(tip, ctx);
+                Ok(())
+            }
             Intent::Halt(why) => {
                 tell(&self.wires.halt_scheduler, Halt { why: why.clone(), cause })?;
                 tell(&self.wires.halt_integrator, Halt { why: why.clone(), cause })?;
@@ -149,6 +153,22 @@ impl ControllerActor {
         };
         let reply_to = self.wires.reviewed.clone();
         tell(&self.wires.start_reviewers, StartReviewers { order, roles, reply_to, cause })
+    }
+
+    /// Sees whether the branch that the goal began on holds its result.
+    fn look_for_merge(&self, tip: CommitId, ctx: &mut Context<Self>) {
+        let branch = self.charter.repository.branch.clone();
+        let workspace = Arc::clone(&self.workspace);
+        let looking = async move {
+            match branch {
+                Some(branch) => workspace.is_on_branch(branch, tip).await.map_err(|fault| fault.to_string()),
+                None => Ok(false),
+            }
+        };
+        ctx.spawn(looking.into_actor(self).map(|merged, actor, ctx| {
+            let decided = actor.controller.merge_looked_for(merged);
+            actor.decide(decided, None, ctx);
+        }));
     }
 
     /// Delivers only a history from which every slice that is called done can be reached.

@@ -203,6 +203,7 @@ impl Scene {
             | AgentEnd::Limited { .. }
             | AgentEnd::TimedOut
             | AgentEnd::Stopped
+            | AgentEnd::Faulted { .. }
             | AgentEnd::Lapsed => None,
         };
         let narrative = &mut state.narrative;
@@ -342,6 +343,7 @@ impl State {
             | AgentEnd::Failed { .. }
             | AgentEnd::TimedOut
             | AgentEnd::Stopped
+            | AgentEnd::Faulted { .. }
             | AgentEnd::Lapsed
             | AgentEnd::Limited { .. } => end,
         }

@@ -4,20 +4,16 @@ use crate::adapters::git::look::Look;
 use crate::app::Omk;
 use crate::app::error::AppError;
 use crate::app::kept::check_evidence;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Fact};
 use crate::domain::evidence::{ProofPredicate, ProofSlice, ProofStatement};
 use crate::domain::goal::Drive;
-use crate::domain::ids::{GoalId, Seq};
+use crate::domain::ids::GoalId;
 use crate::domain::view::{CheckedClaim, ProofCheck};
 use crate::store::artifacts::GoalArtifacts;
-use crate::store::atomic::read_confined;
 use crate::store::reader::read_events;
 use crate::workflow::evidence::named_evidence;
 use crate::workflow::proof::prove;
 use crate::workflow::state::GoalState;
-
-/// The largest proof that is read, in bytes.
-const LARGEST_PROOF: u64 = 64 << 20;
 
 /// One claim of the check.
 pub(super) fn claim(claim: &str, holds: bool, detail: impl Into<String>) -> CheckedClaim {
@@ -27,20 +23,25 @@ pub(super) fn claim(claim: &str, holds: bool, detail: impl Into<String>) -> Chec
 impl Omk {
     /// Re-checks a proof offline: journal chain, trees, gate rows, reachability; with `rerun` the gates once more.
     pub fn check_proof(&self, id: &GoalId, rerun: bool) -> Result<ProofCheck, AppError> {
+        let mut checks = Vec::new();
         if rerun {
+            // The run writes the file anew, and with it whatever was done to it.
+            checks.extend(self.file_before(id).filter(|found| !found.holds));
             self.drive(id, Drive::Verify, Box::new(|_| {}))?;
         }
-        let mut checks = Vec::new();
-        match read_events(&self.state.goal(id).events()) {
-            Err(error) => checks.push(claim("journal", false, error.chain())),
-            Ok(contents) => {
-                let count = contents.events.len();
+        let file = self.proof_file(id);
+        match self.genuine_events(id) {
+            Err(problem) => checks.push(claim("journal", false, problem)),
+            Ok(events) => {
+                let count = events.len();
                 checks.push(claim("journal", true, format!("{count} records, every hash and link holds")));
-                let state = GoalState::replay(&contents.events);
-                checks.push(self.check_file(id, &contents.events));
+                checks.push(self.check_file(id, file, &events));
+                let state = GoalState::replay(&events);
+                let proof = prove(&state);
                 let artifacts = GoalArtifacts::new(&self.state.goal(id));
-                checks.push(check_evidence(&artifacts, &named_evidence(&contents.events)));
-                match prove(&state) {
+                let rests_on = proof.as_ref().map_or(&[][..], |proof| &proof.predicate.gates);
+                checks.push(check_evidence(&artifacts, &named_evidence(&events, rests_on)));
+                match proof {
                     None => checks.push(claim("proof", false, "the goal has nothing to prove yet")),
                     Some(proof) => checks.extend(self.check_statement(id, &state, &proof)),
                 }
@@ -49,6 +50,28 @@ impl Omk {
         let holds = checks.iter().all(|check| check.holds);
         let (schema, signature) = ("omk.proof-check/v1".to_owned(), "unsigned".to_owned());
         Ok(ProofCheck { schema, holds, signature, checks })
+    }
+
+    fn file_before(&self, id: &GoalId) -> Option<CheckedClaim> {
+        let file = self.proof_file(id);
+        Some(self.check_file(id, file, &self.genuine_events(id).ok()?))
+    }
+
+    /// The journal of the goal, if it lies where it belongs and is the goal's own; else what is wrong.
+    fn genuine_events(&self, id: &GoalId) -> Result<Vec<Event>, String> {
+        let dir = self.state.goal(id);
+        if std::fs::symlink_metadata(dir.path()).is_ok_and(|meta| !meta.is_dir()) {
+            return Err(format!("{} is not a directory of its own", dir.path().display()));
+        }
+        if std::fs::symlink_metadata(dir.events()).is_ok_and(|meta| !meta.is_file()) {
+            return Err(format!("{} is not a file of its own", dir.events().display()));
+        }
+        let events = read_events(&dir.events()).map_err(|error| error.chain())?.events;
+        match events.first().map(|event| &event.fact) {
+            Some(Fact::GoalCreated(charter)) if charter.id == *id => Ok(events),
+            Some(Fact::GoalCreated(charter)) => Err(format!("it is the journal of {}", charter.id)),
+            Some(_) | None => Err("it does not begin with the goal's creation".to_owned()),
+        }
     }
 
     fn check_statement(&self, id: &GoalId, state: &GoalState, proof: &ProofStatement) -> Vec<CheckedClaim> {
@@ -62,27 +85,6 @@ impl Omk {
         checks.push(claim("status", status == "ready", format!("the goal is {status}: {reason}")));
         checks
     }
-
-    /// The proof on disk has to be the one that the journal folds to, up to the record that it names.
-    fn check_file(&self, id: &GoalId, events: &[Event]) -> CheckedClaim {
-        let bytes = match read_confined(self.state.goal(id).path(), "proof.json", LARGEST_PROOF) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                return claim("proof", true, format!("folded from the journal; proof.json: {}", error.chain()));
-            }
-        };
-        let Ok(on_disk) = serde_json::from_slice::<ProofStatement>(&bytes) else {
-            return claim("proof", false, "proof.json is no proof of this version");
-        };
-        let Seq(last) = on_disk.predicate.journal.seq;
-        let until = events.iter().take_while(|event| event.seq.0 <= last);
-        match prove(&GoalState::replay(until)) {
-            Some(folded) if folded == on_disk => {
-                claim("proof", true, format!("proof.json is what the journal folds to at record {last}"))
-            }
-            Some(_) | None => claim("proof", false, "proof.json is not what the journal folds to: it was edited"),
-        }
-    }
 }
 
 /// Every required gate has a green row on exactly the integrated tree.
@@ -91,9 +93,7 @@ fn check_gates(state: &GoalState, proof: &ProofStatement) -> CheckedClaim {
     let Some(plan) = &state.goal.plan else { return claim("gates", false, "there is no plan") };
     let required: Vec<_> = plan.gates.iter().filter(|gate| gate.required).collect();
     let green = |name: &crate::domain::ids::GateName| {
-        proof.predicate.gates.iter().any(|row| {
-            row.gate == *name && row.tree == *tree && row.outcome.is_green() && row.cold && row.lost_tests.is_empty()
-        })
+        proof.predicate.gates.iter().any(|row| row.gate == *name && row.tree == *tree && row.passes() && row.cold)
     };
     let missing: Vec<_> =
         required.iter().filter(|gate| !green(&gate.name)).map(|gate| format!("`{}`", gate.name)).collect();

@@ -9,6 +9,7 @@ use crate::app::error::AppError;
 use crate::app::live::Asked;
 use crate::app::recovery::{self, unfindable};
 use crate::app::request::{RetryRequest, TakenBy};
+use crate::app::scope::Scope;
 use crate::app::surplus;
 use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
@@ -126,7 +127,7 @@ impl Omk {
     pub(super) fn settled(&self, id: &GoalId) -> Result<Settled, AppError> {
         let view = self.view(id, None)?;
         let (status, reason, next) = (view.status, view.reason, view.next);
-        Ok(Settled { id: id.clone(), status, reason, next, signal: None })
+        Ok(Settled { id: id.clone(), status, reason, next, signal: None, obstacle: None })
     }
 
     /// Takes the goal's lock and opens its journal, where `verb` may act on it.
@@ -198,9 +199,9 @@ impl Omk {
         Ok(TakenBy::Journal)
     }
 
-    /// Every goal of the state directory that says `running` and has no process, oldest first.
-    pub fn orphans(&self) -> Result<Vec<GoalId>, AppError> {
-        let goals = self.list()?.goals;
+    /// Every goal of a scope that says `running` and has no process, oldest first.
+    pub fn orphans(&self, scope: &Scope) -> Result<Vec<GoalId>, AppError> {
+        let goals = self.list(scope)?.goals;
         Ok(goals.into_iter().rev().filter(|goal| goal.orphaned).map(|goal| goal.id).collect())
     }
 }

@@ -118,11 +118,7 @@ impl Omk {
     }
 
     fn repository(&self) -> Result<RepositoryFacts, AppError> {
-        let start = match &self.place.repo {
-            Some(path) => self.place.cwd.join(path),
-            None => self.place.cwd.clone(),
-        };
-        inspect(&start).map_err(|refusal| usage(refusal.to_string(), &[&refusal.help()]))
+        inspect(&self.start()).map_err(|refusal| usage(refusal.to_string(), &[&refusal.help()]))
     }
 
     fn draft(&self, request: &GoalRequest) -> Result<Drafted, AppError> {

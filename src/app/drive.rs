@@ -14,6 +14,7 @@ use crate::domain::event::Event;
 use crate::domain::goal::{Drive, GoalStatus, Verb};
 use crate::domain::ids::GoalId;
 use crate::domain::view::{GoalView, Settled};
+use crate::messages::lifecycle::RunOver;
 use crate::store::journal::Opened;
 use crate::store::layout::GoalDir;
 use crate::workflow::state::GoalState;
@@ -82,6 +83,23 @@ impl Omk {
     }
 }
 
+impl Omk {
+    /// How a run came back, in the goal's own status: a look at a `ready` goal that came to no verdict left that as it was.
+    fn as_it_stands(&self, settled: Settled) -> Settled {
+        let stands = self.settled(&settled.id).map(|stands| stands.status);
+        match stands {
+            Ok(status @ GoalStatus::Ready) if settled.status != status => Settled {
+                status,
+                reason: format!("ready as before; this check came to no verdict: {}", settled.reason),
+                next: vec![format!("omk goal verify {}", settled.id)],
+                obstacle: Some(settled.status),
+                ..settled
+            },
+            Ok(_) | Err(_) => settled,
+        }
+    }
+}
+
 impl TakenUp<'_> {
     /// The goal as it stands.
     pub fn view(&self) -> Result<GoalView, AppError> {
@@ -116,9 +134,9 @@ impl TakenUp<'_> {
         // The last sender is gone with the run: the thread ends when it has shown everything.
         watching.join().map_err(|_| infra("the thread that shows progress panicked"))?;
         let outcome = outcome?;
-        let over = outcome.over;
-        let (status, reason, next) = (over.status, over.reason, over.next);
-        Ok(Settled { id, status, reason, next, signal: outcome.signal })
+        let RunOver { status, reason, next } = outcome.over;
+        let settled = Settled { id, status, reason, next, signal: outcome.signal, obstacle: None };
+        Ok(omk.as_it_stands(settled))
     }
 }
 
@@ -139,6 +157,7 @@ fn watch(
             sink(&event);
             projector.follow(&event);
         }
+        projector.catch_up();
     };
     std::thread::Builder::new()
         .name("omk-watch".to_owned())

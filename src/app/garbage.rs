@@ -13,6 +13,7 @@ use crate::app::Omk;
 use crate::app::clock::now;
 use crate::app::create::infra;
 use crate::app::error::AppError;
+use crate::app::scope::Scope;
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::GoalId;
 use crate::domain::view::{GarbageOfGoal, GarbageReport, GoalSummary};
@@ -28,12 +29,12 @@ const WORKING: [&str; 7] = ["worktrees", "repo.git", "repo.git.making", UNREMOVA
 const GARBAGE: &str = "garbage";
 
 impl Omk {
-    /// Removes what no goal needs, of goals at rest for at least `older_than_ms`. One whose process died is not at rest.
+    /// Removes what no goal of a scope needs, of goals at rest for at least `older_than_ms`. One whose process died is not at rest.
     /// What cannot be removed of one goal is said, and keeps no other from it.
-    pub fn collect_garbage(&self, older_than_ms: u64, dry_run: bool) -> Result<GarbageReport, AppError> {
+    pub fn collect_garbage(&self, scope: &Scope, older_than_ms: u64, dry_run: bool) -> Result<GarbageReport, AppError> {
         let now = now();
         let mut report = GarbageReport { goals: Vec::new(), dry_run, problems: Vec::new() };
-        for goal in self.list()?.goals {
+        for goal in self.list(scope)?.goals {
             if goal.status == GoalStatus::Running || now.since(goal.updated) < older_than_ms {
                 continue;
             }

@@ -28,7 +28,7 @@ const LARGEST_FILE: u64 = 64 << 20;
 
 impl Omk {
     /// All goals, newest first, and those that cannot be read.
-    pub fn list(&self) -> Result<Listing, AppError> {
+    pub(super) fn list_all(&self) -> Result<Listing, AppError> {
         let ids = self.state.goal_ids()?;
         if ids.len() < WORTH_A_THREAD {
             return Ok(self.listing(&ids));

@@ -15,7 +15,7 @@ use crate::store::atomic::{Durability, write_derived};
 use crate::store::error::StoreError;
 use crate::store::layout::GoalDir;
 use crate::workflow::plan_documents;
-use crate::workflow::proof::prove;
+use crate::workflow::proof::{prove, render};
 use crate::workflow::state::GoalState;
 use crate::workflow::view::{goal_view, summary};
 
@@ -52,6 +52,8 @@ pub(super) struct Projector {
     dir: GoalDir,
     state: GoalState,
     written: Option<Instant>,
+    /// Whether something came since the files were written.
+    behind: bool,
 }
 
 /// How seldom the files are written while much happens.
@@ -60,12 +62,13 @@ const PERIOD: Duration = Duration::from_secs(1);
 impl Projector {
     /// A projector over the state so far.
     pub(super) fn new(dir: GoalDir, state: GoalState) -> Self {
-        Self { dir, state, written: None }
+        Self { dir, state, written: None, behind: false }
     }
 
     /// Takes in the next record. The files are written now and then, and whenever the goal comes to rest.
     pub(super) fn follow(&mut self, event: &Event) {
         self.state.apply(event);
+        self.behind = true;
         let planned = matches!(event.fact, Fact::PlanAccepted(_));
         let settled = matches!(event.fact, Fact::GoalSettled { .. });
         let due = self.written.is_none_or(|at| at.elapsed() >= PERIOD);
@@ -73,6 +76,15 @@ impl Projector {
             tracing::warn!(%error, "the planning artifacts were not written");
         }
         if (due || settled)
+            && let Err(error) = self.write()
+        {
+            tracing::warn!(%error, "the derived files were not written; the journal has everything");
+        }
+    }
+
+    /// Writes the files if something came since they were written: at the end of a run.
+    pub(super) fn catch_up(&mut self) {
+        if self.behind
             && let Err(error) = self.write()
         {
             tracing::warn!(%error, "the derived files were not written; the journal has everything");
@@ -104,6 +116,7 @@ impl Projector {
     /// Writes every derived file from the state.
     pub(super) fn write(&mut self) -> Result<(), StoreError> {
         self.written = Some(Instant::now());
+        self.behind = false;
         let Some(view) = goal_view(&self.state) else { return Ok(()) };
         let journal_bytes = std::fs::metadata(self.dir.events()).map_or(0, |file| file.len());
         let file = goal_file(&view, journal_bytes);
@@ -113,7 +126,7 @@ impl Projector {
         self.put("cost.jsonl", &lines(self.state.spending.costs()))?;
         self.put("budget-checkpoints.jsonl", &lines(&self.state.spending.checkpoints))?;
         if let Some(proof) = prove(&self.state) {
-            self.put("proof.json", &json(&proof))?;
+            self.put("proof.json", &render(&proof))?;
         }
         self.write_failure(&view)
     }

@@ -37,11 +37,6 @@ impl Omk {
         self.state.goal(id).path().to_owned()
     }
 
-    /// The goal that a text names: an id, a unique prefix of one, its code, or `latest`.
-    pub fn find(&self, text: &str) -> Result<GoalId, AppError> {
-        Ok(self.state.resolve(text)?.id().clone())
-    }
-
     /// The folded state, up to record `at` where given.
     pub(super) fn state_of(&self, id: &GoalId, at: Option<Seq>) -> Result<GoalState, AppError> {
         let events = self.events(id)?;
@@ -224,7 +219,9 @@ impl From<StoreError> for AppError {
         match error {
             StoreError::Corrupt { path, line, .. } => damaged(message, &path, line),
             StoreError::Unwritable { .. } => AppError::Infra { message, help: vec![UNWRITABLE.to_owned()] },
-            StoreError::UnknownGoal { .. } | StoreError::AmbiguousGoal { .. } => usage(message, &["omk goal list"]),
+            StoreError::UnknownGoal { .. } | StoreError::AmbiguousGoal { .. } => {
+                usage(message, &["omk goal list --all"])
+            }
             StoreError::NoGoals { .. } => usage(message, &["begin one: omk goal run \"...\" --until-ready"]),
             StoreError::NoHome | StoreError::NotWritable { .. } | StoreError::Locked { .. } => usage(message, &[]),
             StoreError::NotRunning { .. } | StoreError::NoJournal { .. } => usage(message, &["omk goal list"]),

@@ -178,7 +178,7 @@ impl Taking {
         };
         let said = (!leftovers.is_empty()).then_some(Fact::LeftoversCleared(leftovers));
         self.record(said, ActorName::Supervisor).await?;
-        if self.state.goal.stop == Some(Stop::Cancel) {
+        if self.state.goal.stop == Some(Stop::Cancel) && self.state.goal.status != Some(GoalStatus::Ready) {
             return Ok(Err(Halt::cancelled(charter)));
         }
         let workspace = match parts.workspace() {

@@ -92,7 +92,7 @@ impl Format {
 /// The goal that a command is about.
 #[derive(Clone, Debug, Args)]
 pub struct GoalArg {
-    /// A goal's id, a unique prefix of one, or `latest`
+    /// A goal's id, a unique prefix of one, its code, or `latest`: the newest goal of this repository
     #[arg(value_name = "ID", default_value = "latest")]
     pub id: String,
 }

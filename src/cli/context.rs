@@ -6,7 +6,7 @@ use crate::app::Omk;
 use crate::app::request::Place;
 use crate::cli::args::{Common, GoalArg};
 use crate::cli::error::Failure;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, safe, style};
 use crate::domain::ids::GoalId;
 use crate::domain::task::WaitingFor;
 
@@ -29,9 +29,21 @@ impl Context {
         Ok(Self { omk: Omk::open(place)?, output, state_dir })
     }
 
-    /// The goal that an argument names.
+    /// The goal that an argument names, for a command that only reads. Outside of a repository the newest of all is taken,
+    /// and its repository named.
     pub fn goal(&self, arg: &GoalArg) -> Result<GoalId, Failure> {
-        Ok(self.omk.find(&arg.id)?)
+        let found = self.omk.find_to_read(&arg.id)?;
+        if let Some(root) = &found.of {
+            let note = style::paint(style::WARN, "note:");
+            let root = safe::line(&root.display().to_string());
+            self.output.note(&format!("{note} no repository is at hand: {} of {root} is the newest goal\n", found.id));
+        }
+        Ok(found.id)
+    }
+
+    /// The goal that an argument names, for a command that changes it.
+    pub fn goal_to_change(&self, arg: &GoalArg) -> Result<GoalId, Failure> {
+        Ok(self.omk.find_to_change(&arg.id)?)
     }
 
     /// A command as this user has to type it: with the state directory, where a flag named one.

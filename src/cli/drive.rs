@@ -86,17 +86,21 @@ fn show_end(context: &Context, settled: &Settled, exit: u8) -> Result<(), Failur
     context.output.result(&end.text())
 }
 
-/// The exit code of a command that drove a goal: of its status, or 128 and the signal that ended it.
+/// The exit code of a command that drove a goal: 128 and the signal that ended it, else of what kept a check from a
+/// verdict, else of the goal's status.
 pub fn exit_code(settled: &Settled) -> u8 {
     match settled.signal {
         Some(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-        None => settled.status.exit_code(),
+        None => settled.obstacle.unwrap_or(settled.status).exit_code(),
     }
 }
 
 /// A run that a signal ended always says how to go on.
 fn with_way_on(mut settled: Settled) -> Settled {
-    if settled.next.is_empty() && (settled.status == GoalStatus::Paused || settled.signal.is_some()) {
+    if settled.next.is_empty()
+        && settled.obstacle.is_none()
+        && (settled.status == GoalStatus::Paused || settled.signal.is_some())
+    {
         settled.next.push(format!("omk goal resume {}", settled.id));
     }
     settled

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::cli::output::style;
 use crate::cli::output::{safe, units, words};
-use crate::domain::evidence::{GateResult, ProofPredicate, ProofStatement};
+use crate::domain::evidence::{GateResult, GateScope, ProofPredicate, ProofStatement};
 use crate::domain::goal::GoalStatus;
+use crate::domain::review::Verdict;
 use crate::domain::view::{GoalView, Settled, SliceState, SliceView};
 
 /// A goal that came back, and all that is said of it.
@@ -30,6 +31,8 @@ impl End<'_> {
         if self.settled.status != GoalStatus::Ready {
             lines.push(field("reason", &self.settled.reason));
             lines.extend(self.blocking());
+        } else if self.settled.obstacle.is_some() || self.is_doubted() {
+            lines.push(field("reason", &self.settled.reason));
         }
         lines.extend(self.integrated());
         if let Some(proof) = self.proof {
@@ -59,6 +62,13 @@ impl End<'_> {
         parts.extend((retries > 0).then(|| units::counted(retries as usize, "retry")));
         parts.extend((!view.questions.is_empty()).then(|| units::counted(view.questions.len(), "open question")));
         parts.join("   ")
+    }
+
+    /// Whether a later check of a `ready` goal found something.
+    fn is_doubted(&self) -> bool {
+        let tip = self.view.gate_results.iter().filter(|gate| gate.scope == GateScope::Tip && gate.result.required);
+        tip.map(|gate| &gate.result).any(|result| !result.passes())
+            || self.view.reviews.iter().any(|review| review.verdict == Verdict::Blocked)
     }
 
     /// What stands between the goal and `ready`.

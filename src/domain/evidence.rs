@@ -164,7 +164,7 @@ pub struct GateResult {
 }
 
 impl GateResult {
-    /// Whether it is green without a test of the base lost.
+    /// Whether the gate passed with every test of the base.
     pub fn passes(&self) -> bool {
         self.outcome.is_green() && self.lost_tests.is_empty()
     }
@@ -189,6 +189,9 @@ pub struct ProofStatement {
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The type of our predicate.
 pub const PROOF_PREDICATE: &str = "urn:omk:goal-proof:v1";
+
+/// The version of the rules by which this program folds a proof from the journal.
+pub const PROOF_RULES: u32 = 2;
 
 /// What an in-toto Statement speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +248,18 @@ pub struct ProofPredicate {
     pub journal: JournalPosition,
     /// When it was folded: the time of the journal's last record.
     pub at: Timestamp,
+    /// The version of the rules that folded it from the journal; 1 if the document does not say.
+    #[serde(default = "first_rules", skip_serializing_if = "is_first")]
+    pub rules: u32,
+}
+
+fn first_rules() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first(rules: &u32) -> bool {
+    *rules == first_rules()
 }
 
 /// A slice in the proof.

@@ -22,7 +22,7 @@ pub enum GoalStatus {
     Running,
     /// Stopped by the operator or a signal.
     Paused,
-    /// Proven on the integrated tree and delivered. Final.
+    /// Proven on the integrated tree and delivered. Only a check of its gates can change it.
     Ready,
     /// A person has to decide something.
     BlockedOnHuman,
@@ -84,7 +84,7 @@ impl GoalStatus {
         }
     }
 
-    /// Whether nothing more can happen to the goal.
+    /// Whether no run works on the goal any more: it can be looked at only.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Ready | Self::Cancelled)
     }

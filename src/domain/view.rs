@@ -298,6 +298,10 @@ pub struct GoalSummary {
     pub usd_complete: bool,
     /// What it needs from a person, one phrase; empty where nothing.
     pub needs: String,
+    /// The root of its repository, as it was when the goal was created.
+    pub repository: PathBuf,
+    /// The directory with that repository's objects: by this, goals of one repository are told from others'.
+    pub git_dir: PathBuf,
 }
 
 /// How a command that drives a goal came back.
@@ -313,6 +317,10 @@ pub struct Settled {
     pub next: Vec<String>,
     /// The signal that ended the run, where one did: the command exits with 128 + this.
     pub signal: Option<i32>,
+    /// What kept a check of a `ready` goal from a verdict, as a status: the goal stays as it was, and the command exits
+    /// with the code of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<GoalStatus>,
 }
 
 /// What re-checking a proof found.

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod layout;
 pub mod lock;
 pub mod opening;
+pub mod origin;
 mod parts;
 mod pending;
 pub mod reader;

@@ -1,64 +1,70 @@
-//! Which goal a user means by `[ID]`.
+//! Which goals a user can mean by `[ID]`.
 //!
-//! Owns the rules for prefixes, codes and `latest`. Never guesses: what names several goals names none.
-
-use std::io::{BufRead, BufReader};
+//! Owns the rules for ids, prefixes and codes. Never guesses: what names several goals names none, until somebody says
+//! among which ones.
 
 use crate::domain::ids::GoalId;
 use crate::store::error::StoreError;
 use crate::store::layout::{GoalDir, StateDir};
-use crate::store::opening::read_regular;
 
 /// How alike an id must be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.7;
 /// How many ids are suggested.
 const SUGGESTIONS: usize = 3;
+/// The text that means the newest goal.
+const LATEST: &str = "latest";
+
+/// What a text can mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The goal of this id or code.
+    Exactly(GoalDir),
+    /// The newest one.
+    Latest,
+    /// One of these, whose id or code begins so; newest first, and never empty.
+    Among(Vec<GoalDir>),
+}
+
+/// What `text` can mean. Refuses `UnknownGoal`.
+pub fn wanted(state: &StateDir, text: &str) -> Result<Wanted, StoreError> {
+    // The common case of scripts needs no listing.
+    if let Ok(id) = GoalId::parse(text)
+        && state.goal(&id).path().is_dir()
+    {
+        return Ok(Wanted::Exactly(state.goal(&id)));
+    }
+    if text == LATEST {
+        return Ok(Wanted::Latest);
+    }
+    let ids = state.goal_ids()?;
+    let candidates = candidates(&ids, text)?;
+    match candidates.as_slice() {
+        [one] if one.code() == text => Ok(Wanted::Exactly(state.goal(one))),
+        _ => Ok(Wanted::Among(candidates.iter().map(|id| state.goal(id)).collect())),
+    }
+}
 
 impl StateDir {
-    /// The goal that `text` means: a whole id, `latest`, or what only one goal's id or code begins with. Refuses
-    /// `UnknownGoal`, `AmbiguousGoal` and, for `latest`, `NoGoals`.
-    pub fn resolve(&self, text: &str) -> Result<GoalDir, StoreError> {
-        // The common case of scripts needs no listing.
-        if let Ok(id) = GoalId::parse(text)
-            && self.goal(&id).path().is_dir()
-        {
-            return Ok(self.goal(&id));
-        }
-        let ids = self.goal_ids()?;
-        if text == "latest" && ids.is_empty() {
-            return Err(StoreError::NoGoals { state: self.path().to_owned() });
-        }
-        if text == "latest"
-            && let Some(newest) = ids.iter().find(|id| is_recorded(&self.goal(id)))
-        {
-            return Ok(self.goal(newest));
-        }
-        choose(&ids, text).map(|id| self.goal(&id))
+    /// The newest goal that has a record and that `is_meant`.
+    pub fn newest(&self, is_meant: impl Fn(&GoalDir) -> bool) -> Result<Option<GoalDir>, StoreError> {
+        let goals = self.goal_ids()?.into_iter().map(|id| self.goal(&id));
+        Ok(goals.into_iter().find(|dir| dir.is_recorded() && is_meant(dir)))
     }
 }
 
-/// Whether a goal has a record. One whose creation was cut short has none, and nobody means it.
-fn is_recorded(dir: &GoalDir) -> bool {
-    let mut first = Vec::new();
-    let read = read_regular(&dir.events()).and_then(|journal| BufReader::new(journal).read_until(b'\n', &mut first));
-    read.is_ok() && first.ends_with(b"\n")
-}
-
-/// The one of `ids` (newest first) that `text` means.
-pub fn choose(ids: &[GoalId], text: &str) -> Result<GoalId, StoreError> {
+/// Those of `ids` (newest first) whose id or code begins with `text`; one whose id or code is the text stands for all.
+/// Refuses `UnknownGoal`.
+pub fn candidates(ids: &[GoalId], text: &str) -> Result<Vec<GoalId>, StoreError> {
     if let Some(exact) = ids.iter().find(|id| id.as_str() == text) {
-        return Ok(exact.clone());
+        return Ok(vec![exact.clone()]);
     }
-    if let ("latest", Some(newest)) = (text, ids.first()) {
-        return Ok(newest.clone());
-    }
+    let coded: Vec<GoalId> = ids.iter().filter(|id| id.code() == text).cloned().collect();
     let begins = |id: &&GoalId| !text.is_empty() && (id.as_str().starts_with(text) || id.code().starts_with(text));
-    let mut candidates: Vec<GoalId> = ids.iter().filter(begins).cloned().collect();
-    match candidates.len() {
-        0 => Err(StoreError::UnknownGoal { text: text.escape_debug().to_string(), nearest: nearest(ids, text) }),
-        1 => Ok(candidates.remove(0)),
-        _ => Err(StoreError::AmbiguousGoal { text: text.to_owned(), candidates }),
+    let found = if coded.is_empty() { ids.iter().filter(begins).cloned().collect() } else { coded };
+    if found.is_empty() {
+        return Err(StoreError::UnknownGoal { text: text.escape_debug().to_string(), nearest: nearest(ids, text) });
     }
+    Ok(found)
 }
 
 fn nearest(ids: &[GoalId], text: &str) -> Vec<GoalId> {

@@ -3,6 +3,7 @@
 //! Pure: inputs go in, facts and intents come out. Invariant: a run ends with exactly one `GoalSettled`, after which
 //! nothing is started.
 
+mod recheck;
 mod ruling;
 
 use std::sync::Arc;
@@ -52,6 +53,11 @@ pub enum Intent {
         /// The slices in it, and what each captured.
         slices: Vec<(SliceId, CommitId)>,
     },
+    /// See whether the base branch of the user's repository holds this commit.
+    LookForMerge {
+        /// The integrated commit.
+        tip: CommitId,
+    },
     /// Kill what runs and start nothing new.
     Halt(String),
     /// End the steps of our own as well: nobody needs what comes of them.
@@ -86,6 +92,8 @@ pub struct Controller {
     exhausted: Option<(BudgetKind, Account)>,
     /// Why the journal takes little more.
     distress: Option<String>,
+    /// What a check of a `ready` goal came to that is red, until it is known whether the result is merged.
+    red: Option<Ruling>,
     /// What failed of our own machinery while slices were worked on.
     fault: Option<String>,
     over: bool,
@@ -117,6 +125,7 @@ impl Controller {
             awaited: Vec::new(),
             exhausted: None,
             distress: None,
+            red: None,
             fault: None,
             over: false,
         }
@@ -147,17 +156,22 @@ impl Controller {
         format!("omk goal {verb} {id}").trim_end().to_owned()
     }
 
+    /// Ends the run. A goal that is `ready` stays so: whatever stopped a look at it is said, and not recorded.
     fn settle(&mut self, decided: &mut Decided<Intent>, ruling: Ruling) {
+        if !self.over && self.is_ready() && ruling.status != GoalStatus::Ready {
+            self.over = true;
+            decided.intents.push(Intent::Over(ruling));
+            return;
+        }
+        self.finish(decided, ruling);
+    }
+
+    fn finish(&mut self, decided: &mut Decided<Intent>, ruling: Ruling) {
         if self.over {
             return;
         }
         self.over = true;
         let Ruling { status, reason, next } = ruling.clone();
-        if self.record.status == Some(GoalStatus::Ready) && status != GoalStatus::Ready {
-            // `ready` is final: a later look says what it sees and changes nothing.
-            decided.intents.push(Intent::Over(ruling));
-            return;
-        }
         self.commit(decided, Fact::GoalSettled { status, reason, next });
         decided.intents.push(Intent::Over(ruling));
     }
@@ -342,7 +356,9 @@ impl Controller {
         let Some(proof) = self.proof.clone() else { return };
         let settlement = self.settlement.clone().unwrap_or_default();
         let ruling = self.stopping().unwrap_or_else(|| self.rule(&settlement, Some(&proof)));
-        if self.drive == Drive::Review {
+        if self.is_ready() && (self.drive == Drive::Review || ruling.status != GoalStatus::Ready) {
+            self.conclude_ready(decided, &proof, ruling);
+        } else if self.drive == Drive::Review {
             let ruling = self.review_ruling(ruling);
             self.settle(decided, ruling);
         } else if ruling.status == GoalStatus::Ready {
@@ -366,6 +382,11 @@ impl Controller {
             // Of a goal that is cancelled the delivery was abandoned: all of it or nothing is there.
             Err(problem) => match (self.stopping().filter(|_| self.record.stop == Some(Stop::Cancel)), shortage) {
                 (Some(cancelled), _) => cancelled,
+                // The check of a `ready` goal was green: what became of its branches is said, and changes nothing.
+                (None, _) if self.is_ready() => {
+                    let ruling = self.rule(&settlement, self.proof.clone().as_ref());
+                    Ruling { reason: format!("{}; {problem}", ruling.reason), ..ruling }
+                }
                 (None, Some(lack)) => {
                     let reason =
                         format!("your repository cannot be written to, {lack}; nothing was delivered: {problem}");
@@ -402,7 +423,8 @@ impl Controller {
             self.record.over_budget.insert(slice, budget);
             return Decided::default();
         }
-        if self.over || self.exhausted.is_some() {
+        // A look at a goal that is `ready` needs no agent.
+        if self.over || self.exhausted.is_some() || self.is_ready() {
             return Decided::default();
         }
         self.exhausted = Some((budget, account));

@@ -51,15 +51,15 @@ pub struct NamedEvidence {
     pub replaced: bool,
 }
 
-/// Every file of evidence that the records name, by path.
-pub fn named_evidence(events: &[Event]) -> Vec<NamedEvidence> {
+/// Every file of evidence that the records name, by path; what `rests_on` names counts, also if its gates were run again.
+pub fn named_evidence(events: &[Event], rests_on: &[GateResult]) -> Vec<NamedEvidence> {
     let mut named = BTreeMap::new();
     // Backwards: the first run of a deciding gate that is met is its last one.
     let mut decided: BTreeSet<&GateName> = BTreeSet::new();
     for event in events.iter().rev() {
         let mut replaced = false;
         if let Fact::GateFinished { scope: GateScope::Tip, result } = &event.fact {
-            replaced = !decided.insert(&result.gate);
+            replaced = !decided.insert(&result.gate) && !rests_on.contains(result);
         }
         for (kind, file) in files(&event.fact) {
             named.entry(&file.path).or_insert_with(|| NamedEvidence { kind, file: file.clone(), replaced });

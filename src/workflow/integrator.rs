@@ -388,8 +388,8 @@ impl Integrator {
     fn tip_gated(&mut self, result: GateResult, decided: &mut Decided<Intent>) {
         let Work::Proving { place, again, mut results } = std::mem::replace(&mut self.work, Work::Idle) else { return };
         let stopped = result.outcome == GateOutcome::Stopped;
-        let red_once = !result.outcome.is_green() && result.required && !again && !stopped;
-        if again && result.outcome.is_green() {
+        let red_once = !result.passes() && result.required && !again && !stopped;
+        if again && result.passes() {
             let fact = Fact::FlakeSeen { scope: GateScope::Tip, gate: result.gate.clone(), tree: result.tree.clone() };
             self.record(decided, fact);
         }

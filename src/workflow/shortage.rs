@@ -7,7 +7,10 @@ use crate::domain::task::AttemptOutcome;
 /// Whether a shortage can be the reason for such an end.
 pub fn may_be_due_to_shortage(outcome: &AttemptOutcome) -> bool {
     match outcome {
-        AttemptOutcome::Rejected { .. } | AttemptOutcome::Unavailable { .. } | AttemptOutcome::Errored { .. } => true,
+        AttemptOutcome::Rejected { .. }
+        | AttemptOutcome::Unchanged
+        | AttemptOutcome::Unavailable { .. }
+        | AttemptOutcome::Errored { .. } => true,
         AttemptOutcome::Passed
         | AttemptOutcome::Asked { .. }
         | AttemptOutcome::Interrupted { .. }
@@ -21,6 +24,7 @@ pub fn weighed(end: AttemptEnd, shortage: Option<Shortage>) -> AttemptEnd {
     let Some(lack) = shortage else { return end };
     let how = match &end.outcome {
         AttemptOutcome::Rejected { feedback } => &feedback.summary,
+        AttemptOutcome::Unchanged => "it changed nothing",
         AttemptOutcome::Unavailable { detail } | AttemptOutcome::Errored { detail } => detail,
         AttemptOutcome::Passed
         | AttemptOutcome::Asked { .. }

@@ -5,6 +5,7 @@
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::{ContentHash, Seq, Timestamp};
 use crate::workflow::budget::Ledger;
+use crate::workflow::deciding::{self, Deciding};
 use crate::workflow::gates::GateLedger;
 use crate::workflow::goal_record::GoalRecord;
 use crate::workflow::merge_queue::MergeQueue;
@@ -29,6 +30,8 @@ pub struct GoalState {
     pub spending: SpendingRecord,
     /// What was restarted.
     pub restarts: RestartHistory,
+    /// What a `ready` goal rests on; `None` if it is not `ready`.
+    pub deciding: Option<Deciding>,
     /// The last record: number, hash and time.
     pub last: Option<(Seq, ContentHash, Timestamp)>,
 }
@@ -58,6 +61,9 @@ impl GoalState {
         self.budget.follow(event);
         self.spending.follow(event, &self.budget);
         self.restarts.apply(fact, *ts);
+        if let Fact::GoalSettled { status, .. } = fact {
+            self.deciding = deciding::after(self, *status);
+        }
         self.last = Some((event.seq, event.hash.clone(), *ts));
     }
 }

@@ -229,6 +229,8 @@ pub fn summary(view: &GoalView, orphaned: bool) -> GoalSummary {
         usd_micros: view.budget.usage.usd_micros,
         usd_complete: view.budget.usd_complete,
         needs: needs(view),
+        repository: view.charter.repository.root.clone(),
+        git_dir: view.charter.repository.git_dir.clone(),
     }
 }
 

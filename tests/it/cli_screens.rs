@@ -362,6 +362,8 @@ fn summaries() -> Vec<GoalSummary> {
         usd_micros: (!orphaned).then_some(6_120_000),
         usd_complete: true,
         needs: needs.to_owned(),
+        repository: format!("/home/me/{}", if orphaned { "web" } else { "api" }).into(),
+        git_dir: "/home/me/api/.git".into(),
     };
     vec![
         one("add-login-01k5x7p2", GoalStatus::Running, false, "answer a1"),
@@ -372,12 +374,15 @@ fn summaries() -> Vec<GoalSummary> {
 
 #[test]
 fn the_list_is_a_table() {
-    insta::assert_snapshot!(plain(&list::text(&summaries(), minutes(42))));
+    insta::assert_snapshot!(plain(&list::text(&summaries(), false, minutes(42))));
+    insta::assert_snapshot!("list-all", plain(&list::text(&summaries(), true, minutes(42))));
 }
 
 #[test]
 fn an_empty_list_says_how_to_begin() {
-    assert_eq!(list::text(&[], minutes(0)), "no goals   begin one: omk goal run \"...\" --until-ready\n");
+    let begin = "   begin one: omk goal run \"...\" --until-ready\n";
+    assert_eq!(list::text(&[], true, minutes(0)), format!("no goals{begin}"));
+    assert_eq!(list::text(&[], false, minutes(0)), format!("no goals of this repository{begin}"));
 }
 
 #[test]

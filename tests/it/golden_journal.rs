@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use omk::domain::event::{ActorName, Draft, Event, Fact};
 use omk::store::codec::{decode, encode, genesis, position_of};
 use omk::store::replay::replay;
+use omk::workflow::proof::{prove_by, render};
 
 use crate::support::facts::{KINDS, draft, every_draft, kind_of};
 use crate::support::facts_v2::drafts_of_version_2;
@@ -72,4 +73,22 @@ fn the_line_that_the_documentation_shows_is_a_record() {
     let line = text.lines().find(|line| line.starts_with("{\"v\":2")).expect("a line");
     let event = decode(line.as_bytes()).expect("a record");
     assert_eq!(draft_of(&event), draft(ActorName::Journal, Fact::TailCut { bytes: 17 }));
+}
+
+/// The proofs that the first version of the rules made of journals: the whole journal, or what it held then.
+const PROOFS_1: [(&str, &str); 2] = [
+    (VERSION_2, include_str!("golden/events-v2.proof-1.json")),
+    (include_str!("golden/run-v1.jsonl"), include_str!("golden/run-v1.proof-1.json")),
+];
+
+#[test]
+fn proofs_of_an_earlier_version_come_out_to_the_byte() {
+    for (journal, proof) in PROOFS_1 {
+        let known: serde_json::Value = serde_json::from_str(proof).expect("a proof");
+        let last = known["predicate"]["journal"]["seq"].as_u64().expect("a number");
+        let mut events = replayed(journal);
+        events.retain(|event| event.seq.0 <= last);
+        let again = prove_by(1, &events).expect("a proof");
+        assert_eq!(String::from_utf8(render(&again)).expect("text"), proof);
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use omk::store::codec::genesis;
 use omk::store::replay::replay;
 use omk::workflow::evidence::named_evidence;
+use omk::workflow::proof::{prove_by, render};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -100,6 +103,164 @@ fn the_log_of_a_deciding_gate_that_was_lost_is_replaced_by_running_the_gate_agai
     assert!(ran.stdout().contains(&format!("replaced by newer runs: {log} is lost")), "{}", ran.stdout());
 }
 
+/// What `proof --verify` says of the file: its exit code and its line.
+fn file_check(scene: &Scene) -> (Option<i32>, String) {
+    let ran = scene.omk(&["goal", "proof", "--verify"]);
+    let line = ran.stdout().lines().find(|line| line.contains("proof.json")).unwrap_or_default().to_owned();
+    (ran.code(), line)
+}
+
+fn ready() -> Scene {
+    let scene = Scene::with(&[("gate.sh", GATE)]);
+    let plan = crate::support::scene::slice("one", "writes = [\"one.txt\"]", "echo one > one.txt");
+    assert_eq!(scene.run(&(plan + crate::support::scene::GATE), &[]).code(), Some(0));
+    scene
+}
+
+#[test]
+fn a_proof_that_differs_by_a_byte_fails_and_a_missing_one_is_written_again() {
+    let scene = ready();
+    let file = scene.goal().join("proof.json");
+    let genuine = fs::read_to_string(&file).unwrap();
+    assert_eq!(file_check(&scene).0, Some(0));
+    let compact = serde_json::to_string(&serde_json::from_str::<Value>(&genuine).unwrap()).unwrap();
+    let put = |before: &str, more: &str| genuine.replacen(before, &format!("{before}{more}"), 1);
+    let forged = [
+        ("an unknown field", put("{", "\n  \"signatures\": [{\"keyid\": \"trusted\"}],")),
+        ("an unknown field of a gate", put("\"outcome\": {", "\n \"tests_run\": 900,")),
+        ("a field twice", put("{", "\n  \"_type\": \"https://in-toto.io/Statement/v1\",")),
+        ("other white space", compact),
+        ("another end", genuine.trim_end().to_owned()),
+        ("trailing bytes", genuine.clone() + " "),
+        ("a second document", genuine.clone() + "{}\n"),
+        ("a byte order mark", format!("\u{feff}{genuine}")),
+        ("an escape for a letter", genuine.replacen("one", "\\u006fne", 1)),
+        ("another number of the same value", genuine.replacen("\"attempts\": 1", "\"attempts\": 1e0", 1)),
+        ("a claim", genuine.replacen("\"cold\": true", "\"cold\": false", 1)),
+        ("fewer gaps", genuine.replacen("agents and gates ran unconfined", "agents and gates ran confined", 1)),
+        ("older rules", genuine.replacen("\"rules\": 2", "\"rules\": 1", 1)),
+        ("newer rules", genuine.replacen("\"rules\": 2", "\"rules\": 3", 1)),
+        ("nothing", String::new()),
+        ("no object", "[]".to_owned()),
+    ];
+    for (what, forged) in forged {
+        assert_ne!(forged, genuine, "{what}");
+        fs::write(&file, &forged).unwrap();
+        let (code, line) = file_check(&scene);
+        assert_eq!((code, line.starts_with("FAILS proof")), (Some(5), true), "{what}: {line}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), forged, "{what}: it is left for inspection");
+        let again = scene.omk(&["goal", "proof", "--verify", "--rerun"]);
+        assert_eq!(again.code(), Some(5), "{what}: the gates that run again hide it");
+    }
+    fs::write(&file, [&[0xff, 0xfe][..], genuine.as_bytes()].concat()).unwrap();
+    assert_eq!(file_check(&scene).0, Some(5));
+
+    fs::remove_file(&file).unwrap();
+    assert_eq!(file_check(&scene).0, Some(0));
+    assert_eq!(file_check(&scene).0, Some(0));
+    assert!(fs::read_to_string(&file).unwrap().contains("\"status\": \"ready\""));
+}
+
+#[test]
+fn a_proof_that_is_no_file_of_its_own_fails() {
+    let scene = ready();
+    let (file, elsewhere) = (scene.goal().join("proof.json"), scene.place.path("genuine.json"));
+    fs::rename(&file, &elsewhere).unwrap();
+    let fails = |what: &str| {
+        let (code, line) = file_check(&scene);
+        assert_eq!((code, line.starts_with("FAILS proof")), (Some(5), true), "{what}: {line}");
+    };
+    symlink(&elsewhere, &file).unwrap();
+    fails("a symlink to the genuine bytes");
+    fs::remove_file(&file).unwrap();
+    symlink("nowhere", &file).unwrap();
+    fails("a symlink to nothing");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    fails("a directory");
+    fs::remove_dir(&file).unwrap();
+    mknodat(CWD, &file, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    fails("a pipe");
+    fs::remove_file(&file).unwrap();
+    // Another name of the same bytes is no difference.
+    fs::hard_link(&elsewhere, &file).unwrap();
+    assert_eq!(file_check(&scene).0, Some(0));
+}
+
+#[test]
+fn a_journal_or_a_directory_of_another_goal_proves_nothing() {
+    let (scene, other) = (ready(), ready());
+    let (dir, foreign) = (scene.goal(), other.goal());
+    let id = scene.id();
+    let fails = |what: &str| {
+        let ran = scene.omk(&["goal", "proof", &id, "--verify"]);
+        assert_eq!(
+            (ran.code(), ran.stdout().starts_with("FAILS journal")),
+            (Some(5), true),
+            "{what}: {}",
+            ran.stdout()
+        );
+    };
+    let aside = scene.place.path("aside");
+    fs::rename(&dir, &aside).unwrap();
+    symlink(&aside, &dir).unwrap();
+    fails("a symlink to the goal's own directory");
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&foreign, &dir).unwrap();
+    fails("the directory of another goal");
+    fs::rename(&dir, &foreign).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    assert_eq!(scene.omk(&["goal", "proof", "--verify"]).code(), Some(0));
+    let journal = dir.join("events.jsonl");
+    fs::rename(&journal, &aside).unwrap();
+    symlink(&aside, &journal).unwrap();
+    fails("a journal that is a symlink");
+}
+
+#[test]
+fn a_proof_of_an_earlier_release_or_of_an_earlier_moment_is_checked_as_what_it_is() {
+    let scene = ready();
+    let file = scene.goal().join("proof.json");
+    let journal = fs::read(scene.goal().join("events.jsonl")).unwrap();
+    let events = replay(&journal, genesis()).unwrap().events;
+    let proof = |rules: u32, until: usize| render(&prove_by(rules, &events[..until]).unwrap());
+    fs::write(&file, proof(1, events.len())).unwrap();
+    let (code, line) = file_check(&scene);
+    assert_eq!(code, Some(0), "{line}");
+    let forged = String::from_utf8(proof(1, events.len())).unwrap().replacen('{', "{ ", 1);
+    fs::write(&file, forged).unwrap();
+    assert_eq!(file_check(&scene).0, Some(5));
+
+    // A run that died left the proof of a goal that runs: it claims nothing, and is written anew.
+    for rules in [1, 2] {
+        fs::write(&file, proof(rules, events.len() - 3)).unwrap();
+        let (code, line) = file_check(&scene);
+        assert_eq!((code, line.contains("claimed no more")), (Some(0), true), "{line}");
+        assert_eq!(fs::read(&file).unwrap(), proof(2, events.len()));
+    }
+}
+
+#[test]
+fn an_earlier_proof_that_hides_a_later_red_check_fails() {
+    let scene = Scene::new();
+    let red = scene.mark("red");
+    scene.repo.write("gate.sh", &format!("[ ! -e {} ]\n", red.display()));
+    scene.repo.commit_all("gate");
+    let plan = crate::support::scene::slice("one", "writes = [\"one.txt\"]", "echo one > one.txt");
+    assert_eq!(scene.run(&(plan + crate::support::scene::GATE), &[]).code(), Some(0));
+    scene.repo.git(&["merge", "-q", &format!("omk/{}/integration", scene.id())]);
+    let file = scene.goal().join("proof.json");
+    let before = fs::read(&file).unwrap();
+    scene.make("red");
+    assert_eq!(scene.omk(&["goal", "verify"]).code(), Some(0));
+    assert_eq!(file_check(&scene).0, Some(0));
+    fs::write(&file, before).unwrap();
+    let (code, line) = file_check(&scene);
+    assert_eq!((code, line.contains("has said otherwise since")), (Some(5), true), "{line}");
+    assert_eq!(scene.omk(&["goal", "replay"]).code(), Some(0));
+    assert_eq!(file_check(&scene).0, Some(0));
+}
+
 #[test]
 fn no_kind_of_evidence_is_left_out() {
     let journal = include_str!("golden/events-v2.jsonl");
@@ -108,7 +269,7 @@ fn no_kind_of_evidence_is_left_out() {
         paths_with_hash(&serde_json::from_str(line).unwrap(), &mut named);
     }
     let events = replay(journal.as_bytes(), genesis()).unwrap().events;
-    let found: BTreeSet<_> = named_evidence(&events).into_iter().map(|evidence| evidence.file.path).collect();
+    let found: BTreeSet<_> = named_evidence(&events, &[]).into_iter().map(|evidence| evidence.file.path).collect();
     assert_eq!(found, named);
 }
 

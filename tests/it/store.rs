@@ -17,7 +17,7 @@ use omk::store::atomic::{Durability, read_confined, write_derived};
 use omk::store::control::ask;
 use omk::store::error::StoreError;
 use omk::store::layout::{Environment, GoalDir, StateDir};
-use omk::store::resolve::choose;
+use omk::store::resolve::{Wanted, candidates, wanted};
 use omk::store::server::{Ask, ControlServer};
 use tokio::sync::mpsc;
 
@@ -84,38 +84,45 @@ fn id(text: &str) -> GoalId {
 #[test]
 fn an_id_is_found_by_what_only_it_begins_with() {
     let ids = [id("fix-tests-0b7c0002"), id("add-cli-0b7a0001"), id("fix-docs-0a7c0000"), id("fix-docs-0a7c0000-x")];
-    let chosen = |text: &str| choose(&ids, text).map(|id| id.as_str().to_owned()).ok();
-    assert_eq!(chosen("latest").as_deref(), Some("fix-tests-0b7c0002"));
-    assert_eq!(chosen("add").as_deref(), Some("add-cli-0b7a0001"));
-    assert_eq!(chosen("0b7a").as_deref(), Some("add-cli-0b7a0001"));
-    assert_eq!(chosen("0b7c0002").as_deref(), Some("fix-tests-0b7c0002"));
-    assert_eq!(chosen("fix-docs-0a7c0000").as_deref(), Some("fix-docs-0a7c0000"), "whole, though another goes on");
+    let chosen = |text: &str| candidates(&ids, text).unwrap_or_default();
+    assert_eq!(chosen("add"), ids[1..2]);
+    assert_eq!(chosen("0b7a"), ids[1..2]);
+    assert_eq!(chosen("0b7c0002"), ids[..1]);
+    assert_eq!(chosen("fix-docs-0a7c0000"), ids[2..3], "whole, though another goes on");
+    assert_eq!(chosen("fix"), [ids[0].clone(), ids[2].clone(), ids[3].clone()]);
 }
 
 #[test]
-fn an_id_that_names_none_or_several_says_which_there_are() {
+fn an_id_that_names_none_says_which_there_are() {
     let ids = [id("fix-tests-0b7c0002"), id("add-cli-0b7a0001"), id("fix-docs-0a7c0000")];
-    let error = choose(&ids, "fix").expect_err("ambiguous");
-    assert!(
-        matches!(&error, StoreError::AmbiguousGoal { candidates, .. } if *candidates == [ids[0].clone(), ids[2].clone()])
-    );
-    assert_eq!(error.to_string(), "`fix` names 2 goals: fix-tests-0b7c0002, fix-docs-0a7c0000; give more of the id");
-    let error = choose(&ids, "add-cil-0b7a").expect_err("unknown");
+    let error = candidates(&ids, "add-cil-0b7a").expect_err("unknown");
     assert!(matches!(&error, StoreError::UnknownGoal { nearest, .. } if nearest[0] == ids[1]), "{error:?}");
     for text in ["", "\u{1b}[31m"] {
-        assert!(matches!(choose(&ids, text), Err(StoreError::UnknownGoal { nearest, .. }) if nearest.is_empty()));
+        assert!(matches!(candidates(&ids, text), Err(StoreError::UnknownGoal { nearest, .. }) if nearest.is_empty()));
     }
-    assert!(choose(&ids, "\u{1b}").expect_err("unknown").to_string().contains(r"`\u{1b}`"));
+    assert!(candidates(&ids, "\u{1b}").expect_err("unknown").to_string().contains(r"`\u{1b}`"));
 }
 
 #[test]
 fn the_latest_of_no_goals_is_said_to_be_none() {
     let place = Place::new();
-    assert!(matches!(place.state.resolve("latest"), Err(StoreError::NoGoals { .. })));
+    let newest = || place.state.newest(|_| true).expect("goals");
+    assert_eq!(newest(), None);
+    place.goal(2);
+    assert_eq!(newest(), None, "one that was never recorded is nobody's");
     let goal = place.goal(1);
-    assert_eq!(place.state.resolve("latest").ok(), Some(goal.clone()));
-    assert_eq!(place.state.resolve(goal.id().as_str()).ok(), Some(goal));
-    assert!(matches!(place.state.resolve("../goals"), Err(StoreError::UnknownGoal { .. })));
+    fs::write(goal.events(), "{}\n").expect("a record");
+    assert_eq!(newest(), Some(goal.clone()));
+    assert_eq!(place.state.newest(|_| false).expect("goals"), None);
+    let meant = |text: &str| wanted(&place.state, text);
+    assert_eq!(meant("latest").ok(), Some(Wanted::Latest));
+    assert_eq!(meant(goal.id().as_str()).ok(), Some(Wanted::Exactly(goal.clone())));
+    assert_eq!(meant(goal.id().code()).ok(), Some(Wanted::Exactly(goal.clone())));
+    assert_eq!(
+        meant(&goal.id().as_str()[..3]).ok().map(|it| matches!(it, Wanted::Among(all) if all.contains(&goal))),
+        Some(true)
+    );
+    assert!(matches!(meant("../goals"), Err(StoreError::UnknownGoal { .. })));
 }
 
 #[tokio::test]

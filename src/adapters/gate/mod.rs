@@ -31,7 +31,7 @@ use self::environment::{gate_environment, hash_environment};
 use self::listing::{lost_tests, render};
 use self::output::GateOutput;
 use self::place::{Place, Places};
-use self::test_output::{TestOutput, TestReport};
+use self::test_output::{NamedTest, TestOutput, TestReport};
 use crate::adapters::remover::Remover;
 use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope, TestReading};
 use crate::domain::goal::SandboxLevel;
@@ -265,7 +265,7 @@ impl Seen {
 
 /// A test's name can hold what it was given.
 fn without_secrets(tests: TestReport) -> TestReport {
-    let names = tests.names.into_iter().map(|(verdict, name)| (verdict, redact(&name))).collect();
+    let names = tests.names.into_iter().map(|test| NamedTest { name: redact(&test.name), ..test }).collect();
     TestReport { names, ..tests }
 }
 

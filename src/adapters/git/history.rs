@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::leaf::Leaf;
 use super::objects::{commit_id, commit_oid, failed};
@@ -48,6 +48,18 @@ pub(super) fn unreachable(
     let all = reached(repo, &[head], |_| false)?;
     lost.retain(|commit| !commit_oid(commit).is_ok_and(|id| all.contains(&id)));
     Ok(lost)
+}
+
+/// Whether a branch holds a commit made after `base`; not if there is no such branch.
+pub(super) fn is_on_branch(repo: &Repository, branch: &str, base: &CommitId, commit: &CommitId) -> Result<bool, Fault> {
+    let what = || format!("read the branch {branch}");
+    let (base, commit) = (commit_oid(base)?, commit_oid(commit)?);
+    let tip = match repo.find_reference(&format!("refs/heads/{branch}")) {
+        Ok(reference) => reference.peel_to_commit().map_err(failed(what()))?.id(),
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(false),
+        Err(error) => return Err(failed(what())(error)),
+    };
+    Ok(reached(repo, &[tip], |id| id == base)?.contains(&commit))
 }
 
 /// Which of `commits` lack an object of their tree, or are not there at all, in their order.

@@ -43,6 +43,16 @@ pub fn inspect(path: &Path) -> Result<RepositoryFacts, Refusal> {
     Ok(RepositoryFacts { root, git_dir: common, base: base_id, base_tree: tree_id(base.tree_id()), branch, notes })
 }
 
+/// The common git directory of the repository that holds `path`: the same from its linked worktrees and subdirectories,
+/// and through symlinks. `None` outside of a repository.
+pub fn common_directory_of(path: &Path) -> Result<Option<PathBuf>, Refusal> {
+    match discover(path) {
+        Ok(git_dir) => Ok(Some(common_directory(&git_dir))),
+        Err(Refusal::NotARepository { .. }) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
 /// The git directory for a path; of a linked worktree, its own.
 fn discover(path: &Path) -> Result<PathBuf, Refusal> {
     let nowhere = || Refusal::NotARepository { path: path.to_path_buf() };

@@ -174,6 +174,12 @@ impl Workspace for GitWorkspace {
         })
     }
 
+    fn is_on_branch(&self, branch: String, commit: CommitId) -> Effect<Result<bool, Fault>> {
+        self.run(move |shared, _| {
+            history::is_on_branch(&shared.place.open_user()?, &branch, shared.place.base(), &commit)
+        })
+    }
+
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>> {
         self.run(move |shared, repo| shared.deliver(repo, &branches))
     }

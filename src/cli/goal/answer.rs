@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::request::TakenBy;
+use crate::app::scope::Scope;
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, misuse};
 use crate::domain::ids::GoalId;
@@ -54,6 +55,9 @@ impl VerdictArgs {
     }
 }
 
+/// What helps when nobody asks the question.
+const NAMES: &str = "`omk goal list --all` shows who asks what";
+
 /// Runs the verb. A goal that a process runs goes on there with the answer.
 pub fn run(context: &Context, args: &AnswerArgs) -> Result<u8, Failure> {
     let (id, question) = locate(context, &args.ask)?;
@@ -85,10 +89,20 @@ pub fn words(args: &AnswerArgs) -> String {
 /// The goal and the question that `a1` or `<goal>.a1` names.
 fn locate(context: &Context, ask: &str) -> Result<(GoalId, String), Failure> {
     if let Some((goal, question)) = ask.rsplit_once('.') {
-        return Ok((context.omk.find(goal)?, question.to_owned()));
+        return Ok((context.omk.find_to_change(goal)?, question.to_owned()));
+    }
+    let scope = context.omk.scope_to_read(false)?;
+    if scope == Scope::Everywhere {
+        let help = format!("name its goal: omk goal answer GOAL.{ask}");
+        return Err(misuse(
+            format!("no repository is at hand, so `{ask}` names no question"),
+            [help, NAMES.to_owned()],
+        ));
     }
     let mut asking = Vec::new();
-    for goal in context.omk.list()?.goals.into_iter().filter(|goal| !goal.needs.is_empty() && !goal.status.is_final()) {
+    for goal in
+        context.omk.list(&scope)?.goals.into_iter().filter(|goal| !goal.needs.is_empty() && !goal.status.is_final())
+    {
         let view = context.omk.view(&goal.id, None)?;
         if view.questions.iter().any(|question| question.id == ask) {
             asking.push(goal.id);
@@ -96,7 +110,7 @@ fn locate(context: &Context, ask: &str) -> Result<(GoalId, String), Failure> {
     }
     match asking.as_slice() {
         [goal] => Ok((goal.clone(), ask.to_owned())),
-        [] => Err(misuse(format!("no goal asks `{ask}`"), ["`omk goal list` shows who asks what".to_owned()])),
+        [] => Err(misuse(format!("no goal of this repository asks `{ask}`"), [NAMES.to_owned()])),
         several => Err(misuse(
             format!("{} goals ask `{ask}`", several.len()),
             several.iter().map(|goal| context.command(&format!("omk goal answer {goal}.{ask}"))),

@@ -55,7 +55,7 @@ struct BudgetDocument<'a> {
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &BudgetAddArgs) -> Result<u8, Failure> {
-    let id = context.goal(&args.goal)?;
+    let id = context.goal_to_change(&args.goal)?;
     let more = Limits { time_ms: args.time, tokens: args.tokens, usd_micros: args.usd };
     let account = account(args);
     let limits = context.omk.add_budget(&id, &account, more)?;

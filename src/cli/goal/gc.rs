@@ -13,6 +13,9 @@ use crate::domain::view::GarbageReport;
 /// `omk goal gc`.
 #[derive(Debug, Args)]
 pub struct GcArgs {
+    /// Of the goals of every repository
+    #[arg(long)]
+    pub all: bool,
     /// Only of goals that ended at least this long ago: `12h`, `30d` [default: all that are at rest]
     #[arg(long, value_name = "DUR", value_parser = crate::cli::goal::run::parse_duration)]
     pub older_than: Option<u64>,
@@ -30,8 +33,9 @@ struct GarbageDocument<'a> {
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &GcArgs) -> Result<u8, Failure> {
-    list::say_unread(context, &mut context.omk.list()?.left_out);
-    let report = context.omk.collect_garbage(args.older_than.unwrap_or(0), args.dry_run)?;
+    let scope = context.omk.scope_to_change(args.all)?;
+    list::say_unread(context, &mut context.omk.list(&scope)?.left_out);
+    let report = context.omk.collect_garbage(&scope, args.older_than.unwrap_or(0), args.dry_run)?;
     if context.output.json {
         context.output.document(&GarbageDocument { schema: "omk.gc/v1", report: &report })?;
     } else {

@@ -1,9 +1,10 @@
-//! `omk goal list`: all goals, the newest first.
+//! `omk goal list`: the goals of this repository, or of every one, the newest first.
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::app::clock;
+use crate::app::scope::Scope;
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, misuse};
 use crate::cli::output::{safe, style, units, words};
@@ -18,6 +19,9 @@ const NEEDS: usize = 400;
 /// `omk goal list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
+    /// Goals of every repository, with a column that names it [default: of this repository]
+    #[arg(long)]
+    pub all: bool,
     /// Only goals of this status
     #[arg(long, value_name = "STATUS")]
     pub status: Option<String>,
@@ -36,7 +40,9 @@ struct ListDocument<'a> {
 /// Runs the verb.
 pub fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     let status = args.status.as_deref().map(status).transpose()?;
-    let Listing { mut goals, mut left_out } = context.omk.list()?;
+    let scope = context.omk.scope_to_read(args.all)?;
+    let everywhere = scope == Scope::Everywhere;
+    let Listing { mut goals, mut left_out } = context.omk.list(&scope)?;
     goals.retain(|goal| status.is_none_or(|status| goal.status == status));
     goals.truncate(args.limit.unwrap_or(usize::MAX));
     goals.iter_mut().for_each(|goal| goal.needs = context.sentence(&goal.needs));
@@ -46,7 +52,7 @@ pub fn run(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
         context.output.document(&ListDocument { schema, goals: &goals, left_out: &left_out })?;
     } else {
         let none = goals.is_empty() && !left_out.is_empty();
-        let text = if none { "no goal can be read\n".to_owned() } else { text(&goals, clock::now()) };
+        let text = if none { "no goal can be read\n".to_owned() } else { text(&goals, everywhere, clock::now()) };
         context.output.result(&if goals.is_empty() { context.sentence(&text) } else { text })?;
     }
     Ok(0)
@@ -82,17 +88,26 @@ pub fn unread(left_out: &[LeftOut]) -> String {
     text
 }
 
-/// The table; without goals, what makes one.
-pub fn text(goals: &[GoalSummary], now: Timestamp) -> String {
+/// The table, with a column of repositories if it is of goals of every one; without goals, what makes one.
+pub fn text(goals: &[GoalSummary], everywhere: bool, now: Timestamp) -> String {
     if goals.is_empty() {
-        return "no goals   begin one: omk goal run \"...\" --until-ready\n".to_owned();
+        let scope = if everywhere { "" } else { " of this repository" };
+        return format!("no goals{scope}   begin one: omk goal run \"...\" --until-ready\n");
     }
+    let repository = |goal: &GoalSummary| safe::line(&goal.repository.display().to_string());
+    let repository_width = goals.iter().map(|goal| repository(goal).chars().count()).max().unwrap_or(0).max(10);
+    let column = |text: &str| if everywhere { format!("{text:<repository_width$}  ") } else { String::new() };
     let id_width = goals.iter().map(|goal| goal.id.as_str().len()).max().unwrap_or(0).max(4);
     let status_width =
         goals.iter().map(|goal| words::status(goal.status, goal.orphaned).len()).max().unwrap_or(0).max(6);
     let head = format!(
-        "{:<id_width$}  {:<status_width$}  {:>4}  {:>7}  {:>8}  NEEDS",
-        "GOAL", "STATUS", "AGE", "SLICES", "COST"
+        "{:<id_width$}  {:<status_width$}  {:>4}  {:>7}  {:>8}  {}NEEDS",
+        "GOAL",
+        "STATUS",
+        "AGE",
+        "SLICES",
+        "COST",
+        column("REPOSITORY")
     );
     let mut text = format!("{}\n", style::paint(style::HEAD, &head));
     for goal in goals {
@@ -102,7 +117,11 @@ pub fn text(goals: &[GoalSummary], now: Timestamp) -> String {
         let slices = format!("{}/{}", goal.integrated, goal.slices);
         let cost = cost(goal);
         let needs = if goal.needs.is_empty() { "-".to_owned() } else { safe::cut(&goal.needs, NEEDS) };
-        text.push_str(&format!("{:<id_width$}  {status}  {age:>4}  {slices:>7}  {cost:>8}  {needs}\n", goal.id));
+        text.push_str(&format!(
+            "{:<id_width$}  {status}  {age:>4}  {slices:>7}  {cost:>8}  {}{needs}\n",
+            goal.id,
+            column(&repository(goal))
+        ));
     }
     text
 }

@@ -25,7 +25,6 @@ use clap::Subcommand;
 use crate::cli::args::GoalArg;
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
-use crate::domain::control::Stop;
 use crate::domain::goal::Drive;
 
 /// What to do with goals.
@@ -41,7 +40,7 @@ pub enum Verb {
     Verify(GoalArg),
     /// Have the six reviewers look at the goal's current tree
     Review(GoalArg),
-    /// List goals, the newest first
+    /// List the goals of this repository, the newest first
     List(list::ListArgs),
     /// Show where a goal stands, what it waits for, and the next step
     Status(status::StatusArgs),
@@ -62,7 +61,7 @@ pub enum Verb {
     /// Go on with a goal
     Resume(resume::ResumeArgs),
     /// Give a goal up, wherever it runs
-    Cancel(GoalArg),
+    Cancel(stop::CancelArgs),
     /// Give a slice another attempt, and go on
     Retry(retry::RetryArgs),
     /// Tell the agent at work on a slice something
@@ -97,9 +96,9 @@ pub fn run(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Replay(args) => replay::run(context, &args),
         Verb::Logs(args) => logs::run(context, &args),
         Verb::Diff(args) => diff::run(context, &args),
-        Verb::Pause(goal) => stop::run(context, &goal, Stop::Pause),
+        Verb::Pause(goal) => stop::pause(context, &goal),
         Verb::Resume(args) => resume::run(context, &args),
-        Verb::Cancel(goal) => stop::run(context, &goal, Stop::Cancel),
+        Verb::Cancel(args) => stop::cancel(context, &args),
         Verb::Retry(args) => retry::run(context, &args),
         Verb::Steer(args) => steer::run(context, &args),
         Verb::Answer(args) => answer::run(context, &args),

@@ -8,6 +8,6 @@ use crate::domain::goal::Drive;
 
 /// Drives the goal as far as `how` goes.
 pub fn run(context: &Context, goal: &GoalArg, how: Drive) -> Result<u8, Failure> {
-    let id = context.goal(goal)?;
+    let id = context.goal_to_change(goal)?;
     drive::drive_and_conclude(context, &id, how, &[])
 }

@@ -82,7 +82,7 @@ impl<'a> ProofDocument<'a> {
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &ProofArgs) -> Result<u8, Failure> {
-    let id = context.goal(&args.goal)?;
+    let id = if args.rerun { context.goal_to_change(&args.goal)? } else { context.goal(&args.goal)? };
     let format = args.format.or_json(context.output.json);
     if args.verify {
         return verify(context, &id, args.rerun, format);

@@ -15,24 +15,28 @@ pub struct ResumeArgs {
     /// Which goal.
     #[command(flatten)]
     pub goal: GoalArg,
-    /// Take up every goal that says `running` and has no process, one after the other
+    /// Resume every goal of this repository that says `running` and has no process, one after the other
     #[arg(long, conflicts_with = "id")]
     pub auto: bool,
+    /// With --auto: of every repository
+    #[arg(long, requires = "auto")]
+    pub all: bool,
 }
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &ResumeArgs) -> Result<u8, Failure> {
     if args.auto {
-        return adopt(context);
+        return adopt(context, args.all);
     }
-    let id = context.goal(&args.goal)?;
+    let id = context.goal_to_change(&args.goal)?;
     drive::drive_and_conclude(context, &id, Drive::UntilReady, &[])
 }
 
 /// Drives every orphan in turn, the oldest first. Ends at a signal; else the exit code is the first that is not 0.
-fn adopt(context: &Context) -> Result<u8, Failure> {
-    list::say_unread(context, &mut context.omk.list()?.left_out);
-    let orphans = context.omk.orphans()?;
+fn adopt(context: &Context, all: bool) -> Result<u8, Failure> {
+    let scope = context.omk.scope_to_change(all)?;
+    list::say_unread(context, &mut context.omk.list(&scope)?.left_out);
+    let orphans = context.omk.orphans(&scope)?;
     if orphans.is_empty() {
         context.output.note("no goal has lost its process\n");
         if context.output.json {

@@ -38,7 +38,7 @@ struct RetryDocument<'a> {
 
 /// Runs the verb. A goal that a process runs goes on there; any other one goes on here.
 pub fn run(context: &Context, args: &RetryArgs) -> Result<u8, Failure> {
-    let id = context.goal(&args.goal)?;
+    let id = context.goal_to_change(&args.goal)?;
     let slice = slice_id(&id, &args.slice)?;
     let request = RetryRequest { slice: slice.clone(), fresh: args.fresh, hint: args.hint.clone() };
     match context.omk.retry(&id, request)? {

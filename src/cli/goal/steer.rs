@@ -38,7 +38,7 @@ struct SteerDocument<'a> {
 
 /// Runs the verb.
 pub fn run(context: &Context, args: &SteerArgs) -> Result<u8, Failure> {
-    let id = context.goal(&args.goal)?;
+    let id = context.goal_to_change(&args.goal)?;
     let slice = slice_id(&id, &args.slice)?;
     let text = words(&args.text)?;
     let told = context.omk.steer(&id, &slice, text)?;

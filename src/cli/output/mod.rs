@@ -8,7 +8,7 @@ pub mod style;
 pub mod units;
 pub mod words;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -81,6 +81,19 @@ impl Output {
         if !self.quiet {
             self.complain(text);
         }
+    }
+
+    /// Whether a person at a terminal can be asked something: who sees the question can answer it.
+    pub fn can_ask(self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a question at the terminal, once; anything but a yes is a no.
+    pub fn ask(self, question: &str) -> Result<bool, Failure> {
+        self.complain(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
     /// Says something beside the result that must be said.

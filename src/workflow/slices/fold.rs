@@ -313,6 +313,7 @@ fn finish(record: &mut SliceRecord, outcome: &AttemptOutcome, at: Timestamp) {
         AttemptOutcome::Interrupted { .. } => record.faults,
         AttemptOutcome::Passed
         | AttemptOutcome::Rejected { .. }
+        | AttemptOutcome::Unchanged
         | AttemptOutcome::Asked { .. }
         | AttemptOutcome::Unavailable { .. }
         | AttemptOutcome::Expired { .. }

@@ -331,6 +331,10 @@ impl Workspace for Port {
         })
     }
 
+    fn is_on_branch(&self, _branch: String, _commit: CommitId) -> Effect<Result<bool, Fault>> {
+        self.quick("is_on_branch", |_| Ok(false))
+    }
+
     fn deliver(&self, branches: Vec<Branch>) -> Effect<Result<(), Fault>> {
         self.quick("deliver", move |state| {
             let taken =

@@ -6,8 +6,8 @@ use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::budget::{Limits, Usage};
 use omk::domain::event::{ActorName, Branch, Event, Fact};
 use omk::domain::evidence::{
-    ArtifactRef, GateOutcome, GateResult, GateScope, JournalPosition, PROOF_PREDICATE, ProofDigest, ProofPredicate,
-    ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount, TestReading,
+    ArtifactRef, GateOutcome, GateResult, GateScope, JournalPosition, PROOF_PREDICATE, PROOF_RULES, ProofDigest,
+    ProofPredicate, ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount, TestReading,
 };
 use omk::domain::goal::{
     Charter, DeliveryPolicy, GoalStatus, MergePolicy, Phase, RepositoryFacts, SandboxChoice, SandboxLevel, Settings,
@@ -386,6 +386,7 @@ pub(crate) fn settled(view: &GoalView) -> Settled {
         reason: view.reason.clone(),
         next: view.next.clone(),
         signal: None,
+        obstacle: None,
     }
 }
 
@@ -416,6 +417,7 @@ pub(crate) fn proof(view: &GoalView) -> ProofStatement {
             gaps: vec!["agents and gates ran unconfined".to_owned()],
             journal: JournalPosition { seq: view.journal.seq, hash: view.journal.hash.clone() },
             at: view.updated,
+            rules: PROOF_RULES,
         },
     }
 }
