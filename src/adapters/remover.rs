@@ -66,16 +66,20 @@ impl Remover {
     /// Takes a path, whatever it is, out of the way and has it removed. Blocks for as long as a rename takes. A path
     /// that is not there is no error.
     pub fn set_aside(&self, path: &Path) -> io::Result<()> {
-        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            return Ok(());
-        }
-        let place = self.inner.free_place()?;
-        let moved = rename(path, &place.join(path.file_name().unwrap_or(OsStr::new("it"))));
-        match moved {
-            Ok(()) => self.inner.hand_over(place),
-            Err(error) => {
-                drop(fs::remove_dir(&place));
-                return if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) };
+        let is_gone = || fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        while !is_gone() {
+            let place = self.inner.free_place()?;
+            match rename(path, &place.join(path.file_name().unwrap_or(OsStr::new("it")))) {
+                Ok(()) => {
+                    self.inner.hand_over(place);
+                    break;
+                }
+                // It is gone already, or the place is: whoever removes what an earlier run left takes an empty one too.
+                Err(error) if error.kind() == ErrorKind::NotFound => drop(fs::remove_dir(&place)),
+                Err(error) => {
+                    drop(fs::remove_dir(&place));
+                    return Err(error);
+                }
             }
         }
         Ok(())
