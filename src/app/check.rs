@@ -148,16 +148,23 @@ fn is_done(slice: &ProofSlice) -> bool {
     matches!(slice.state.as_str(), "integrated" | "unchanged")
 }
 
-/// The delivered branch still names the head.
+/// The delivered branch still names the head, or the branch that the goal began on has it.
 fn check_branch(state: &GoalState, proof: &ProofStatement) -> CheckedClaim {
     let (Some(branch), Some(charter)) = (&proof.predicate.branch, &state.goal.charter) else {
         return claim("branch", false, "nothing was delivered");
     };
-    let found = Look::at(&charter.repository.git_dir).map(|look| look.branch(branch));
-    match found {
-        Ok(Some(commit)) if commit == proof.predicate.head => claim("branch", true, format!("{branch} names {commit}")),
-        Ok(Some(commit)) => claim("branch", false, format!("{branch} names {commit} by now")),
-        Ok(None) => claim("branch", false, format!("{branch} is gone")),
-        Err(fault) => claim("branch", false, fault.to_string()),
+    let look = match Look::at(&charter.repository.git_dir) {
+        Ok(look) => look,
+        Err(fault) => return claim("branch", false, fault.to_string()),
+    };
+    let head = &proof.predicate.head;
+    let found = match look.branch(branch) {
+        Some(commit) if commit == *head => return claim("branch", true, format!("{branch} names {commit}")),
+        Some(commit) => format!("{branch} names {commit} by now"),
+        None => format!("{branch} is gone"),
+    };
+    match charter.repository.branch.as_deref().map(|into| (into, look.is_on_branch(into, &proof.predicate.base, head))) {
+        Some((into, Ok(true))) => claim("branch", true, format!("{into} has {head}; {found}")),
+        Some((_, Ok(false) | Err(_))) | None => claim("branch", false, found),
     }
 }

@@ -3,6 +3,7 @@
 //! A repository is known by its common git directory, so that its linked worktrees, its subdirectories and its symlinks
 //! are the same. Invariant: a command that changes a goal never chooses one of another repository by itself.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::adapters::git::inspect::common_directory_of;
@@ -80,7 +81,12 @@ impl Omk {
     pub fn list(&self, scope: &Scope) -> Result<Listing, AppError> {
         let mut listing = self.list_all()?;
         if *scope != Scope::Everywhere {
-            listing.goals.retain(|goal| scope.holds(&goal.git_dir));
+            // Many goals share few repositories, and only the file system knows which names mean the same.
+            let mut known: BTreeMap<PathBuf, bool> = BTreeMap::new();
+            listing.goals.retain(|goal| match known.get(&goal.git_dir) {
+                Some(held) => *held,
+                None => *known.entry(goal.git_dir.clone()).or_insert(scope.holds(&goal.git_dir)),
+            });
             listing.left_out.retain(|goal| !scope.excludes(&self.state.goal(&goal.id)));
         }
         Ok(listing)

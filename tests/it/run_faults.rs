@@ -383,7 +383,7 @@ fn a_repository_that_was_moved_away_stops_the_goal_until_it_is_back() {
     let away = scene.repo.beside("away");
     fs::rename(&scene.repo.root, &away).unwrap();
     scene.make("go");
-    let mut command = scene.place.command(&["goal", "resume"]);
+    let mut command = scene.place.command(&["goal", "resume", &scene.id()]);
     let stopped = command.current_dir(&away).output().unwrap();
     let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
     assert_eq!(stopped.status.code(), Some(70), "{said}");

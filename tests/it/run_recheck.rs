@@ -115,6 +115,18 @@ fn a_merged_goal_stays_ready_and_its_proof_names_the_red_check() {
 }
 
 #[test]
+fn the_proof_of_a_merged_goal_holds_when_its_branches_are_deleted() {
+    let scene = ready();
+    let branches = [format!("omk/{}/integration", scene.id()), format!("omk/{}/one", scene.id())];
+    let verify = || scene.omk(&["goal", "proof", "--verify"]).code();
+    scene.repo.git(&["branch", "-qm", &branches[0], "kept"]);
+    assert_eq!(verify(), Some(5), "nothing says that it is merged");
+    scene.repo.git(&["merge", "-q", "kept"]);
+    scene.repo.git(&["branch", "-qD", "kept", &branches[1]]);
+    assert_eq!(verify(), Some(0));
+}
+
+#[test]
 fn a_merge_into_another_branch_is_none() {
     let scene = ready();
     scene.repo.git(&["branch", "-q", "other", &format!("omk/{}/integration", scene.id())]);

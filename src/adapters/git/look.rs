@@ -72,6 +72,11 @@ impl Look {
         CommitId::parse(&reference.target()?.to_string()).ok()
     }
 
+    /// Whether a branch holds a commit made after `base`; not if there is no such branch.
+    pub fn is_on_branch(&self, branch: &str, base: &CommitId, commit: &CommitId) -> Result<bool, Fault> {
+        history::is_on_branch(&self.repo, branch, base, commit)
+    }
+
     /// What changed between two commits, line by line.
     pub fn change(&self, from: &CommitId, to: &CommitId) -> Result<Change, Fault> {
         change::between(&self.repo, commit_oid(from)?, commit_oid(to)?, &Abandon::default())
