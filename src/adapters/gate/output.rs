@@ -27,7 +27,7 @@ impl GateOutput {
         }
         while self.line.len() > LONGEST_LINE {
             let separates = |b: &u8| b.is_ascii_whitespace() || b"\"'`,;&<>|".contains(b);
-            let end = self.line[..LONGEST_LINE].iter().rposition(|b| separates(b)).map_or(LONGEST_LINE, |end| end + 1);
+            let end = self.line[..LONGEST_LINE].iter().rposition(separates).map_or(LONGEST_LINE, |end| end + 1);
             self.keep(end);
         }
     }
