@@ -163,7 +163,8 @@ fn check_branch(state: &GoalState, proof: &ProofStatement) -> CheckedClaim {
         Some(commit) => format!("{branch} names {commit} by now"),
         None => format!("{branch} is gone"),
     };
-    match charter.repository.branch.as_deref().map(|into| (into, look.is_on_branch(into, &proof.predicate.base, head))) {
+    match charter.repository.branch.as_deref().map(|into| (into, look.is_on_branch(into, &proof.predicate.base, head)))
+    {
         Some((into, Ok(true))) => claim("branch", true, format!("{into} has {head}; {found}")),
         Some((_, Ok(false) | Err(_))) | None => claim("branch", false, found),
     }

@@ -1,8 +1,9 @@
 //! Every durable fact, and the envelope in which the journal keeps it.
 //!
-//! Owns the schema of the journal, version 2 (version 1 lacks the facts of supervision, of reservations and of
-//! sessions). Facts are in the past tense; each has one deciding actor. A variant that was ever released keeps its name
-//! and its fields: old journals must keep replaying.
+//! Owns the schema of the journal, version 3. Version 1 lacks the facts of supervision, of reservations and of
+//! sessions; version 2 lacks those of lost history, of a changed checkout and of slices without a change. Facts are in the
+//! past tense; each has one deciding actor. A variant that was ever released keeps its name and its fields: old journals
+//! must keep replaying.
 
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ use crate::domain::task::{AcceptedPlan, AttemptOutcome, Capture, Feedback, KeptL
 use crate::domain::vitals::Sighting;
 
 /// The version of the schema that this program writes.
-pub const JOURNAL_VERSION: u32 = 2;
+pub const JOURNAL_VERSION: u32 = 3;
 
 /// A fact before the journal has numbered it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -160,10 +160,16 @@ fn make_directory(parent: &OwnedFd, name: &str, durability: Durability) -> io::R
 
 fn replace(directory: &OwnedFd, name: &str, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let (temporary, mut file) = create_temporary(directory)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| sync(&file, durability))
-        .and_then(|()| Ok(renameat(directory, &temporary, directory, name)?));
+    let written = file.write_all(bytes).and_then(|()| sync(&file, durability)).and_then(|()| {
+        match renameat(directory, &temporary, directory, name) {
+            // A directory stands there. An empty one holds nothing that could be lost.
+            Err(Errno::ISDIR) => {
+                unlinkat(directory, name, AtFlags::REMOVEDIR)?;
+                Ok(renameat(directory, &temporary, directory, name)?)
+            }
+            renamed => Ok(renamed?),
+        }
+    });
     if written.is_err() {
         // What is left over is harmless, and the first error says more.
         let _ = unlinkat(directory, &temporary, AtFlags::empty());

@@ -1,6 +1,6 @@
 //! One record, one line.
 //!
-//! Owns the bytes of a journal line, versions 1 and 2: the order of the keys, the split of a fact into `type` and `data`,
+//! Owns the bytes of a journal line, versions 1 to 3: the order of the keys, the split of a fact into `type` and `data`,
 //! and what `hash` covers. A line that was decoded has the hash that it names; whether it stands in its place is
 //! the chain's business (`replay`).
 
@@ -14,7 +14,7 @@ use crate::domain::evidence::JournalPosition;
 use crate::domain::ids::{AttemptRef, ContentHash, Seq, Timestamp};
 
 /// How a line of each known version begins.
-const KNOWN_HEADS: [&[u8]; JOURNAL_VERSION as usize] = [b"{\"v\":1,", b"{\"v\":2,"];
+const KNOWN_HEADS: [&[u8]; JOURNAL_VERSION as usize] = [b"{\"v\":1,", b"{\"v\":2,", b"{\"v\":3,"];
 const SEAL_HEAD: &[u8] = b",\"hash\":\"";
 const SEAL_TAIL: &[u8] = b"\"}";
 const HEX_DIGITS: usize = 64;

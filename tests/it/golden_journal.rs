@@ -9,10 +9,12 @@ use omk::workflow::proof::{prove_by, render};
 
 use crate::support::facts::{KINDS, draft, every_draft, kind_of};
 use crate::support::facts_v2::drafts_of_version_2;
+use crate::support::facts_v3::drafts_of_version_3;
 use crate::support::journals::AT;
 
 const VERSION_1: &str = include_str!("golden/events-v1.jsonl");
 const VERSION_2: &str = include_str!("golden/events-v2.jsonl");
+const VERSION_3: &str = include_str!("golden/events-v3.jsonl");
 
 fn draft_of(event: &Event) -> Draft {
     let Event { actor, cause, attempt, fact, .. } = event.clone();
@@ -31,9 +33,15 @@ fn version_1_decodes_to_the_facts_that_it_was_made_of() {
 
 #[test]
 fn version_2_decodes_to_the_facts_that_it_was_made_of() {
-    let events = replayed(VERSION_2);
+    let known: Vec<Draft> = replayed(VERSION_2).iter().map(draft_of).collect();
+    assert_eq!(known, [every_draft(), drafts_of_version_2()].concat());
+}
+
+#[test]
+fn version_3_decodes_to_the_facts_that_it_was_made_of() {
+    let events = replayed(VERSION_3);
     let known: Vec<Draft> = events.iter().map(draft_of).collect();
-    let mut expected = [every_draft(), drafts_of_version_2()].concat();
+    let mut expected = [every_draft(), drafts_of_version_2(), drafts_of_version_3()].concat();
     let new = expected.split_off(known.len().min(expected.len()));
     assert_eq!(known, expected);
     let mut lines = Vec::new();
@@ -45,23 +53,23 @@ fn version_2_decodes_to_the_facts_that_it_was_made_of() {
 }
 
 #[test]
-fn version_2_encodes_to_the_same_bytes() {
+fn version_3_encodes_to_the_same_bytes() {
     let mut bytes = Vec::new();
     let mut position = genesis();
-    for event in &replayed(VERSION_2) {
+    for event in &replayed(VERSION_3) {
         let again = encode(&position, event.ts, draft_of(event), &mut bytes).expect("a fact with a form in JSON");
         assert_eq!(&again, event);
         position = position_of(event);
     }
-    assert_eq!(String::from_utf8_lossy(&bytes), VERSION_2);
+    assert_eq!(String::from_utf8_lossy(&bytes), VERSION_3);
 }
 
 #[test]
-fn version_2_holds_every_kind_of_fact() {
-    let events = replayed(VERSION_2);
+fn version_3_holds_every_kind_of_fact() {
+    let events = replayed(VERSION_3);
     let kinds: BTreeSet<&str> = events.iter().map(|event| kind_of(&event.fact)).collect();
     assert_eq!(kinds.len(), KINDS);
-    for (event, line) in events.iter().zip(VERSION_2.lines()) {
+    for (event, line) in events.iter().zip(VERSION_3.lines()) {
         let kind = kind_of(&event.fact);
         assert!(line.contains(&format!(r#","type":"{kind}","data":{{"#)), "{kind}: {line}");
     }
@@ -70,7 +78,7 @@ fn version_2_holds_every_kind_of_fact() {
 #[test]
 fn the_line_that_the_documentation_shows_is_a_record() {
     let text = include_str!("../../docs/event-log.md");
-    let line = text.lines().find(|line| line.starts_with("{\"v\":2")).expect("a line");
+    let line = text.lines().find(|line| line.starts_with("{\"v\":3")).expect("a line");
     let event = decode(line.as_bytes()).expect("a record");
     assert_eq!(draft_of(&event), draft(ActorName::Journal, Fact::TailCut { bytes: 17 }));
 }

@@ -489,6 +489,74 @@ END
   vars="OMK_ATTEMPT_TIMEOUT=1s OMK_GRACE=1s" run --agent "cmd:$here/slow.sh"
 }
 
+
+# ---- since version 3 ----
+
+test_gate() { printf 'echo "===== %s in 0.01s ====="\nexit %s\n' "$1" "$2" > gate.sh; } # ends like a run of pytest
+tested=$'[[gates]]\nname = "test"\nkind = "test"\ncommand = "sh gate.sh"\n'
+
+unchanged_command() {
+  save
+  { slice one 'writes = ["one.txt"]' 'echo 1 > one.txt'; slice two 'writes = ["two.txt"]' true; echo "$check"; } | plan
+  run
+}
+unchanged_nothing_at_all() { save; { slice one 'writes = ["one.txt"]' true; echo "$check"; } | plan; run; }
+unchanged_asks() {
+  save
+  script idle.sh <<'END'
+[ "$OMK_SLICE_ID" = one ] && echo 1 > one.txt
+exit 0
+END
+  { task one; task two; echo "$check"; } | plan
+  run --agent "cmd:$here/idle.sh"
+}
+unchanged_approved() { unchanged_asks; omk goal approve a1; omk goal resume; }
+unchanged_gate_mended() {
+  printf 'test -e one.txt\n' > gate.sh; save
+  script idle.sh <<'END'
+[ "$OMK_SLICE_ID" = one ] && echo 1 > one.txt
+exit 0
+END
+  { task one; task two 'after = ["one"]'; echo "$check"; } | plan
+  run --agent "cmd:$here/idle.sh"
+}
+summary_failed() {
+  test_gate "2 passed" 0; save
+  { slice one 'writes = ["gate.sh"]
+retries = 0' "sed -i 's/2 passed/1 failed, 1 passed/' gate.sh"; echo "$tested"; } | plan
+  run
+}
+summary_no_tests() {
+  test_gate "no tests ran" 0; save
+  { slice one 'writes = ["one.txt"]
+retries = 0' 'echo 1 > one.txt'; echo "$tested"; } | plan
+  run
+}
+summary_compared() { # the base names its tests before the attempt is judged
+  cat > gate.sh <<'END'
+printf 'running 1 test\ntest a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n'
+END
+  save
+  { slice one 'writes = ["one.txt"]' 'sleep 1; echo 1 > one.txt'; echo "$tested"; } | plan
+  run
+}
+summary_unknown() {
+  save
+  { slice one 'writes = ["one.txt"]' 'echo 1 > one.txt'; echo "$tested"; } | plan
+  run
+}
+checkout_changed() {
+  save
+  script strays.sh <<END
+[ \$OMK_ATTEMPT = 1 ] && echo stray >> $here/repo/a.txt
+[ \$OMK_ATTEMPT = 1 ] || echo 1 > one.txt
+exit 0
+END
+  { task one; echo "$check"; } | plan
+  run --agent "cmd:$here/strays.sh"
+}
+history_lost_resumed() { paused; rm -rf "$(dirname $(journal))/repo.git"; touch "$M/go"; omk goal resume; }
+
 all="planned planned_detached_head planned_from_bullets passes ready ready_after_retries ready_with_a_spoken_agent
 ready_after_a_conflict ready_after_a_bisection ready_with_a_flake ready_with_commands_as_agents ready_though_red_before
 not_ready_red_gate not_ready_gate_in_time not_ready_write_set not_ready_conflict not_ready_lost_tests not_ready_review
@@ -497,7 +565,8 @@ external_missing_agent external_login external_limit external_limit_resumed limi
 budget_tokens budget_tokens_resumed budget_usd budget_usd_resumed budget_role budget_role_resumed budget_slice
 budget_slice_resumed budget_slice_time paused paused_resumed interrupted cancelled cancelled_at_rest killed killed_resumed
 killed_retried_fresh killed_with_its_keepers lost_work_resumed lost_integrated_resumed paused_in_a_gate mended_in_its_session killed_with_a_budget torn_tail_resumed failed_retried_fresh failed_infra stalled
-stalled_on_several_slices lease_lost timed_out"
+stalled_on_several_slices lease_lost timed_out unchanged_command unchanged_nothing_at_all unchanged_asks unchanged_approved
+unchanged_gate_mended summary_failed summary_no_tests summary_compared summary_unknown checkout_changed history_lost_resumed"
 for kind in ${*:-$all}; do
   [ -e "$out/$kind.jsonl" ] && continue
   vars=; begin "$kind"; "$kind"

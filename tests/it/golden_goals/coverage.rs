@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::journals;
 use crate::support::facts::{KINDS, every_draft, kind_of};
 use crate::support::facts_v2::drafts_of_version_2;
+use crate::support::facts_v3::drafts_of_version_3;
 
-/// What the sample facts have and no run writes today.
-const NEVER_WRITTEN: [&str; 4] = [
+/// What the sample facts have and no golden journal.
+const NEVER_WRITTEN: [&str; 6] = [
     // No planner and no reviewer is a model yet: executors alone reserve and use budget.
     "budget_reserved/role",
     "usage_recorded/role",
@@ -20,6 +21,9 @@ const NEVER_WRITTEN: [&str; 4] = [
     "slice_blamed/feedback/paths/[]",
     // The host names the agent's provider wherever the agent names none.
     "agent_reported/report/end/provider=null",
+    // A refusal in an agent's final message: `run_refusals_told` has it end to end.
+    "agent_reported/report/unless_changed/detail",
+    "agent_reported/report/unless_changed/kind",
 ];
 
 /// The path of every field of a value; items of a list share one. `null` is a path of its own.
@@ -39,14 +43,17 @@ fn data(fact: &Fact) -> Value {
     fact.as_object().and_then(|fact| fact.values().next()).cloned().unwrap_or_default()
 }
 
+fn samples() -> Vec<Draft> {
+    [every_draft(), drafts_of_version_2(), drafts_of_version_3()].concat()
+}
+
 fn facts_in_journals() -> Vec<Fact> {
     journals().into_iter().flat_map(|journal| journal.events).map(|event| event.fact).collect()
 }
 
 #[test]
 fn every_kind_of_fact_is_in_a_golden_journal() {
-    let samples: BTreeSet<_> =
-        every_draft().iter().chain(&drafts_of_version_2()).map(|draft| kind_of(&draft.fact)).collect();
+    let samples: BTreeSet<_> = samples().iter().map(|draft| kind_of(&draft.fact)).collect();
     assert_eq!(samples.len(), KINDS);
     let found: BTreeSet<_> = facts_in_journals().iter().map(kind_of).collect();
     assert_eq!(samples.difference(&found).collect::<Vec<_>>(), [&""; 0], "record a goal that has them");
@@ -59,7 +66,7 @@ fn every_optional_field_of_a_fact_is_in_a_golden_journal() {
         facts.for_each(|fact| fields(&data(fact), kind_of(fact), &mut all));
         all
     };
-    let samples: Vec<Draft> = [every_draft(), drafts_of_version_2()].concat();
+    let samples = samples();
     let wanted = shapes(&mut samples.iter().map(|draft| &draft.fact));
     let found = shapes(&mut facts_in_journals().iter());
     let missing: BTreeSet<_> = wanted.difference(&found).map(String::as_str).collect();
@@ -96,10 +103,13 @@ fn every_value_of_the_enums_of_facts_is_in_a_golden_journal() {
         ("goal_settled/status", settled.as_str()),
         ("run_started/drive", "until_ready scaffold pass verify review"),
         ("stop_requested/stop", "pause cancel"),
-        ("attempt_finished/outcome/kind", "passed rejected asked unavailable interrupted expired limited errored"),
+        (
+            "attempt_finished/outcome/kind",
+            "passed rejected unchanged asked unavailable interrupted expired limited errored",
+        ),
         ("report/end/kind", "finished asked failed unavailable limited timed_out stopped lapsed"),
         ("gate_finished/scope/kind", "base attempt batch tip"),
-        ("result/outcome/kind", "green red timed_out unstartable stopped"),
+        ("result/outcome/kind", "green red tests_failed no_tests timed_out unstartable stopped"),
         ("attempt_finished/outcome/feedback/kind", "gate policy agent"),
         ("slice_returned/feedback/kind", "review"),
         ("merge_conflicted/feedback/kind", "conflict"),

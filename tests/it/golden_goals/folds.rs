@@ -55,8 +55,11 @@ fn decided_next(state: &GoalState) -> Option<Value> {
     let quarantines = &state.slices.quarantines;
     let due = state.slices.iter().filter_map(|it| quarantines.due_pair(&it.spec, &it.agent, &agents));
     let gates = state.goal.plan.iter().flat_map(|plan| &plan.gates).map(|gate| &gate.name);
-    let gates: BTreeMap<_, _> =
-        gates.map(|name| (name, json!([state.gates.shown_red(name), state.gates.flaky_on(name), state.gates.base_tests(name)]))).collect();
+    let gates: BTreeMap<_, _> = gates
+        .map(|name| {
+            (name, json!([state.gates.shown_red(name), state.gates.flaky_on(name), state.gates.base_tests(name)]))
+        })
+        .collect();
     let at = state.last.as_ref().map_or(charter.created, |(_, _, at)| *at);
     let escalates = |intensity: &u32| {
         state.restarts.decide(at, *intensity, charter.settings.restart_period_ms) == RestartDecision::Escalate

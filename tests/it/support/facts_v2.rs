@@ -3,16 +3,14 @@
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Limits, Reservation, Spender, Usage};
 use omk::domain::event::{ActorName, Draft, Fact};
-use omk::domain::evidence::{GateOutcome, GateResult, GateScope, TestReading};
 use omk::domain::ids::Timestamp;
-use omk::domain::question::QuestionTopic;
 use omk::domain::refusal::{Refusal, Refusals};
 use omk::domain::review::Role;
 use omk::domain::supervision::{Breaker, Leftovers, ProfileQuarantine, Quarantine};
-use omk::domain::task::{AttemptOutcome, UnchangedReason};
+use omk::domain::task::AttemptOutcome;
 use omk::domain::vitals::{ProcessSeen, Sighting, Vitals};
 
-use crate::support::facts::{artifact, attempt, commit, draft, gate, gate_result, plan, slice, tree};
+use crate::support::facts::{artifact, attempt, draft, plan, slice};
 
 /// When a provider says that it takes requests again.
 const LATER: Timestamp = Timestamp(1_763_703_600_000);
@@ -28,9 +26,6 @@ pub(crate) fn drafts_of_version_2() -> Vec<Draft> {
         standstill(),
         lines_of_agents(),
         refusals_of_agents(),
-        strays(),
-        lost_history(),
-        verdicts(),
     ]
     .concat()
 }
@@ -194,46 +189,4 @@ fn refusals_of_agents() -> Vec<Draft> {
     let unkept = Refusals { list: None, ..refused.clone() };
     let report = |refused| AgentReport { refused: Box::new(refused), ..AgentReport::bare(AgentEnd::Finished, 7) };
     [refused, unkept].map(|refused| draft(ActorName::Worker, Fact::AgentReported { report: report(refused) })).to_vec()
-}
-
-fn strays() -> Vec<Draft> {
-    vec![draft(ActorName::Worker, Fact::CheckoutChanged { paths: vec!["/home/ada/app/src/lib.rs".to_owned()] })]
-}
-
-fn lost_history() -> Vec<Draft> {
-    let lost = |begin_again| Fact::IntegrationLost {
-        slices: vec![slice("a"), slice("b")],
-        begin_again,
-        tip: commit('1'),
-        tree: tree('2'),
-    };
-    [vec![slice("b")], Vec::new()].map(|begin_again| draft(ActorName::Integrator, lost(begin_again))).into()
-}
-
-/// Slices done without a change, and what is seen in the output of gates.
-fn verdicts() -> Vec<Draft> {
-    let (id, number) = (slice("a"), attempt("a").attempt);
-    let unchanged = |why| Fact::SliceUnchanged { slice: id.clone(), attempt: number, why };
-    let asked = Fact::QuestionAsked {
-        id: "a2".to_owned(),
-        slice: id.clone(),
-        text: "Is there nothing to do?".to_owned(),
-        about: QuestionTopic::Unchanged,
-    };
-    let seen = |reading, outcome| {
-        let result = GateResult { reading: Some(reading), compared: true, ..gate_result(outcome) };
-        Fact::GateFinished { scope: GateScope::Base, result: Box::new(result) }
-    };
-    let facts = [
-        Fact::AttemptFinished { attempt: attempt("a"), outcome: AttemptOutcome::Unchanged },
-        asked,
-        unchanged(UnchangedReason::CommandSucceeded),
-        unchanged(UnchangedReason::GateMended { gate: gate("test") }),
-        unchanged(UnchangedReason::Answered),
-        seen(TestReading::Counted, GateOutcome::TestsFailed { failed: 2 }),
-        seen(TestReading::Unnumbered, GateOutcome::NoTests),
-        seen(TestReading::Unknown, GateOutcome::Green),
-        seen(TestReading::NotRead, GateOutcome::Green),
-    ];
-    facts.into_iter().map(|fact| draft(ActorName::Scheduler, fact)).collect()
 }

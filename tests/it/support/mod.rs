@@ -5,6 +5,7 @@ pub(crate) mod acp_goal;
 pub(crate) mod conversation;
 pub(crate) mod facts;
 pub(crate) mod facts_v2;
+pub(crate) mod facts_v3;
 pub(crate) mod git_goal;
 pub(crate) mod git_repo;
 pub(crate) mod golden;
