@@ -55,6 +55,8 @@ fn gate() -> GateResult {
         outcome: GateOutcome::Green,
         duration_ms: 812,
         cold: false,
+        reading: None,
+        compared: false,
         tests: Some(TestCount { passed: 31, failed: 0, ignored: 0 }),
         test_names: None,
         lost_tests: Vec::new(),

@@ -248,7 +248,8 @@ impl Scheduler {
                 self.obstruction.get_or_insert_with(|| Obstruction::AgentUnavailable(detail.clone()));
             }
             AttemptOutcome::Asked { question } => {
-                self.ask(attempt, question.clone(), QuestionTopic::Agents, decided, now);
+                let asked = self.question(attempt, QuestionTopic::Agents, question.clone());
+                self.record(decided, asked, now);
             }
             AttemptOutcome::Unchanged => self.judge_unchanged(attempt, decided, now),
             AttemptOutcome::Passed
@@ -263,16 +264,10 @@ impl Scheduler {
         self.dispatch(decided, now);
     }
 
-    fn ask(
-        &mut self,
-        attempt: &AttemptRef,
-        text: String,
-        about: QuestionTopic,
-        decided: &mut Decided<Intent>,
-        now: Now,
-    ) {
+    /// The next question about a slice, by the number that follows.
+    fn question(&self, attempt: &AttemptRef, about: QuestionTopic, text: String) -> Fact {
         let id = format!("a{}", self.table.questions + 1);
-        self.record(decided, Fact::QuestionAsked { id, slice: attempt.slice.clone(), text, about }, now);
+        Fact::QuestionAsked { id, slice: attempt.slice.clone(), text, about }
     }
 
     /// Where nobody answers, a question goes back to the agent, but for that of a slice's last attempt: then the goal

@@ -116,9 +116,12 @@ fn ends(scene: &Scene, words: &[&str]) -> Ran {
     ran
 }
 
+/// Makes something that is not a file at a path.
+type Make<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn a_file_of_a_goal_that_is_none_hangs_nobody_and_says_what_it_is() {
-    let kinds: [(&str, &dyn Fn(&Path)); 3] = [
+    let kinds: [(&str, Make<'_>); 3] = [
         ("a FIFO", &|path| {
             rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap()
         }),

@@ -114,9 +114,12 @@ macro_rules! real {
 }
 
 /// Real outputs, each with passed, failed, ignored; and how many passing tests it names.
+/// An output by runner and text; tests that passed, failed and were ignored; and how many are named.
+type Sample = ((&'static str, &'static str), (u64, u64, u64), usize);
+
 #[test]
 fn the_final_summary_of_real_outputs_is_read() {
-    let samples: [((&str, &str), (u64, u64, u64), usize); 44] = [
+    let samples: [Sample; 44] = [
         (real!("cargo_nocapture"), (5, 0, 1), 5),
         (real!("cargo_q"), (5, 0, 1), 0),
         (real!("cargo_red"), (4, 1, 1), 4),

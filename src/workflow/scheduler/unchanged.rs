@@ -17,7 +17,10 @@ impl Scheduler {
     pub(super) fn judge_unchanged(&mut self, attempt: &AttemptRef, decided: &mut Decided<Intent>, now: Now) {
         match self.table.slice(&attempt.slice).and_then(|record| self.nothing_to_change(record)) {
             Some(why) => self.complete_unchanged(&attempt.slice, why, decided, now),
-            None => self.ask(attempt, UNCHANGED.to_owned(), QuestionTopic::Unchanged, decided, now),
+            None => {
+                let asked = self.question(attempt, QuestionTopic::Unchanged, UNCHANGED.to_owned());
+                self.record(decided, asked, now);
+            }
         }
     }
 
