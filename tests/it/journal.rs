@@ -5,7 +5,7 @@ use std::io::Write;
 
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::Usage;
-use omk::domain::event::{ActorName, Draft, Event, Fact};
+use omk::domain::event::{ActorName, Draft, Event, Fact, JOURNAL_VERSION};
 use omk::domain::goal::{GoalStatus, Phase};
 use omk::domain::ids::{Batch, Seq};
 use omk::ports::Journal;
@@ -228,8 +228,9 @@ fn records_that_are_missing_or_forged_break_the_chain() {
 #[test]
 fn a_record_of_a_newer_schema_is_refused_as_such() {
     let (bytes, _) = encoded([note(1)]);
-    let newer = [&bytes[..], b"{\"v\":3,\"whatever\":true}\n"].concat();
-    assert!(matches!(refused(&newer), StoreError::Newer { line: 2, version: 3, .. }));
+    let next = JOURNAL_VERSION + 1;
+    let newer = [&bytes[..], format!("{{\"v\":{next},\"whatever\":true}}\n").as_bytes()].concat();
+    assert!(matches!(refused(&newer), StoreError::Newer { line: 2, version, .. } if version == next));
 }
 
 #[test]
