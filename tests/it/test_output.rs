@@ -119,7 +119,7 @@ type Sample = ((&'static str, &'static str), (u64, u64, u64), usize);
 
 #[test]
 fn the_final_summary_of_real_outputs_is_read() {
-    let samples: [Sample; 54] = [
+    let samples: [Sample; 55] = [
         (real!("cargo_nocapture"), (5, 0, 1), 5),
         (real!("cargo_q"), (5, 0, 1), 0),
         (real!("cargo_red"), (4, 1, 1), 4),
@@ -174,6 +174,7 @@ fn the_final_summary_of_real_outputs_is_read() {
         (real!("nextest_timeout"), (8, 1, 1), 8),
         (real!("nextest_abort"), (8, 1, 1), 8),
         (real!("nextest_notests"), (0, 0, 10), 0),
+        (real!("nextest_stress"), (16, 2, 2), 0),
     ];
     for ((name, output), (passed, failed, ignored), named) in samples {
         let report = read(output);
@@ -310,6 +311,8 @@ fn a_summary_that_a_test_prints_does_not_hide_the_runners() {
     assert_eq!(read(&output).count(), count(1, 1, 0));
     let pytest = "== test session starts ==\n=== 5 passed in 0.1s ===\nF\n=== 1 failed in 0.01s ===\n";
     assert_eq!(read(pytest).count(), count(0, 1, 0));
+    let dots = format!("...\nss\n{}\nRan 2 tests in 0.000s\n\nOK (skipped=2)\n", "-".repeat(70));
+    assert!(read(&dots).ran_none(), "dots that a module prints are no tests");
     let first = format!("running 1 test\n{}{}", cargo("ok", 1, 0), cargo("FAILED", 0, 1));
     assert_eq!(read(&first).failed(), 1);
 }
