@@ -1,5 +1,5 @@
 //! What test runners print. Samples in `runner_output/` are real: cargo 1.95.0, pytest 9.2 and xdist, unittest of Python 3.11, Go
-//! 1.19, node 20, jest 30, vitest 4, mocha 12, prove 3.30. Other samples are written after the runners' documentation.
+//! 1.19, nextest 0.9.143, node 20, jest 30, vitest 4, mocha 12, prove 3.30. Other samples are written after the runners' documentation.
 
 use omk::adapters::gate::runners::Verdict::{self, Failed, Ignored, Passed};
 use omk::adapters::gate::test_output::{TestOutput, TestReport};
@@ -119,7 +119,7 @@ type Sample = ((&'static str, &'static str), (u64, u64, u64), usize);
 
 #[test]
 fn the_final_summary_of_real_outputs_is_read() {
-    let samples: [Sample; 44] = [
+    let samples: [Sample; 55] = [
         (real!("cargo_nocapture"), (5, 0, 1), 5),
         (real!("cargo_q"), (5, 0, 1), 0),
         (real!("cargo_red"), (4, 1, 1), 4),
@@ -164,6 +164,17 @@ fn the_final_summary_of_real_outputs_is_read() {
         (real!("mocha_ok"), (3, 0, 2), 0),
         (real!("mocha_color"), (3, 0, 2), 0),
         (real!("mocha_none"), (0, 0, 0), 0),
+        (real!("pytest_rerun"), (11, 3, 2), 0),
+        (real!("pytest_count"), (8, 4, 4), 0),
+        (real!("pytest_collect"), (0, 0, 0), 0),
+        (real!("pytest_collect_q"), (0, 0, 0), 0),
+        (real!("ut_class_skip"), (1, 0, 1), 0),
+        (real!("ut_class_skip_v"), (1, 0, 1), 1),
+        (real!("nextest_nocapture"), (3, 0, 7), 6),
+        (real!("nextest_timeout"), (8, 1, 1), 8),
+        (real!("nextest_abort"), (8, 1, 1), 8),
+        (real!("nextest_notests"), (0, 0, 10), 0),
+        (real!("nextest_stress"), (16, 2, 2), 0),
     ];
     for ((name, output), (passed, failed, ignored), named) in samples {
         let report = read(output);
@@ -280,6 +291,7 @@ fn a_summary_that_a_test_prints_is_not_the_runners() {
         format!("running 2 tests\n=== 1 failed in 0.10s ===\n  1 passing (2ms)\n  1 failing\n\n{}", cargo("ok", 2, 0)),
         format!("running 2 tests\nweb-1  | {fake}\n{}", cargo("ok", 2, 0)),
         "===== test session starts =====\na.py 1 failed in 0.10s\n1 failed in 0.10s\n== 3 failed in 0.1s ==\n.\n== 2 passed in 0.01s ==\n".to_owned(),
+        "===== test session starts =====\ntest a ... FAILED\nnot ok 1 - x\n--- FAIL: TestB (0.00s)\n.\n== 2 passed in 0.01s ==\n".to_owned(),
         "TAP version 13\n# tests 1\n# suites 0\n# pass 0\n# fail 1\n# cancelled 0\n# skipped 0\n# todo 0\n# duration_ms 4\nok 1 - a\nok 2 - b\n1..2\n# tests 2\n# suites 0\n# pass 2\n# fail 0\n# cancelled 0\n# skipped 0\n# todo 0\n# duration_ms 55.1\n".to_owned(),
         "=== RUN   TestA\n--- FAIL: TestB (0.00s)\nFAIL\texample.org/m\t0.001s\n--- PASS: TestA (0.00s)\n=== RUN   TestC\n--- PASS: TestC (0.00s)\nPASS\nok  \texample.org/m\t0.007s\n".to_owned(),
     ];
@@ -299,6 +311,8 @@ fn a_summary_that_a_test_prints_does_not_hide_the_runners() {
     assert_eq!(read(&output).count(), count(1, 1, 0));
     let pytest = "== test session starts ==\n=== 5 passed in 0.1s ===\nF\n=== 1 failed in 0.01s ===\n";
     assert_eq!(read(pytest).count(), count(0, 1, 0));
+    let dots = format!("...\nss\n{}\nRan 2 tests in 0.000s\n\nOK (skipped=2)\n", "-".repeat(70));
+    assert!(read(&dots).ran_none(), "dots that a module prints are no tests");
     let first = format!("running 1 test\n{}{}", cargo("ok", 1, 0), cargo("FAILED", 0, 1));
     assert_eq!(read(&first).failed(), 1);
 }

@@ -35,9 +35,9 @@ pub(super) fn lost_tests(base: &str, now: &TestReport) -> Vec<String> {
     let mut lost = Vec::new();
     for (runner, lines) in sections(base) {
         let names: Vec<_> = now.names.iter().filter(|test| runner.is_none_or(|of| test.runner == of)).collect();
-        let named = names.iter().any(|test| test.verdict == Verdict::Passed);
+        let named = names.iter().filter(|test| test.verdict == Verdict::Passed).count();
         let passed_then = lines.iter().any(|line| line.starts_with("passed "));
-        let would_be_named = !hides_passing(runner, named, now) && (passed_then || named);
+        let would_be_named = !hides_passing(runner, named, now) && (passed_then || named > 0);
         lost.extend(missing(&lines, &names, would_be_named));
     }
     lost.sort();
@@ -57,10 +57,15 @@ fn sections(base: &str) -> Vec<(Option<&str>, Vec<&str>)> {
     sections
 }
 
-/// Whether tests passed and the runner named none of them.
-fn hides_passing(runner: Option<&str>, named: bool, now: &TestReport) -> bool {
+/// Whether tests passed and the runner named none of them, or only some: nextest may be told to name those alone that
+/// were slow or were tried again.
+fn hides_passing(runner: Option<&str>, named: usize, now: &TestReport) -> bool {
+    let counted = |name: &str| now.runners.get(name).map_or(0, |count| count.tests.passed);
+    if runner == Some("nextest") && u64::try_from(named).is_ok_and(|named| named < counted("nextest")) {
+        return true;
+    }
     let of = now.runners.iter().filter(|(name, _)| runner.is_none_or(|of| **name == of));
-    !named && of.into_iter().any(|(_, count)| count.tests.passed > 0 || count.unnumbered > 0)
+    named == 0 && of.into_iter().any(|(_, count)| count.tests.passed > 0 || count.unnumbered > 0)
 }
 
 fn missing(base: &[&str], now: &[&NamedTest], would_be_named: bool) -> Vec<String> {
@@ -97,6 +102,7 @@ mod tests {
 
     use super::*;
     use crate::adapters::gate::runners::Count;
+    use crate::domain::evidence::TestCount;
 
     fn report(runner: Runner, list: &[(Verdict, &str)]) -> TestReport {
         let named = |(verdict, name): &(Verdict, &str)| NamedTest { runner, verdict: *verdict, name: (*name).into() };
@@ -125,6 +131,17 @@ mod tests {
         let mut quiet = TestReport::default();
         quiet.runners.insert("go", Count { unnumbered: 1, ..Count::default() });
         assert_eq!(lost_tests(&verbose, &quiet), [""; 0], "tests passed, and none of them was named");
+    }
+
+    #[test]
+    fn a_test_is_not_lost_where_nextest_names_only_those_tried_again() {
+        let base = render(&report("nextest", &[(Passed, "demo flaky")]).names);
+        let mut now = report("nextest", &[(Passed, "demo other")]);
+        now.runners
+            .insert("nextest", Count { tests: TestCount { passed: 9, ..TestCount::default() }, ..Count::default() });
+        assert_eq!(lost_tests(&base, &now), [""; 0]);
+        now.runners.insert("nextest", Verdict::Passed.into());
+        assert_eq!(lost_tests(&base, &now), ["demo flaky"], "it names all that pass");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A run of a runner that shows its beginning owns what is printed until its own final summary: a summary in between
 //! is quoted. A whole run of another runner in between, from its beginning to its summary, counts: the two may run
-//! beside each other. Where a run never comes to its summary, nothing proves a quotation, and all of it counts.
+//! beside each other; single tests without a summary in between do not. Where a run never comes to its summary, nothing proves a quotation, and all of it counts.
 
 use super::runners::{Count, Runner};
 
@@ -92,11 +92,33 @@ impl Sessions {
     fn holds(&self, at: Option<usize>, session: &Session) -> bool {
         let mut at = at;
         while let Some(around) = at.and_then(|at| self.all.get(at)) {
-            if around.summary.is_some() && (around.runner == session.runner || !session.opened) {
+            if around.summary.is_some() && (runs(around.runner, session.runner) || !session.opened) {
                 return true;
             }
             at = around.parent;
         }
         false
     }
+
+    /// Whether a run of the runner began and never came to its summary.
+    pub(super) fn has_unfinished(&self, runner: Runner) -> bool {
+        self.all.iter().any(|session| session.runner == runner && session.opened && session.summary.is_none())
+    }
+
+    /// Whether a run that came to its summary is around the place `at`.
+    pub(super) fn is_inside(&self, at: Option<usize>) -> bool {
+        let mut at = at;
+        while let Some(around) = at.and_then(|at| self.all.get(at)) {
+            if around.summary.is_some() {
+                return true;
+            }
+            at = around.parent;
+        }
+        false
+    }
+}
+
+/// Whether the runs of `inner` are part of a run of `outer`: nextest starts libtest once for each try of a test.
+fn runs(outer: Runner, inner: Runner) -> bool {
+    outer == inner || (outer, inner) == ("nextest", "cargo")
 }

@@ -146,9 +146,12 @@ impl TestOutput {
 struct Stream {
     readers: Vec<Box<dyn Reader>>,
     sessions: Sessions,
-    /// Single tests by runner.
-    lines: BTreeMap<Runner, Count>,
+    /// Single tests by runner and the place where they stand.
+    lines: BTreeMap<(Runner, Place), Count>,
 }
+
+/// The run that was under way, in the stream itself and in the plain one beside it.
+type Place = (Option<usize>, Option<usize>);
 
 impl Default for Stream {
     fn default() -> Self {
@@ -179,8 +182,18 @@ impl Stream {
             let sum = counts.entry(runner).or_default();
             *sum = sum.plus(count);
         }
-        for (runner, count) in &self.lines {
-            counts.entry(runner).or_insert(*count);
+        let mut lines: BTreeMap<Runner, Count> = BTreeMap::new();
+        for ((runner, (at, outer)), count) in &self.lines {
+            // Another runner that came to its summary has judged what a test of its own printed.
+            let inside = self.sessions.is_inside(*at) || plain.is_some_and(|plain| plain.is_inside(*outer));
+            if inside && !self.sessions.has_unfinished(runner) {
+                continue;
+            }
+            let sum = lines.entry(runner).or_default();
+            *sum = sum.plus(*count);
+        }
+        for (runner, count) in lines {
+            counts.entry(runner).or_insert(count);
         }
         counts
     }
@@ -189,7 +202,7 @@ impl Stream {
 fn take(
     reading: Reading,
     runner: Runner,
-    (sessions, lines): (&mut Sessions, &mut BTreeMap<Runner, Count>),
+    (sessions, lines): (&mut Sessions, &mut BTreeMap<(Runner, Place), Count>),
     names: &mut Names,
 ) {
     match reading {
@@ -198,7 +211,7 @@ fn take(
         Reading::Closed(count, total) => sessions.close(runner, count, total),
         Reading::Summary(count) => sessions.summary(runner, count),
         Reading::Test(verdict, name) => {
-            let sum = lines.entry(runner).or_default();
+            let sum = lines.entry((runner, (sessions.innermost(), sessions.outer))).or_default();
             *sum = sum.plus(verdict.into());
             names.add(NamedTest { runner, verdict, name });
         }

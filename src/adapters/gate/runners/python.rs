@@ -13,10 +13,9 @@ impl Reader for Pytest {
 
     fn read(&mut self, line: &str) -> Option<Reading> {
         if let Some(inner) = barred(line) {
-            return match inner {
-                "test session starts" => Some(Reading::Opened(None)),
-                inner => pytest_summary(inner).map(|count| Reading::Closed(count, None)),
-            };
+            let is_start = inner == "test session starts" && line.starts_with("==");
+            let summary = || pytest_summary(inner).map(|count| Reading::Closed(count, None));
+            return if is_start { Some(Reading::Opened(None)) } else { summary() };
         }
         if let Some(count) = pytest_summary(line) {
             return Some(Reading::Summary(count));
@@ -26,10 +25,10 @@ impl Reader for Pytest {
     }
 }
 
-/// The text between two bars of `=`.
+/// The text between two bars of `=`; beside a long text each bar is one character.
 fn barred(line: &str) -> Option<&str> {
     let inner = line.trim_matches('=');
-    let is_barred = line.starts_with("==") && line.ends_with("==");
+    let is_barred = line.starts_with('=') && line.ends_with('=');
     is_barred.then(|| inner.strip_prefix(' ')?.strip_suffix(' ')).flatten()
 }
 
@@ -45,7 +44,13 @@ fn pytest_summary(text: &str) -> Option<Count> {
     if numbers == "no tests ran" {
         return Some(count);
     }
-    let mut known = false;
+    let (mut known, mut numbers) = (false, numbers);
+    if let Some(rest) = after_collected(numbers) {
+        if rest.is_empty() {
+            return Some(count);
+        }
+        (known, numbers) = (true, rest);
+    }
     for text in numbers.split(", ") {
         let (number, what) = part(text)?;
         let tests = &mut count.tests;
@@ -67,6 +72,16 @@ fn pytest_summary(text: &str) -> Option<Count> {
         known = true;
     }
     known.then_some(count)
+}
+
+/// What follows where tests were listed and not run: `13 tests collected`, `2/3 tests collected (1 deselected), 1 error`.
+fn after_collected(text: &str) -> Option<&str> {
+    let (listed, rest) = text.split_once(" collected")?;
+    let number = listed.strip_suffix(" tests").or_else(|| listed.strip_suffix(" test"))?;
+    let is_number = number == "no" || number.split('/').all(|number| number.parse::<u64>().is_ok());
+    let rest = rest.strip_prefix(" (").and_then(|rest| Some(rest.split_once(" deselected)")?.1)).unwrap_or(rest);
+    let rest = if rest.is_empty() { Some("") } else { rest.strip_prefix(", ") };
+    rest.filter(|_| is_number)
 }
 
 fn pytest_verdict(word: &str) -> Option<Verdict> {
@@ -116,6 +131,8 @@ pub(super) struct Unittest {
     before: String,
     ran: Option<u64>,
     begun: Option<String>,
+    /// Tests that were shown to pass since the last summary.
+    passed: u64,
 }
 
 impl Reader for Unittest {
@@ -129,7 +146,11 @@ impl Reader for Unittest {
             return None;
         }
         if let Some(ran) = self.ran.take() {
-            return verdict_line(line, ran).map(Reading::Summary);
+            let shown = std::mem::take(&mut self.passed).min(ran);
+            let mut count = verdict_line(line, ran)?;
+            // A class that is skipped as a whole is among those skipped, and not among those that ran.
+            count.tests.passed = count.tests.passed.max(shown);
+            return Some(Reading::Summary(count));
         }
         if let Some(ran) = line.strip_prefix("Ran ").filter(|_| before == "-".repeat(70)) {
             let (number, rest) = part(ran)?;
@@ -137,7 +158,13 @@ impl Reader for Unittest {
             self.ran = is_number(time.strip_suffix('s')?).then_some(number);
             return self.ran.map(|_| Reading::Noted);
         }
-        self.test(&before, line)
+        if line == "-".repeat(70) && before.bytes().all(|b| b".sFExu".contains(&b)) {
+            let dots = before.bytes().filter(|b| *b == b'.').count();
+            self.passed = self.passed.saturating_add(u64::try_from(dots).unwrap_or(u64::MAX));
+        }
+        let test = self.test(&before, line);
+        self.passed += u64::from(matches!(test, Some(Reading::Test(Verdict::Passed, _))));
+        test
     }
 }
 

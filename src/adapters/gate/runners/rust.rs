@@ -128,18 +128,23 @@ impl Reader for Nextest {
             return opens.then_some(Reading::Opened(Some(number)));
         }
         if let Some(summary) = line.strip_prefix("Summary [") {
-            let closed = nextest_summary(summary)?;
+            let (count, all) = nextest_numbers(summary.split_once("] ")?.1)?;
             self.is_over = true;
-            return Some(closed);
+            return Some(Reading::Closed(count, Some(all)));
+        }
+        if let Some(iteration) = line.strip_prefix("Stress test [") {
+            // The summary of them all counts iterations, not tests.
+            let (_number, run) = iteration.split_once("] iteration ")?.1.split_once(": ")?;
+            return nextest_numbers(run).map(|(count, _all)| Reading::Summary(count));
         }
         let test = nextest_test(line)?;
         Some(if self.is_over { Reading::Noted } else { test })
     }
 }
 
-/// `   0.006s] 3 tests run: 2 passed (1 flaky), 1 failed, 1 skipped`, or `1/4 tests run: …` where it stopped early.
-fn nextest_summary(summary: &str) -> Option<Reading> {
-    let (_time, run) = summary.split_once("] ")?;
+/// `3 tests run: 2 passed (1 flaky), 1 failed, 1 skipped`, or `1/4 tests run: …` where it stopped early; and the
+/// number of all.
+fn nextest_numbers(run: &str) -> Option<(Count, u64)> {
     let (ran, numbers) = run.split_once(" run: ")?;
     let ran = ran.strip_suffix(" tests").or_else(|| ran.strip_suffix(" test"))?;
     let all: u64 = ran.rsplit('/').next()?.parse().ok()?;
@@ -154,7 +159,7 @@ fn nextest_summary(summary: &str) -> Option<Reading> {
         };
         *field = field.saturating_add(number);
     }
-    Some(Reading::Closed(count, Some(all)))
+    Some((count, all))
 }
 
 /// The parts between commas, but for those in brackets: `2 passed (1 slow, 1 flaky)`.
@@ -181,7 +186,9 @@ fn nextest_test(line: &str) -> Option<Reading> {
         "PASS" | "LEAK" => Verdict::Passed,
         "FAIL" | "TIMEOUT" | "SIGABRT" | "SIGSEGV" => Verdict::Failed,
         "SKIP" => Verdict::Ignored,
-        retried if retried.starts_with("TRY ") && retried.ends_with(" PASS") => Verdict::Passed,
+        retried if retried.starts_with("TRY ") && (retried.ends_with(" PASS") || retried.ends_with(" LEAK")) => {
+            Verdict::Passed
+        }
         _ => return None,
     };
     let name = rest.split_once(']')?.1.trim_start();
