@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use omk::domain::control::Holder;
-use omk::domain::event::{ActorName, Draft, Event, Fact};
+use omk::domain::event::{ActorName, Draft, Event};
 use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope, TestCount};
+use omk::domain::fact::{AttemptFact, Fact, GateFact, ReviewFact, SliceFact};
 use omk::domain::goal::SandboxLevel;
 use omk::domain::ids::{
     Attempt, AttemptRef, CommitId, ContentHash, Epoch, GateName, GoalId, Seq, SliceId, Timestamp, TreeId,
@@ -81,19 +82,26 @@ fn attempt() -> Vec<Draft> {
     };
     let subject = Subject::Slice { slice: slice.clone(), attempt: Attempt(1) };
     let mut facts = vec![
-        Fact::AttemptOffered { attempt: of.clone(), start: commit("1"), content: None, agent: "script".to_owned() },
-        Fact::AttemptClaimed { attempt: of.clone(), lease_until: AT },
-        Fact::SliceCaptured { capture },
-        Fact::GateFinished {
+        Fact::Attempt(AttemptFact::AttemptOffered {
+            attempt: of.clone(),
+            start: commit("1"),
+            content: None,
+            agent: "script".to_owned(),
+        }),
+        Fact::Attempt(AttemptFact::AttemptClaimed { attempt: of.clone(), lease_until: AT }),
+        Fact::Attempt(AttemptFact::SliceCaptured { capture }),
+        Fact::Gate(GateFact::GateFinished {
             scope: GateScope::Attempt { slice: slice.clone(), attempt: Attempt(1) },
             result: Box::new(gate()),
-        },
-        Fact::AttemptFinished { attempt: of.clone(), outcome: AttemptOutcome::Passed },
-        Fact::SliceAccepted { slice, attempt: Attempt(1) },
+        }),
+        Fact::Attempt(AttemptFact::AttemptFinished { attempt: of.clone(), outcome: AttemptOutcome::Passed }),
+        Fact::Slice(SliceFact::SliceAccepted { slice, attempt: Attempt(1) }),
     ];
-    facts.extend(Role::ALL.map(|role| Fact::ReviewFinished {
-        subject: subject.clone(),
-        review: Review::of(role, "1 file, 3 added lines".to_owned(), Vec::new()),
+    facts.extend(Role::ALL.map(|role| {
+        Fact::Review(ReviewFact::ReviewFinished {
+            subject: subject.clone(),
+            review: Review::of(role, "1 file, 3 added lines".to_owned(), Vec::new()),
+        })
     }));
     let draft = |fact| Draft { actor: ActorName::Worker, cause: Some(Seq(12)), attempt: Some(of.clone()), fact };
     facts.into_iter().map(draft).collect()

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::agent::{AgentReport, AgentSign, AgentTask};
 use crate::domain::change::Change;
-use crate::domain::event::{Branch, Draft, Event, Fact};
+use crate::domain::event::{Draft, Event};
 use crate::domain::evidence::{ArtifactRef, GateResult};
+use crate::domain::fact::{Branch, Fact};
 use crate::domain::ids::{AttemptRef, Batch, CommitId, GateName, Moment, SliceId, Timestamp, TreeId};
 use crate::domain::order::{
     AttemptEnd, CaptureOrder, Captured, Fault, GateOrder, JournalFailure, LeaseOver, MergeInput, Merged, Prepared,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 
-use crate::actors::exit_guard::ExitGuard;
-use crate::domain::decided::Decided;
-use crate::domain::event::{ActorName, Branch};
+use crate::actors::coordinator::{After, Coordinator, Shell};
+use crate::domain::event::ActorName;
 use crate::domain::evidence::GateResult;
+use crate::domain::fact::Branch;
 use crate::domain::goal::{Charter, Drive};
-use crate::domain::ids::{CommitId, Seq, SliceId, Timestamp, TreeId};
+use crate::domain::ids::{CommitId, Seq, SliceId, TreeId};
 use crate::domain::review::{Role, Subject};
 use crate::domain::shortage::Disk;
 use crate::domain::task::GateSpec;
@@ -17,15 +17,15 @@ use crate::messages::goal::{
     BaseMeasured, Begin, BudgetOpened, Execute, ExecutionSettled, Exhausted, Halt, MakePlan, MeasureBase, OpenBudget,
     PlanMade, ProveTip, StopRun, TipProven,
 };
-use crate::messages::journal::{Committed, JournalDistressed, Outbox, Released};
-use crate::messages::lifecycle::{Defect, RunOver, StopEffects};
+use crate::messages::journal::{Committed, JournalDistressed};
+use crate::messages::lifecycle::{RunOver, StopEffects};
 use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
 use crate::messages::slice::QueueFailed;
 use crate::messages::{Undelivered, tell};
 use crate::ports::Workspace;
 use crate::workflow::controller::{Controller, Intent, Proof, TipGates, branch_names};
 
-/// Whom the controller speaks to.
+/// The mailboxes that the controller sends to.
 pub struct Wires {
     /// Makes the plan.
     pub planner: Recipient<MakePlan>,
@@ -51,57 +51,34 @@ pub struct Wires {
     pub stop_effects: Recipient<StopEffects>,
     /// Ends the run.
     pub run_over: Recipient<RunOver>,
-    /// What cannot be goes here.
-    pub supervisor: Recipient<Defect>,
 }
 
-/// The actor.
+/// Drives the phases of one run.
 pub struct ControllerActor {
-    charter: Arc<Charter>,
-    drive: Drive,
-    controller: Controller,
-    workspace: Arc<dyn Workspace>,
-    outbox: Outbox<Intent>,
-    wires: Wires,
-    _guard: ExitGuard,
+    /// The goal.
+    pub charter: Arc<Charter>,
+    /// How far the run is to go.
+    pub drive: Drive,
+    /// The decisions, over the record that was folded from the journal.
+    pub controller: Controller,
+    /// Delivers the result.
+    pub workspace: Arc<dyn Workspace>,
+    /// The mailboxes of the others.
+    pub wires: Wires,
+    /// What every coordinator has.
+    pub shell: Shell<Intent>,
 }
 
-impl ControllerActor {
-    /// An actor over a controller whose record was folded from the journal.
-    pub fn new(
-        (charter, drive): (Arc<Charter>, Drive),
-        (controller, workspace): (Controller, Arc<dyn Workspace>),
-        outbox: Outbox<Intent>,
-        wires: Wires,
-        guard: ExitGuard,
-    ) -> Self {
-        Self { charter, drive, controller, workspace, outbox, wires, _guard: guard }
+impl Coordinator for ControllerActor {
+    const NAME: ActorName = ActorName::Controller;
+    type Intent = Intent;
+
+    fn shell(&mut self) -> &mut Shell<Intent> {
+        &mut self.shell
     }
 
-    fn decide(&mut self, decided: Decided<Intent>, cause: Option<Seq>, ctx: &mut Context<Self>) {
-        let committed = self.outbox.commit(decided, cause, None);
-        let performed = committed.and_then(|released| self.perform(released, ctx));
-        self.report(performed);
-    }
-
-    fn report(&self, result: Result<(), Undelivered>) {
-        if let Err(error) = result {
-            let defect = Defect { actor: ActorName::Controller, detail: error.to_string() };
-            tell(&self.wires.supervisor, defect).unwrap_or_else(|error| tracing::error!(%error, "no supervisor"));
-        }
-    }
-
-    fn perform(&mut self, released: Released<Intent>, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
-        let Released { intents, cause, at } = released;
-        intents.into_iter().try_for_each(|intent| self.start(intent, (cause, at), ctx))
-    }
-
-    fn start(
-        &mut self,
-        intent: Intent,
-        (cause, at): (Option<Seq>, Option<Timestamp>),
-        ctx: &mut Context<Self>,
-    ) -> Result<(), Undelivered> {
+    fn start(&mut self, intent: Intent, after: After, ctx: &mut Context<Self>) -> Result<(), Undelivered> {
+        let After { cause, at } = after;
         match intent {
             Intent::OpenBudget => tell(&self.wires.open_budget, OpenBudget { begun: at }),
             Intent::MakePlan => tell(&self.wires.planner, MakePlan { cause }),
@@ -133,7 +110,9 @@ impl ControllerActor {
             }
         }
     }
+}
 
+impl ControllerActor {
     fn review(
         &self,
         (tip, tree): (CommitId, TreeId),
@@ -167,7 +146,7 @@ impl ControllerActor {
         };
         ctx.spawn(looking.into_actor(self).map(|merged, actor, ctx| {
             let decided = actor.controller.merge_looked_for(merged);
-            actor.decide(decided, None, ctx);
+            actor.commit(decided, None, None, ctx);
         }));
     }
 
@@ -195,7 +174,7 @@ impl ControllerActor {
         };
         ctx.spawn(delivery.into_actor(self).map(|(delivered, shortage), actor, ctx| {
             let decided = actor.controller.delivered(delivered, shortage);
-            actor.decide(decided, None, ctx);
+            actor.commit(decided, None, None, ctx);
         }));
     }
 }
@@ -208,7 +187,7 @@ impl Handler<Begin> for ControllerActor {
     type Result = ();
     fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
         let decided = self.controller.begin();
-        self.decide(decided, None, ctx);
+        self.commit(decided, None, None, ctx);
     }
 }
 
@@ -216,7 +195,7 @@ impl Handler<BudgetOpened> for ControllerActor {
     type Result = ();
     fn handle(&mut self, opened: BudgetOpened, ctx: &mut Context<Self>) {
         let decided = self.controller.budget_opened();
-        self.decide(decided, opened.cause, ctx);
+        self.commit(decided, opened.cause, None, ctx);
     }
 }
 
@@ -224,7 +203,7 @@ impl Handler<PlanMade> for ControllerActor {
     type Result = ();
     fn handle(&mut self, made: PlanMade, ctx: &mut Context<Self>) {
         let decided = self.controller.plan_made(made.result);
-        self.decide(decided, made.cause, ctx);
+        self.commit(decided, made.cause, None, ctx);
     }
 }
 
@@ -232,7 +211,7 @@ impl Handler<BaseMeasured> for ControllerActor {
     type Result = ();
     fn handle(&mut self, measured: BaseMeasured, ctx: &mut Context<Self>) {
         let decided = self.controller.base_measured(&measured.results);
-        self.decide(decided, measured.cause, ctx);
+        self.commit(decided, measured.cause, None, ctx);
     }
 }
 
@@ -240,7 +219,7 @@ impl Handler<ExecutionSettled> for ControllerActor {
     type Result = ();
     fn handle(&mut self, settled: ExecutionSettled, ctx: &mut Context<Self>) {
         let decided = self.controller.execution_settled(settled.settlement);
-        self.decide(decided, settled.cause, ctx);
+        self.commit(decided, settled.cause, None, ctx);
     }
 }
 
@@ -249,7 +228,7 @@ impl Handler<TipProven> for ControllerActor {
     fn handle(&mut self, proven: TipProven, ctx: &mut Context<Self>) {
         let TipProven { tip, tree, slices, results, cause } = proven;
         let decided = self.controller.tip_proven(Proof { tip, tree, slices, results });
-        self.decide(decided, cause, ctx);
+        self.commit(decided, cause, None, ctx);
     }
 }
 
@@ -257,7 +236,7 @@ impl Handler<QueueFailed> for ControllerActor {
     type Result = ();
     fn handle(&mut self, failed: QueueFailed, ctx: &mut Context<Self>) {
         let decided = self.controller.integration_failed(failed.detail);
-        self.decide(decided, None, ctx);
+        self.commit(decided, None, None, ctx);
     }
 }
 
@@ -265,7 +244,7 @@ impl Handler<Reviewed> for ControllerActor {
     type Result = ();
     fn handle(&mut self, reviewed: Reviewed, ctx: &mut Context<Self>) {
         let decided = self.controller.reviewed(&reviewed.subject, reviewed.result);
-        self.decide(decided, reviewed.cause, ctx);
+        self.commit(decided, reviewed.cause, None, ctx);
     }
 }
 
@@ -273,7 +252,7 @@ impl Handler<StopRun> for ControllerActor {
     type Result = ();
     fn handle(&mut self, stop: StopRun, ctx: &mut Context<Self>) {
         let decided = self.controller.stop(stop.stop, stop.by);
-        self.decide(decided, None, ctx);
+        self.commit(decided, None, None, ctx);
     }
 }
 
@@ -281,7 +260,7 @@ impl Handler<Exhausted> for ControllerActor {
     type Result = ();
     fn handle(&mut self, exhausted: Exhausted, ctx: &mut Context<Self>) {
         let decided = self.controller.exhausted(exhausted.budget, exhausted.account);
-        self.decide(decided, exhausted.cause, ctx);
+        self.commit(decided, exhausted.cause, None, ctx);
     }
 }
 
@@ -289,15 +268,13 @@ impl Handler<JournalDistressed> for ControllerActor {
     type Result = ();
     fn handle(&mut self, distress: JournalDistressed, ctx: &mut Context<Self>) {
         let decided = self.controller.distressed(distress.detail);
-        self.decide(decided, None, ctx);
+        self.commit(decided, None, None, ctx);
     }
 }
 
 impl Handler<Committed> for ControllerActor {
     type Result = ();
     fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
-        let released = self.outbox.acknowledge(committed);
-        let performed = self.perform(released, ctx);
-        self.report(performed);
+        self.acknowledge(committed, ctx);
     }
 }

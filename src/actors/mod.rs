@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod controller;
+pub mod coordinator;
 pub mod exit_guard;
 mod gating;
 pub mod integrator;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actors::exit_guard::ExitGuard;
 use crate::domain::change::Change;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, ReviewFact};
 use crate::domain::ids::Seq;
 use crate::domain::order::Fault;
 use crate::domain::review::{Review, Role};
@@ -53,7 +53,8 @@ impl ReviewerActor {
                 gate_results: &self.order.results,
             },
         );
-        let fact = Fact::ReviewFinished { subject: self.order.subject.clone(), review: review.clone() };
+        let fact =
+            Fact::Review(ReviewFact::ReviewFinished { subject: self.order.subject.clone(), review: review.clone() });
         let decided = Decided::new(vec![fact], vec![review]);
         if let Err(error) = self.outbox.commit(decided, self.cause, self.order.attempt.as_ref()) {
             self.reply(Err(error.to_string()), None, ctx);

@@ -10,10 +10,11 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 use tokio::sync::oneshot;
 
-use crate::actors::exit_guard::ExitGuard;
+use crate::actors::coordinator::{After, Coordinator, Shell};
 use crate::actors::scheduler::operator::Speaker;
 use crate::domain::decided::Decided;
-use crate::domain::event::{ActorName, Fact};
+use crate::domain::event::ActorName;
+use crate::domain::fact::{Fact, SliceFact};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, Moment, Now, Seq};
 use crate::domain::order::LeaseOver;
@@ -22,8 +23,8 @@ use crate::domain::task::{Assignment, Capture, GateSpec};
 use crate::graph::task_graph::TaskGraph;
 use crate::messages::budget::{Reopened, SliceExhausted};
 use crate::messages::goal::{Execute, ExecutionSettled, Halt};
-use crate::messages::journal::{Committed, Outbox, Released};
-use crate::messages::lifecycle::{Defect, StartWorker, StopWorker, WorkerGone};
+use crate::messages::journal::Committed;
+use crate::messages::lifecycle::{StartWorker, StopWorker, WorkerGone};
 use crate::messages::operator::TellAgent;
 use crate::messages::review::{ReviewOrder, Reviewed, StartReviewers};
 use crate::messages::slice::{Claim, Enqueue, Finish, Landed, QueueFailed, Renew};
@@ -32,7 +33,7 @@ use crate::ports::{Agents, Clock};
 use crate::workflow::scheduler::{Intent, Scheduler};
 use crate::workflow::slices::SliceTable;
 
-/// Whom the scheduler speaks to.
+/// The mailboxes that the scheduler sends to.
 pub struct Wires {
     /// Starts and stops workers.
     pub start_worker: Recipient<StartWorker>,
@@ -50,8 +51,6 @@ pub struct Wires {
     pub integrator: Recipient<Enqueue>,
     /// Is told when all is at rest.
     pub controller: Recipient<ExecutionSettled>,
-    /// What cannot be goes here.
-    pub supervisor: Recipient<Defect>,
 }
 
 /// Who waits for the end of an attempt to be durable.
@@ -59,7 +58,23 @@ type Finisher = oneshot::Sender<Result<(), LeaseOver>>;
 /// Who waits for a claim to be durable.
 type Claimant = oneshot::Sender<Result<Assignment, LeaseOver>>;
 
-/// The actor.
+/// What a scheduler is built from.
+pub struct Parts {
+    /// The goal.
+    pub charter: Arc<Charter>,
+    /// The clock of leases.
+    pub clock: Arc<dyn Clock>,
+    /// Knows which agents can be told something while they work.
+    pub agents: Arc<dyn Agents>,
+    /// The slices as folded from the journal.
+    pub slices: SliceTable,
+    /// The mailboxes of the others.
+    pub wires: Wires,
+    /// What every coordinator has.
+    pub shell: Shell<Intent>,
+}
+
+/// Offers slices, judges attempts, and feeds the merge queue.
 pub struct SchedulerActor {
     charter: Arc<Charter>,
     clock: Arc<dyn Clock>,
@@ -69,8 +84,8 @@ pub struct SchedulerActor {
     scheduler: Option<Scheduler>,
     halted: Option<String>,
     gates: Arc<Vec<GateSpec>>,
-    outbox: Outbox<Intent>,
     wires: Wires,
+    shell: Shell<Intent>,
     claimants: BTreeMap<AttemptRef, Claimant>,
     finishers: BTreeMap<AttemptRef, Finisher>,
     /// The operator's words that are not durable yet, by number.
@@ -78,75 +93,18 @@ pub struct SchedulerActor {
     words: u64,
     /// The next look at the clocks, and when that is.
     look: Option<(SpawnHandle, Moment)>,
-    _guard: ExitGuard,
 }
 
-impl SchedulerActor {
-    /// An actor over the slices as they were folded from the journal.
-    pub fn new(
-        (charter, clock, agents): (Arc<Charter>, Arc<dyn Clock>, Arc<dyn Agents>),
-        folded: SliceTable,
-        outbox: Outbox<Intent>,
-        wires: Wires,
-        guard: ExitGuard,
-    ) -> Self {
-        Self {
-            charter,
-            clock,
-            agents,
-            folded: Some(folded),
-            scheduler: None,
-            halted: None,
-            gates: Arc::default(),
-            outbox,
-            wires,
-            claimants: BTreeMap::new(),
-            finishers: BTreeMap::new(),
-            speakers: BTreeMap::new(),
-            words: 0,
-            look: None,
-            _guard: guard,
-        }
+impl Coordinator for SchedulerActor {
+    const NAME: ActorName = ActorName::Scheduler;
+    type Intent = Intent;
+
+    fn shell(&mut self) -> &mut Shell<Intent> {
+        &mut self.shell
     }
 
-    fn now(&self) -> Now {
-        Now { wall: self.clock.now(), steady: self.clock.moment() }
-    }
-
-    /// Lets the scheduler decide, commits what it decided, and starts what may start.
-    fn decide(
-        &mut self,
-        cause: Option<Seq>,
-        attempt: Option<&AttemptRef>,
-        decision: impl FnOnce(&mut Scheduler) -> Decided<Intent>,
-    ) {
-        let Some(scheduler) = &mut self.scheduler else { return };
-        let decided = decision(scheduler);
-        let told = self.tell_reopened(&decided.facts);
-        let committed = self.outbox.commit(decided, cause, attempt);
-        let performed = told.and(committed).and_then(|released| self.perform(released));
-        self.report(performed);
-    }
-
-    /// Says to the budget which slices get attempts again: its ledger follows the journal.
-    fn tell_reopened(&self, facts: &[Fact]) -> Result<(), Undelivered> {
-        let mut reopened = facts.iter().filter(|fact| matches!(fact, Fact::SliceReopened { .. }));
-        reopened.try_for_each(|fact| tell(&self.wires.reopened, Reopened { fact: fact.clone() }))
-    }
-
-    fn report(&self, result: Result<(), Undelivered>) {
-        if let Err(error) = result {
-            let defect = Defect { actor: ActorName::Scheduler, detail: error.to_string() };
-            tell(&self.wires.supervisor, defect).unwrap_or_else(|error| tracing::error!(%error, "no supervisor"));
-        }
-    }
-
-    fn perform(&mut self, released: Released<Intent>) -> Result<(), Undelivered> {
-        let cause = released.cause;
-        released.intents.into_iter().try_for_each(|intent| self.start(intent, cause))
-    }
-
-    fn start(&mut self, intent: Intent, cause: Option<Seq>) -> Result<(), Undelivered> {
+    fn start(&mut self, intent: Intent, after: After, _ctx: &mut Context<Self>) -> Result<(), Undelivered> {
+        let cause = after.cause;
         match intent {
             Intent::StartWorker(attempt) => tell(&self.wires.start_worker, StartWorker { attempt, cause }),
             Intent::StopWorker(attempt) => tell(&self.wires.stop_worker, StopWorker { attempt }),
@@ -182,6 +140,55 @@ impl SchedulerActor {
             }
         }
     }
+}
+
+impl SchedulerActor {
+    /// A scheduler over the slices as they were folded from the journal.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { charter, clock, agents, slices, wires, shell } = parts;
+        Self {
+            charter,
+            clock,
+            agents,
+            folded: Some(slices),
+            scheduler: None,
+            halted: None,
+            gates: Arc::default(),
+            wires,
+            shell,
+            claimants: BTreeMap::new(),
+            finishers: BTreeMap::new(),
+            speakers: BTreeMap::new(),
+            words: 0,
+            look: None,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.clock.now(), steady: self.clock.moment() }
+    }
+
+    /// Lets the scheduler decide and commits what it decided.
+    fn decide(
+        &mut self,
+        cause: Option<Seq>,
+        attempt: Option<&AttemptRef>,
+        ctx: &mut Context<Self>,
+        decision: impl FnOnce(&mut Scheduler) -> Decided<Intent>,
+    ) {
+        let Some(scheduler) = &mut self.scheduler else { return };
+        let decided = decision(scheduler);
+        let told = self.tell_reopened(&decided.facts);
+        self.report(told);
+        self.commit(decided, cause, attempt, ctx);
+    }
+
+    /// Says to the budget which slices get attempts again: its ledger follows the journal.
+    fn tell_reopened(&self, facts: &[Fact]) -> Result<(), Undelivered> {
+        let is_reopening = |fact: &&Fact| matches!(fact, Fact::Slice(SliceFact::SliceReopened { .. }));
+        let mut reopened = facts.iter().filter(is_reopening);
+        reopened.try_for_each(|fact| tell(&self.wires.reopened, Reopened { fact: fact.clone() }))
+    }
 
     fn review_order(&self, attempt: AttemptRef, capture: Capture) -> ReviewOrder {
         let record = self.scheduler.as_ref().and_then(|scheduler| scheduler.table().slice(&attempt.slice));
@@ -214,7 +221,7 @@ impl SchedulerActor {
         let look = ctx.run_later(Duration::from_millis(in_ms), |actor, ctx| {
             actor.look = None;
             let now = actor.now();
-            actor.decide(None, None, |scheduler| scheduler.tick(now));
+            actor.decide(None, None, ctx, |scheduler| scheduler.tick(now));
             actor.look_later(ctx);
         });
         self.look = Some((look, at));
@@ -244,9 +251,7 @@ impl Handler<Execute> for SchedulerActor {
         let graph = match TaskGraph::of(&order.plan) {
             Ok(graph) => Arc::new(graph),
             Err(errors) => {
-                let detail = format!("an accepted plan is no graph: {errors:?}");
-                let defect = Defect { actor: ActorName::Scheduler, detail };
-                return self.report(tell(&self.wires.supervisor, defect));
+                return self.defect(format!("an accepted plan is no graph: {errors:?}"));
             }
         };
         let table = if folded.is_empty() { SliceTable::planned(&order.plan, now.wall) } else { folded };
@@ -256,37 +261,37 @@ impl Handler<Execute> for SchedulerActor {
             scheduler.halt(why, now);
         }
         self.scheduler = Some(scheduler);
-        self.decide(order.cause, None, |scheduler| scheduler.begin(order.drive, now));
+        self.decide(order.cause, None, ctx, |scheduler| scheduler.begin(order.drive, now));
         self.look_later(ctx);
     }
 }
 
 impl Handler<Halt> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, halt: Halt, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, halt: Halt, ctx: &mut Context<Self>) {
         let now = self.now();
         self.halted = Some(halt.why.clone());
-        self.decide(halt.cause, None, |scheduler| scheduler.halt(&halt.why, now));
+        self.decide(halt.cause, None, ctx, |scheduler| scheduler.halt(&halt.why, now));
     }
 }
 
 impl Handler<Claim> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, claim: Claim, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, claim: Claim, ctx: &mut Context<Self>) {
         let (now, attempt) = (self.now(), claim.attempt);
         self.claimants.insert(attempt.clone(), claim.reply_to);
-        self.decide(None, Some(&attempt), |scheduler| scheduler.claim(&attempt, now));
+        self.decide(None, Some(&attempt), ctx, |scheduler| scheduler.claim(&attempt, now));
     }
 }
 
 impl Handler<Renew> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, renew: Renew, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, renew: Renew, ctx: &mut Context<Self>) {
         let now = self.now();
         let holds = self.scheduler.as_mut().is_some_and(|scheduler| scheduler.renew(&renew.attempt, now.steady));
         let Renew { attempt, answered, reply_to } = renew;
         if holds && answered {
-            self.decide(None, None, |scheduler| scheduler.answered(&attempt, now));
+            self.decide(None, None, ctx, |scheduler| scheduler.answered(&attempt, now));
         }
         answer(Some(reply_to), if holds { Ok(()) } else { Err(LeaseOver { attempt }) });
     }
@@ -298,16 +303,16 @@ impl Handler<Finish> for SchedulerActor {
         let now = self.now();
         let Finish { attempt, end, reply_to } = finish;
         self.finishers.insert(attempt.clone(), reply_to);
-        self.decide(None, Some(&attempt), |scheduler| scheduler.finish(&attempt, end, now));
+        self.decide(None, Some(&attempt), ctx, |scheduler| scheduler.finish(&attempt, end, now));
         self.look_later(ctx);
     }
 }
 
 impl Handler<WorkerGone> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, gone: WorkerGone, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, gone: WorkerGone, ctx: &mut Context<Self>) {
         let now = self.now();
-        self.decide(None, Some(&gone.attempt), |scheduler| {
+        self.decide(None, Some(&gone.attempt), ctx, |scheduler| {
             scheduler.worker_gone(&gone.attempt, gone.crash.as_deref(), now)
         });
     }
@@ -315,10 +320,10 @@ impl Handler<WorkerGone> for SchedulerActor {
 
 impl Handler<Reviewed> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, reviewed: Reviewed, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, reviewed: Reviewed, ctx: &mut Context<Self>) {
         let now = self.now();
         let Subject::Slice { slice, attempt } = reviewed.subject else { return };
-        self.decide(reviewed.cause, None, |scheduler| match reviewed.result {
+        self.decide(reviewed.cause, None, ctx, |scheduler| match reviewed.result {
             Ok(review) => scheduler.reviewed(&slice, attempt, review, now),
             Err(detail) => scheduler.review_failed(&detail, now),
         });
@@ -327,34 +332,32 @@ impl Handler<Reviewed> for SchedulerActor {
 
 impl Handler<Landed> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, landed: Landed, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, landed: Landed, ctx: &mut Context<Self>) {
         let now = self.now();
-        self.decide(landed.cause, None, |scheduler| scheduler.landed(&landed.fact, now));
+        self.decide(landed.cause, None, ctx, |scheduler| scheduler.landed(&landed.fact, now));
     }
 }
 
 impl Handler<QueueFailed> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, failed: QueueFailed, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, failed: QueueFailed, ctx: &mut Context<Self>) {
         let now = self.now();
-        self.decide(None, None, |scheduler| scheduler.queue_failed(&failed.detail, now));
+        self.decide(None, None, ctx, |scheduler| scheduler.queue_failed(&failed.detail, now));
     }
 }
 
 impl Handler<Committed> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, committed: Committed, _ctx: &mut Context<Self>) {
-        let released = self.outbox.acknowledge(committed);
-        let performed = self.perform(released);
-        self.report(performed);
+    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
+        self.acknowledge(committed, ctx);
     }
 }
 
 impl Handler<SliceExhausted> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, exhausted: SliceExhausted, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, exhausted: SliceExhausted, ctx: &mut Context<Self>) {
         let now = self.now();
         let SliceExhausted { slice, fact, cause } = exhausted;
-        self.decide(cause, None, |scheduler| scheduler.budget_used_up(&slice, &fact, now));
+        self.decide(cause, None, ctx, |scheduler| scheduler.budget_used_up(&slice, &fact, now));
     }
 }

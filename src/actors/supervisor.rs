@@ -1,17 +1,19 @@
 //! The supervisor: builds the tree from the journal, starts workers and reviewers, and rebuilds what breaks.
 //!
-//! The coordinators (controller, planner, scheduler, integrator, budget) hold each other's addresses, so they are
-//! restarted together: one for all. A worker lives for one attempt and a reviewer for one review; their ends are
-//! told to whoever waits for them. Invariants: no state survives a restart but the journal's; the journal actor
-//! outlives every generation, and its failure ends the run.
+//! Children are started from specifications (`children`), which also say what follows when a child ends where it should
+//! not. The coordinators hold each other's addresses, so they are restarted together. A worker lives for one attempt and
+//! a reviewer for one review. Invariants: no state survives a restart but the journal's; the journal actor outlives
+//! every generation, and its failure ends the run.
 
+mod children;
 mod operator;
 mod wiring;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -20,18 +22,17 @@ use crate::actors::budget::BudgetActor;
 use crate::actors::controller::ControllerActor;
 use crate::actors::exit_guard::ExitGuard;
 use crate::actors::journal::{JournalActor, Superiors};
-use crate::actors::reviewer::ReviewerActor;
 use crate::actors::scheduler::SchedulerActor;
 use crate::actors::seat::seat;
-use crate::actors::supervisor::wiring::Seats;
-use crate::actors::worker::{Surroundings, WorkerActor};
+use crate::actors::supervisor::children::{ChildSpec, Restart, Supervised, Task};
+use crate::actors::worker::Surroundings;
 use crate::domain::control::Holder;
 use crate::domain::decided::Decided;
-use crate::domain::event::{ActorName, Event, Fact};
+use crate::domain::event::{ActorName, Event};
+use crate::domain::fact::{Fact, GoalFact, SupervisionFact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
-use crate::domain::ids::{AttemptRef, Moment};
+use crate::domain::ids::AttemptRef;
 use crate::domain::review::Role;
-use crate::domain::vitals::Sighting;
 use crate::messages::goal::{Begin, StopRun};
 use crate::messages::journal::{Committed, JournalDistressed, JournalFailed, Outbox, ReadAll};
 use crate::messages::lifecycle::{
@@ -55,9 +56,9 @@ pub struct Run {
     pub state: GoalState,
     /// The effects.
     pub effects: Effects,
-    /// Gets every durable record, in order.
+    /// Receives every durable record, in order.
     pub observer: UnboundedSender<Event>,
-    /// Gets how the run ended, once.
+    /// Receives how the run ended, once.
     pub over: oneshot::Sender<RunOver>,
 }
 
@@ -67,42 +68,55 @@ struct Generation {
     scheduler: Addr<SchedulerActor>,
     budget: Addr<BudgetActor>,
     around: Surroundings,
+    /// Kills every agent and gate of the generation when cancelled.
     stop: CancellationToken,
     /// Cancelled when the generation is to be replaced: its coordinators decide nothing more, and end.
     retired: CancellationToken,
 }
 
-/// One attempt under way.
-struct AtWork {
-    worker: Addr<WorkerActor>,
-    stop: CancellationToken,
+/// What the tree is doing.
+enum Phase {
+    /// The coordinators work.
+    Running(Box<Generation>),
+    /// A child broke. Its workers end; then the journal is read, because nothing adds to it any more.
+    Draining {
+        /// The child.
+        child: ActorName,
+        /// How it ended.
+        cause: String,
+    },
+    /// The journal is read, or the restart is being recorded.
+    Rebuilding,
+    /// The run has ended.
+    Over,
 }
 
-/// The actor.
+/// What every generation is told when it begins.
+#[derive(Default)]
+struct Standing {
+    stop: Option<StopRun>,
+    /// The disk does not get better while the run goes on.
+    distress: Option<JournalDistressed>,
+}
+
+/// Supervises every actor of one run.
 pub struct Supervisor {
     charter: Arc<Charter>,
     drive: Drive,
-    holder: Option<Holder>,
+    holder: Holder,
     effects: Effects,
-    observer: UnboundedSender<Event>,
+    journal: Addr<JournalActor>,
+    outbox: Outbox<Intent>,
+    /// Taken when the run is over.
     over: Option<oneshot::Sender<RunOver>>,
-    state: Option<GoalState>,
-    journal: Option<Addr<JournalActor>>,
+    phase: Phase,
+    /// The number of the generation; 0 is the one that the run began with.
     number: u32,
-    generation: Option<Generation>,
-    attempts: BTreeMap<AttemptRef, AtWork>,
-    /// The newest sighting of each attempt under way, and when it came.
-    sightings: BTreeMap<AttemptRef, (Moment, Sighting)>,
-    reviewers: BTreeMap<u64, (StartReviewers, Role)>,
+    children: BTreeMap<Child, Supervised>,
     reviewers_started: u64,
-    stop_wanted: Option<StopRun>,
-    /// Said to every generation: the disk does not get better while the run goes on.
-    distress: Option<JournalDistressed>,
-    /// Who ended where it should not have, and how: the next generation is built once every worker is gone.
-    broken: Option<(ActorName, String)>,
+    standing: Standing,
     /// The restarts so far, as the journal has them.
     restarts: RestartHistory,
-    outbox: Option<Outbox<Intent>>,
 }
 
 /// What follows once the journal has it.
@@ -116,124 +130,127 @@ enum Intent {
 }
 
 impl Supervisor {
-    /// A supervisor for one run.
-    pub fn new(run: Run) -> Self {
-        let Run { charter, drive, holder, state, effects, observer, over } = run;
-        Self {
-            charter,
-            drive,
-            holder: Some(holder),
-            effects,
-            observer,
-            over: Some(over),
-            state: Some(state),
-            journal: None,
-            number: 0,
-            generation: None,
-            attempts: BTreeMap::new(),
-            sightings: BTreeMap::new(),
-            reviewers: BTreeMap::new(),
-            reviewers_started: 0,
-            stop_wanted: None,
-            distress: None,
-            broken: None,
-            restarts: RestartHistory::default(),
-            outbox: None,
-        }
+    /// Starts the supervisor of one run, and with it the journal and the coordinators.
+    pub fn start(run: Run) -> Addr<Self> {
+        Self::create(|ctx| {
+            let Run { charter, drive, holder, state, effects, observer, over } = run;
+            let seat = seat();
+            let journal = seat.address();
+            let name = ActorName::Supervisor;
+            let mut supervisor = Self {
+                outbox: Outbox::new(name, journal.clone().recipient(), ctx.address().recipient()),
+                journal,
+                charter,
+                drive,
+                holder,
+                effects,
+                over: Some(over),
+                phase: Phase::Rebuilding,
+                number: 0,
+                children: BTreeMap::new(),
+                reviewers_started: 0,
+                standing: Standing::default(),
+                restarts: state.restarts.clone(),
+            };
+            let guard = supervisor.guard(Child::Coordinator(ActorName::Journal), ctx);
+            let superiors = Superiors { failed: ctx.address().recipient(), distressed: ctx.address().recipient() };
+            let Effects { journal, clock, .. } = supervisor.effects.clone();
+            let actor = JournalActor::new(journal, clock, observer, superiors, guard);
+            supervisor.supervise(ChildSpec {
+                child: Child::Coordinator(ActorName::Journal),
+                restart: Restart::EndsTheRun,
+                drain: Duration::ZERO,
+                task: Task::Coordinates,
+                start: Box::new(move || seat.run(actor)),
+            });
+            supervisor.build(state, ctx);
+            supervisor
+        })
     }
 
     fn guard(&self, child: Child, ctx: &Context<Self>) -> ExitGuard {
         ExitGuard::new(child, self.number, ctx.address().recipient())
     }
 
-    /// An outbox that no restart shuts: what a worker and a reviewer record is theirs whatever becomes of the rest.
-    fn lasting_outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
-        Some(Outbox::new(name, self.journal.clone()?.recipient(), reply_to))
-    }
-
-    /// The outbox of a coordinator: shut when its generation is retired.
-    fn outbox<I>(&self, name: ActorName, reply_to: Recipient<Committed>) -> Option<Outbox<I>> {
-        let retired = self.generation.as_ref()?.retired.clone();
-        Some(self.lasting_outbox(name, reply_to)?.until(retired))
+    /// Starts a child and remembers what its specification says about its end.
+    fn supervise(&mut self, spec: ChildSpec) {
+        let ChildSpec { child, restart, drain, task, start } = spec;
+        self.children.insert(child, Supervised { restart, drain, task });
+        start();
     }
 
     /// Builds every coordinator over the folded state and lets them begin.
     fn build(&mut self, state: GoalState, ctx: &mut Context<Self>) {
-        let (controller, scheduler, integrator) = (seat(), seat(), seat());
-        let (planner, budget) = (seat(), seat());
-        let (stop, retired) = (CancellationToken::new(), CancellationToken::new());
-        let seats = Seats {
-            controller: controller.address(),
-            scheduler: scheduler.address(),
-            integrator: integrator.address(),
-            planner: planner.address(),
-            budget: budget.address(),
-        };
-        let generation = Generation {
-            controller: seats.controller.clone(),
-            scheduler: seats.scheduler.clone(),
-            budget: seats.budget.clone(),
-            around: self.surroundings(&state, &seats, ctx),
-            stop: stop.clone(),
-            retired: retired.clone(),
-        };
-        self.generation = Some(generation);
-        if let Some(actor) = self.planner(&seats, ctx) {
-            planner.run_until(retired.clone(), actor);
-        }
-        if let Some(actor) = self.budget(state.budget.clone(), &seats, ctx) {
-            budget.run_until(retired.clone(), actor);
-        }
-        if let Some(actor) = self.integrator(&state, &seats, stop, ctx) {
-            integrator.run_until(retired.clone(), actor);
-        }
-        if let Some(actor) = self.scheduler(&state, &seats, ctx) {
-            scheduler.run_until(retired.clone(), actor);
-        }
-        if let Some(actor) = self.controller(state, &seats, ctx) {
-            controller.run_until(retired, actor);
-        }
-        self.begin(ctx);
-    }
-
-    fn begin(&mut self, ctx: &mut Context<Self>) {
-        let Some(generation) = &self.generation else { return };
-        let begun = tell(&generation.controller.clone().recipient(), Begin)
-            .and_then(|()| match self.stop_wanted.clone() {
-                Some(stop) => tell(&generation.controller.clone().recipient(), stop),
-                None => Ok(()),
-            })
-            .and_then(|()| match self.distress.clone() {
-                Some(distress) => tell(&generation.controller.clone().recipient(), distress),
-                None => Ok(()),
-            });
+        let (generation, specs) = self.coordinators(state, ctx);
+        specs.into_iter().for_each(|spec| self.supervise(spec));
+        let controller = generation.controller.clone();
+        self.phase = Phase::Running(Box::new(generation));
+        let Standing { stop, distress } = &self.standing;
+        let begun = tell(&controller.clone().recipient(), Begin)
+            .and_then(|()| stop.iter().try_for_each(|stop| tell(&controller.clone().recipient(), stop.clone())))
+            .and_then(|()| distress.iter().try_for_each(|it| tell(&controller.clone().recipient(), it.clone())));
         if let Err(error) = begun {
             self.restart(ActorName::Controller, &error.to_string(), ctx);
         }
     }
 
+    fn generation(&self) -> Option<&Generation> {
+        match &self.phase {
+            Phase::Running(generation) => Some(generation),
+            Phase::Draining { .. } | Phase::Rebuilding | Phase::Over => None,
+        }
+    }
+
     /// Retires the coordinators; they are rebuilt from the journal, or given up when that happened too often.
     fn restart(&mut self, child: ActorName, cause: &str, ctx: &mut Context<Self>) {
-        let Some(generation) = self.generation.take() else { return };
+        let Some(generation) = self.generation() else { return };
         tracing::error!(actor = %child, cause, "an actor ended where it should not have");
         generation.stop.cancel();
         generation.retired.cancel();
-        // Nobody waits for them any more; the next generation asks for what is missing.
-        self.reviewers.clear();
+        // Nobody waits for reviewers any more; the next generation asks for what is missing.
+        self.children.retain(|_, child| !matches!(child.task, Task::Reviews { .. }));
         self.number += 1;
-        self.broken = Some((child, cause.to_owned()));
+        self.phase = Phase::Draining { child, cause: cause.to_owned() };
+        self.bound_the_drain(ctx);
         self.read_journal(ctx);
+    }
+
+    /// Ends the run if a worker outlives its drain timeout: what it does cannot be known, so nothing is built beside it.
+    fn bound_the_drain(&self, ctx: &mut Context<Self>) {
+        let number = self.number;
+        for (attempt, drain) in self.workers().map(|(attempt, child)| (attempt.clone(), child.drain)) {
+            ctx.run_later(drain, move |actor, ctx| {
+                let drains = matches!(actor.phase, Phase::Draining { .. }) && actor.number == number;
+                if drains && actor.children.contains_key(&Child::Worker(attempt.clone())) {
+                    let detail = format!("the worker of {attempt} did not end within {}s", drain.as_secs());
+                    actor.finish(failed(&detail, &actor.charter), ctx);
+                }
+            });
+        }
+    }
+
+    fn task(&mut self, child: Child) -> Option<&mut Task> {
+        self.children.get_mut(&child).map(|supervised| &mut supervised.task)
+    }
+
+    fn workers(&self) -> impl Iterator<Item = (&AttemptRef, &Supervised)> {
+        self.children.iter().filter_map(|(child, supervised)| match child {
+            Child::Worker(attempt) => Some((attempt, supervised)),
+            Child::Coordinator(_) | Child::Reviewer(..) => None,
+        })
     }
 
     /// Reads what the next generation is built over, as soon as no worker of the one before adds to it and no process
     /// of its attempts lives.
     fn read_journal(&mut self, ctx: &mut Context<Self>) {
-        if !self.attempts.is_empty() {
+        if self.workers().next().is_some() {
             return;
         }
-        let (Some((child, cause)), Some(journal)) = (self.broken.take(), self.journal.clone()) else { return };
+        let Phase::Draining { child, cause } = &self.phase else { return };
+        let (child, cause) = (*child, cause.clone());
+        self.phase = Phase::Rebuilding;
         let (reply_to, events) = oneshot::channel();
-        if let Err(error) = tell(&journal.recipient(), ReadAll { reply_to }) {
+        if let Err(error) = tell(&self.journal.clone().recipient(), ReadAll { reply_to }) {
             return self.finish(failed(&error.to_string(), &self.charter), ctx);
         }
         ctx.spawn(events.into_actor(self).map(move |events, actor, ctx| match events {
@@ -250,14 +267,17 @@ impl Supervisor {
         self.restarts = state.restarts.clone();
         let decided = match self.may_restart() {
             RestartDecision::Restart => {
-                let restarted = Fact::ActorRestarted { child, cause };
+                let restarted = Fact::Supervision(SupervisionFact::ActorRestarted { child, cause });
                 Decided::new(vec![restarted], vec![Intent::Build(Box::new(state))])
             }
             RestartDecision::Escalate => {
                 let over = failed(&format!("actor {child} ended too often: {cause}"), &self.charter);
                 let RunOver { status, reason, next } = over.clone();
-                let settled = Fact::GoalSettled { status, reason, next };
-                Decided::new(vec![Fact::RestartsExceeded { child, cause }, settled], vec![Intent::End(over)])
+                let settled = Fact::Goal(GoalFact::GoalSettled { status, reason, next });
+                Decided::new(
+                    vec![Fact::Supervision(SupervisionFact::RestartsExceeded { child, cause }), settled],
+                    vec![Intent::End(over)],
+                )
             }
         };
         self.commit(decided, ctx);
@@ -269,17 +289,17 @@ impl Supervisor {
     }
 
     fn commit(&mut self, decided: Decided<Intent>, ctx: &mut Context<Self>) {
-        let committed = self.outbox.as_mut().map(|outbox| outbox.commit(decided, None, None));
-        if let Some(Err(error)) = committed {
+        if let Err(error) = self.outbox.commit(decided, None, None) {
             self.finish(failed(&error.to_string(), &self.charter), ctx);
         }
     }
 
     fn finish(&mut self, over: RunOver, ctx: &mut Context<Self>) {
-        if let Some(generation) = self.generation.take() {
+        if let Some(generation) = self.generation() {
             generation.stop.cancel();
             generation.retired.cancel();
         }
+        self.phase = Phase::Over;
         if let Some(sender) = self.over.take() {
             // Whoever started the run may be gone; then nobody asks how it ended.
             drop(sender.send(over));
@@ -287,27 +307,54 @@ impl Supervisor {
         ctx.stop();
     }
 
+    /// Acts on the end of a child as its specification says.
+    fn exited(&mut self, exited: ChildExited, ctx: &mut Context<Self>) {
+        let ChildExited { child, generation, exit } = exited;
+        // A coordinator of an earlier generation ends because it was retired.
+        let stale =
+            matches!(child, Child::Coordinator(name) if name != ActorName::Journal) && generation != self.number;
+        if stale || matches!(self.phase, Phase::Over) {
+            return;
+        }
+        let Some(Supervised { restart, task, .. }) = self.children.remove(&child) else { return };
+        let how = match exit {
+            Exit::Normal => "stopped by itself",
+            Exit::Panic => "panicked",
+        };
+        match restart {
+            Restart::EndsTheRun => {
+                self.finish(failed(&format!("the {}'s actor {how}", child.actor()), &self.charter), ctx);
+            }
+            Restart::AllTogether => self.restart(child.actor(), &format!("it {how}"), ctx),
+            Restart::Alone | Restart::Never => match task {
+                Task::Works { attempt, .. } => self.worker_gone(attempt, exit, ctx),
+                Task::Reviews { order, role } => self.reviewer_gone(*order, role, exit, ctx),
+                Task::Coordinates => {}
+            },
+        }
+    }
+
     fn worker_gone(&mut self, attempt: AttemptRef, exit: Exit, ctx: &mut Context<Self>) {
-        self.attempts.remove(&attempt);
-        self.sightings.remove(&attempt);
         self.read_journal(ctx);
         let crash = match exit {
             Exit::Normal => None,
             Exit::Panic => Some("its worker panicked".to_owned()),
         };
-        let Some(generation) = &self.generation else { return };
+        let Some(generation) = self.generation() else { return };
         if let Err(error) = tell(&generation.scheduler.clone().recipient(), WorkerGone { attempt, crash }) {
             tracing::warn!(%error, "the scheduler does not hear of a worker's end");
         }
     }
 
-    /// A reviewer that panics is begun anew, within the same intensity as every other actor.
-    fn reviewer_gone(&mut self, number: u64, exit: Exit, ctx: &mut Context<Self>) {
-        let Some((order, role)) = self.reviewers.remove(&number).filter(|_| exit == Exit::Panic) else { return };
+    /// A reviewer that panics is started again, within the same intensity as every other actor.
+    fn reviewer_gone(&mut self, order: StartReviewers, role: Role, exit: Exit, ctx: &mut Context<Self>) {
+        if exit == Exit::Normal {
+            return;
+        }
         let (child, cause) = (ActorName::Reviewer(role), "it panicked");
         match self.may_restart() {
             RestartDecision::Restart => {
-                let restarted = Fact::ActorRestarted { child, cause: cause.to_owned() };
+                let restarted = Fact::Supervision(SupervisionFact::ActorRestarted { child, cause: cause.to_owned() });
                 self.restarts.apply(&restarted, self.effects.clock.now());
                 self.commit(Decided::new(vec![restarted], vec![Intent::Review(Box::new(order), role)]), ctx);
             }
@@ -315,29 +362,21 @@ impl Supervisor {
         }
     }
 
-    fn start_reviewer(&mut self, start: StartReviewers, role: Role, ctx: &mut Context<Self>) {
-        let seat = seat::<ReviewerActor>();
-        let Some(outbox) = self.lasting_outbox(ActorName::Reviewer(role), seat.address().recipient()) else { return };
+    fn start_reviewer(&mut self, order: StartReviewers, role: Role, ctx: &mut Context<Self>) {
         self.reviewers_started += 1;
-        let number = self.reviewers_started;
-        let guard = self.guard(Child::Reviewer(number), ctx);
-        let reviewed = (role, start.order.clone());
-        let reply = (start.reply_to.clone(), start.cause);
-        self.reviewers.insert(number, (start, role));
-        let workspace = Arc::clone(&self.effects.workspace);
-        seat.run(ReviewerActor::new(reviewed, workspace, outbox, reply, guard));
+        let spec = self.reviewer(self.reviewers_started, order, role, ctx);
+        self.supervise(spec);
     }
 }
 
 /// How the newest run has ended, where its end is durable already: then nothing is built anew.
 fn settled(events: &[Event]) -> Option<RunOver> {
-    let end = |event: &&Event| matches!(event.fact, Fact::RunStarted { .. } | Fact::GoalSettled { .. });
-    match &events.iter().rev().find(end)?.fact {
-        Fact::GoalSettled { status, reason, next } => {
-            Some(RunOver { status: *status, reason: reason.clone(), next: next.clone() })
-        }
-        _ => None,
+    let bounds_a_run =
+        |event: &&Event| matches!(event.fact, Fact::Goal(GoalFact::RunStarted { .. } | GoalFact::GoalSettled { .. }));
+    if let Fact::Goal(GoalFact::GoalSettled { status, reason, next }) = &events.iter().rev().find(bounds_a_run)?.fact {
+        return Some(RunOver { status: *status, reason: reason.clone(), next: next.clone() });
     }
+    None
 }
 
 fn failed(detail: &str, charter: &Charter) -> RunOver {
@@ -347,45 +386,22 @@ fn failed(detail: &str, charter: &Charter) -> RunOver {
 
 impl Actor for Supervisor {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        let journal = JournalActor::new(
-            Arc::clone(&self.effects.journal),
-            Arc::clone(&self.effects.clock),
-            self.observer.clone(),
-            Superiors { failed: ctx.address().recipient(), distressed: ctx.address().recipient() },
-            self.guard(Child::Coordinator(ActorName::Journal), ctx),
-        );
-        let seat = seat();
-        self.journal = Some(seat.address());
-        seat.run(journal);
-        self.outbox = self.lasting_outbox(ActorName::Supervisor, ctx.address().recipient());
-        if let Some(state) = self.state.take() {
-            self.restarts = state.restarts.clone();
-            self.build(state, ctx);
-        }
-    }
 }
 
 impl Handler<StartWorker> for Supervisor {
     type Result = ();
     fn handle(&mut self, start: StartWorker, ctx: &mut Context<Self>) {
-        let Some(generation) = &self.generation else { return };
-        let (around, token) = (generation.around.clone(), generation.stop.child_token());
-        let attempt = start.attempt;
-        let seat = seat::<WorkerActor>();
-        let Some(outbox) = self.lasting_outbox(ActorName::Worker, seat.address().recipient()) else { return };
-        let guard = self.guard(Child::Worker(attempt.clone()), ctx);
-        self.attempts.insert(attempt.clone(), AtWork { worker: seat.address(), stop: token.clone() });
-        seat.run(WorkerActor::new(attempt, around, token, outbox, guard));
+        let Some(generation) = self.generation() else { return };
+        let spec = self.worker(start.attempt, generation, ctx);
+        self.supervise(spec);
     }
 }
 
 impl Handler<StopWorker> for Supervisor {
     type Result = ();
     fn handle(&mut self, stop: StopWorker, _ctx: &mut Context<Self>) {
-        if let Some(at_work) = self.attempts.get(&stop.attempt) {
-            at_work.stop.cancel();
+        if let Some(Task::Works { stop, .. }) = self.task(Child::Worker(stop.attempt)) {
+            stop.cancel();
         }
     }
 }
@@ -393,10 +409,10 @@ impl Handler<StopWorker> for Supervisor {
 impl Handler<Sighted> for Supervisor {
     type Result = ();
     fn handle(&mut self, sighted: Sighted, _ctx: &mut Context<Self>) {
-        let Sighted { sighting } = sighted;
-        if self.attempts.contains_key(&sighting.attempt) {
-            let now = self.effects.clock.moment();
-            self.sightings.insert(sighting.attempt.clone(), (now, sighting));
+        let now = self.effects.clock.moment();
+        let seen = sighted.sighting;
+        if let Some(Task::Works { sighting, .. }) = self.task(Child::Worker(seen.attempt.clone())) {
+            *sighting = Some(Box::new((now, seen)));
         }
     }
 }
@@ -404,7 +420,7 @@ impl Handler<Sighted> for Supervisor {
 impl Handler<StopEffects> for Supervisor {
     type Result = ();
     fn handle(&mut self, stop: StopEffects, _ctx: &mut Context<Self>) {
-        if let Some(generation) = &self.generation {
+        if let Some(generation) = self.generation() {
             generation.stop.cancel();
         }
         // After the token: whoever sees a step end knows by then that it was asked to stop.
@@ -426,21 +442,7 @@ impl Handler<StartReviewers> for Supervisor {
 impl Handler<ChildExited> for Supervisor {
     type Result = ();
     fn handle(&mut self, exited: ChildExited, ctx: &mut Context<Self>) {
-        match exited.child {
-            Child::Worker(attempt) => self.worker_gone(attempt, exited.exit, ctx),
-            Child::Reviewer(number) => self.reviewer_gone(number, exited.exit, ctx),
-            Child::Coordinator(ActorName::Journal) if self.over.is_some() => {
-                self.finish(failed("the journal's actor panicked", &self.charter), ctx);
-            }
-            Child::Coordinator(name) if exited.generation == self.number && self.over.is_some() => {
-                let cause = match exited.exit {
-                    Exit::Normal => "it stopped by itself",
-                    Exit::Panic => "it panicked",
-                };
-                self.restart(name, cause, ctx);
-            }
-            Child::Coordinator(_) => {}
-        }
+        self.exited(exited, ctx);
     }
 }
 
@@ -454,8 +456,7 @@ impl Handler<Defect> for Supervisor {
 impl Handler<Committed> for Supervisor {
     type Result = ();
     fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
-        let Some(outbox) = &mut self.outbox else { return };
-        for intent in outbox.acknowledge(committed).intents {
+        for intent in self.outbox.acknowledge(committed).intents {
             match intent {
                 Intent::Build(state) => self.build(*state, ctx),
                 Intent::Review(order, role) => self.start_reviewer(*order, role, ctx),
@@ -475,8 +476,8 @@ impl Handler<JournalFailed> for Supervisor {
 impl Handler<JournalDistressed> for Supervisor {
     type Result = ();
     fn handle(&mut self, distress: JournalDistressed, _ctx: &mut Context<Self>) {
-        self.distress = Some(distress.clone());
-        let Some(generation) = &self.generation else { return };
+        self.standing.distress = Some(distress.clone());
+        let Some(generation) = self.generation() else { return };
         if let Err(error) = tell(&generation.controller.clone().recipient(), distress) {
             tracing::warn!(%error, "the controller is being rebuilt; it will hear of the distress then");
         }

@@ -20,8 +20,8 @@ use crate::actors::worker::hints::Hints;
 use crate::domain::agent::{AgentSign, AgentTask};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
 use crate::domain::evidence::{ArtifactRef, GateScope};
+use crate::domain::fact::{AttemptFact, Fact};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, CommitId, TreeId};
 use crate::domain::order::{
@@ -294,7 +294,9 @@ impl WorkerActor {
         if paths.is_empty() {
             return;
         }
-        if let Err(error) = self.commit(Decided::new(vec![Fact::CheckoutChanged { paths }], Vec::new())) {
+        if let Err(error) =
+            self.commit(Decided::new(vec![Fact::Attempt(AttemptFact::CheckoutChanged { paths })], Vec::new()))
+        {
             tracing::error!(%error, attempt = %self.attempt, "the worker cannot record a change of the checkout");
         }
     }

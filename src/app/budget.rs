@@ -7,7 +7,8 @@ use crate::app::create::usage;
 use crate::app::error::AppError;
 use crate::domain::budget::{Account, Limits};
 use crate::domain::control::{ControlReply, ControlRequest};
-use crate::domain::event::{ActorName, Fact};
+use crate::domain::event::ActorName;
+use crate::domain::fact::{BudgetFact, Fact};
 use crate::domain::goal::Verb;
 use crate::domain::ids::GoalId;
 use crate::domain::spending::{BudgetReport, UsedUp};
@@ -43,7 +44,10 @@ impl Omk {
         let look = format!("omk goal budget {id}");
         let extended = held.state.budget.limits_of(account).extended_by(more);
         let limits = extended.map_err(|refusal| usage(format!("{account} {refusal}"), &[&look]))?;
-        held.record(vec![Fact::LimitsSet { limits, account: account.clone() }], ActorName::Operator)?;
+        held.record(
+            vec![Fact::Budget(BudgetFact::LimitsSet { limits, account: account.clone() })],
+            ActorName::Operator,
+        )?;
         drop(held);
         self.refresh(id);
         Ok(limits)

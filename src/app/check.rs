@@ -4,8 +4,9 @@ use crate::adapters::git::look::Look;
 use crate::app::Omk;
 use crate::app::error::AppError;
 use crate::app::kept::check_evidence;
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::evidence::{ProofPredicate, ProofSlice, ProofStatement};
+use crate::domain::fact::{Fact, GoalFact};
 use crate::domain::goal::Drive;
 use crate::domain::ids::GoalId;
 use crate::domain::view::{CheckedClaim, ProofCheck};
@@ -68,8 +69,8 @@ impl Omk {
         }
         let events = read_events(&dir.events()).map_err(|error| error.chain())?.events;
         match events.first().map(|event| &event.fact) {
-            Some(Fact::GoalCreated(charter)) if charter.id == *id => Ok(events),
-            Some(Fact::GoalCreated(charter)) => Err(format!("it is the journal of {}", charter.id)),
+            Some(Fact::Goal(GoalFact::GoalCreated(charter))) if charter.id == *id => Ok(events),
+            Some(Fact::Goal(GoalFact::GoalCreated(charter))) => Err(format!("it is the journal of {}", charter.id)),
             Some(_) | None => Err("it does not begin with the goal's creation".to_owned()),
         }
     }

@@ -15,7 +15,8 @@ use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
 use crate::domain::budget::Account;
 use crate::domain::control::{ControlReply, ControlRequest, Refusal, Stop};
-use crate::domain::event::{ActorName, Event, Fact};
+use crate::domain::event::{ActorName, Event};
+use crate::domain::fact::{Fact, GoalFact, SliceFact, SupervisionFact};
 use crate::domain::goal::{GoalStatus, Verb};
 use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::supervision::Leftovers;
@@ -92,7 +93,7 @@ impl Omk {
             Stop::Cancel => (GoalStatus::Cancelled, "cancelled by the operator", "show"),
         };
         let (reason, next) = (with_ending(by, ended), vec![format!("omk goal {next} {id}")]);
-        let settled = Fact::GoalSettled { status: to, reason, next };
+        let settled = Fact::Goal(GoalFact::GoalSettled { status: to, reason, next });
         let dir = self.state.goal(id);
         let unfindable = if status == GoalStatus::Running { unfindable() } else { None };
         let Swept { killed, resisting } = kill_leftovers(&dir.owner());
@@ -101,7 +102,7 @@ impl Omk {
         }
         let left =
             Leftovers { processes: killed, left_alone: unfindable.into_iter().collect(), ..Leftovers::default() };
-        let cleared = (!left.is_empty()).then(|| Fact::LeftoversCleared(left));
+        let cleared = (!left.is_empty()).then(|| Fact::Supervision(SupervisionFact::LeftoversCleared(left)));
         held.record(cleared.into_iter().chain([settled]).collect(), ActorName::Operator)?;
         surplus::set_aside(&dir, to);
         drop(held);
@@ -135,7 +136,7 @@ impl Omk {
         let (opened, state) = self.open_journal(id, verb)?;
         let mut held = Held { journal: Arc::new(opened.journal), state };
         if let Some(torn) = opened.torn {
-            held.record(vec![Fact::TailCut { bytes: torn.bytes }], ActorName::Journal)?;
+            held.record(vec![Fact::Supervision(SupervisionFact::TailCut { bytes: torn.bytes })], ActorName::Journal)?;
         }
         Ok(held)
     }
@@ -192,7 +193,7 @@ impl Omk {
             let help = format!("see what it asks: omk goal status {id}");
             return Err(usage(format!("goal {id} has no open question `{question}`"), &[&help]));
         }
-        let answered = Fact::QuestionAnswered { id: question.to_owned(), answer: answer.to_owned() };
+        let answered = Fact::Slice(SliceFact::QuestionAnswered { id: question.to_owned(), answer: answer.to_owned() });
         held.record(vec![answered], ActorName::Operator)?;
         drop(held);
         self.refresh(id);
@@ -251,5 +252,5 @@ pub(super) fn reopened(state: &GoalState) -> Vec<Fact> {
     };
     let given_up = state.slices.iter().filter(|record| matches!(record.stage, Stage::GivenUp { .. }));
     let slices = given_up.map(|record| record.spec.id.clone()).filter(wanted);
-    slices.map(|slice| Fact::SliceReopened { slice, fresh: false, hint: None }).collect()
+    slices.map(|slice| Fact::Slice(SliceFact::SliceReopened { slice, fresh: false, hint: None })).collect()
 }

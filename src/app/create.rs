@@ -17,7 +17,8 @@ use crate::app::event_loop::event_loop;
 use crate::app::request::{GoalRequest, NewGoal};
 use crate::app::surroundings::require_own_proc;
 use crate::app::system::record;
-use crate::domain::event::{ActorName, Fact};
+use crate::domain::event::ActorName;
+use crate::domain::fact::{Fact, GoalFact};
 use crate::domain::goal::{Charter, GoalStatus, RepositoryFacts, SandboxChoice, SandboxLevel};
 use crate::domain::ids::{GoalId, SliceId};
 use crate::domain::task::{GateSpec, Proposal, SliceSpec};
@@ -204,9 +205,9 @@ impl Omk {
 fn begin_journal(dir: GoalDir, charter: Charter) -> Result<(), AppError> {
     let lock = GoalLock::acquire(dir, &this_process())?;
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::create(lock)?);
-    let created = Fact::GoalCreated(Box::new(charter));
+    let created = Fact::Goal(GoalFact::GoalCreated(Box::new(charter)));
     let planned = "created; nothing was executed yet".to_owned();
-    let settled = Fact::GoalSettled { status: GoalStatus::Planned, reason: planned, next: Vec::new() };
+    let settled = Fact::Goal(GoalFact::GoalSettled { status: GoalStatus::Planned, reason: planned, next: Vec::new() });
     block_on(record(&journal, [created, settled], ActorName::Controller))??;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::adapters::git::leftovers::Before;
 use crate::adapters::git::workspace::GitWorkspace;
 use crate::app::recovery::{Halt, before};
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, MergeFact, SliceFact};
 use crate::domain::goal::{Charter, GoalStatus};
 use crate::domain::ids::{CommitId, SliceId};
 use crate::workflow::merge_queue::{Integrated, MergeQueue};
@@ -32,7 +32,7 @@ impl Losses {
     /// Has slices that are reopened begin afresh where what they would go on from is gone.
     pub(super) fn freshen(&self, facts: &mut [Fact]) {
         for fact in facts {
-            if let Fact::SliceReopened { slice, fresh, .. } = fact {
+            if let Fact::Slice(SliceFact::SliceReopened { slice, fresh, .. }) = fact {
                 *fresh |= self.slices.contains(slice);
             }
         }
@@ -98,7 +98,7 @@ fn shortened(charter: &Charter, queue: &MergeQueue, lost: &[Integrated], gone: &
     let again = lost.iter().filter(|done| gone.contains(&done.capture.commit) || gone.contains(&done.capture.start));
     let begin_again = again.map(|done| done.slice.clone()).collect();
     let slices = lost.iter().map(|done| done.slice.clone()).collect();
-    Some(Fact::IntegrationLost { slices, begin_again, tip, tree })
+    Some(Fact::Merge(MergeFact::IntegrationLost { slices, begin_again, tip, tree }))
 }
 
 /// A goal that is `ready` stays so: the user has its branches, and nothing is merged over them.
@@ -125,7 +125,7 @@ impl Losses {
         }
         self.facts.extend(cut_off_by_the_end(record));
         let reason = format!("its captured work {} is lost; it begins again", lost.short());
-        self.facts.push(Fact::SliceGivenUp { slice: slice.clone(), reason });
-        self.facts.push(Fact::SliceReopened { slice, fresh: true, hint: None });
+        self.facts.push(Fact::Slice(SliceFact::SliceGivenUp { slice: slice.clone(), reason }));
+        self.facts.push(Fact::Slice(SliceFact::SliceReopened { slice, fresh: true, hint: None }));
     }
 }

@@ -5,7 +5,8 @@ use crate::app::control::Held;
 use crate::app::create::{infra, usage};
 use crate::app::error::AppError;
 use crate::app::projection::Projector;
-use crate::domain::event::{ActorName, Fact};
+use crate::domain::event::ActorName;
+use crate::domain::fact::{Fact, GoalFact, PlanFact};
 use crate::domain::goal::{GoalStatus, Verb};
 use crate::domain::ids::GoalId;
 use crate::workflow::planner::accept;
@@ -32,8 +33,8 @@ fn freeze(held: &mut Held, id: &GoalId) -> Result<(), AppError> {
         .map_err(|refusal| usage(format!("the plan cannot be used: {refusal}"), &[]))?;
     let reason = format!("planned {} slice(s); nothing was executed", plan.slices.len());
     let next = ["resume", "execute"].map(|verb| format!("omk goal {verb} {id}")).to_vec();
-    held.record(vec![Fact::PlanAccepted(Box::new(plan))], ActorName::Planner)?;
-    let settled = Fact::GoalSettled { status: GoalStatus::Planned, reason, next };
+    held.record(vec![Fact::Plan(PlanFact::PlanAccepted(Box::new(plan)))], ActorName::Planner)?;
+    let settled = Fact::Goal(GoalFact::GoalSettled { status: GoalStatus::Planned, reason, next });
     held.record(vec![settled], ActorName::Controller)?;
     Ok(())
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{Fact, GoalFact, PlanFact};
 use crate::domain::goal::GoalStatus;
 use crate::domain::task::AcceptedPlan;
 use crate::domain::view::{GoalSummary, GoalView, SliceView};
@@ -69,8 +70,8 @@ impl Projector {
     pub(super) fn follow(&mut self, event: &Event) {
         self.state.apply(event);
         self.behind = true;
-        let planned = matches!(event.fact, Fact::PlanAccepted(_));
-        let settled = matches!(event.fact, Fact::GoalSettled { .. });
+        let planned = matches!(event.fact, Fact::Plan(PlanFact::PlanAccepted(_)));
+        let settled = matches!(event.fact, Fact::Goal(GoalFact::GoalSettled { .. }));
         let due = self.written.is_none_or(|at| at.elapsed() >= PERIOD);
         if planned && let Err(error) = self.write_documents() {
             tracing::warn!(%error, "the planning artifacts were not written");

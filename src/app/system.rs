@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, System};
+use actix::{Addr, System};
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,7 +26,8 @@ use crate::app::shutdown::{Signals, Stopped, stopped_by};
 use crate::app::surplus;
 use crate::app::watchdog::Watchdog;
 use crate::domain::control::{ControlReply, Stop};
-use crate::domain::event::{ActorName, Draft, Event, Fact};
+use crate::domain::event::{ActorName, Draft, Event};
+use crate::domain::fact::{Fact, GoalFact, SupervisionFact};
 use crate::domain::goal::{Charter, Drive, GoalStatus};
 use crate::domain::ids::TreeId;
 use crate::domain::order::Fault;
@@ -63,6 +64,9 @@ pub(super) struct Order {
     /// Gets every durable record, in order.
     pub(super) observer: mpsc::UnboundedSender<Event>,
 }
+
+/// How long the last answers on the control socket may take to be written.
+const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How a run came back.
 pub(super) struct Outcome {
@@ -103,7 +107,9 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let server = ControlServer::bind(journal.lock())?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let mut taking = Taking { state: GoalState::replay(&events), journal: Arc::clone(&journal), observer };
-    taking.record(torn.map(|torn| Fact::TailCut { bytes: torn.bytes }), ActorName::Journal).await?;
+    taking
+        .record(torn.map(|torn| Fact::Supervision(SupervisionFact::TailCut { bytes: torn.bytes })), ActorName::Journal)
+        .await?;
     let charter = taking.state.goal.charter.clone().context("the journal does not begin with the goal's creation")?;
     let first_gate = taking.state.last.as_ref().map_or(1, |(seq, ..)| seq.0 + 1);
     let git = Arc::new(SystemGit::default());
@@ -122,11 +128,14 @@ async fn drive(order: Order) -> anyhow::Result<Outcome> {
     let (over, ended) = oneshot::channel();
     let holder = this_process();
     let _watchdog = Watchdog::start(&charter.id, charter.settings.lease_ms).context("failed to watch the run")?;
-    let supervisor = Supervisor::new(Run { charter, drive, holder, state, effects, observer, over }).start();
+    let supervisor = Supervisor::start(Run { charter, drive, holder, state, effects, observer, over });
     let (asks, asked) = mpsc::channel(16);
-    let serving = tokio::task::spawn_local(server.serve(asks));
+    let mut serving = tokio::task::spawn_local(server.serve(asks));
     let outcome = wait(&supervisor, ended, asked, &mut signals).await;
-    serving.abort();
+    // Until the answers are written. A client that does not read its answer must not hold the end of the run up.
+    if tokio::time::timeout(LAST_ANSWERS, &mut serving).await.is_err() {
+        serving.abort();
+    }
     // The end of the event loop waits for every step that is still under way, and nobody needs it any more.
     if let Some(steps) = steps {
         steps.abandon();
@@ -176,7 +185,7 @@ impl Taking {
             Ok(leftovers) => leftovers,
             Err(halt) => return Ok(Err(halt)),
         };
-        let said = (!leftovers.is_empty()).then_some(Fact::LeftoversCleared(leftovers));
+        let said = (!leftovers.is_empty()).then_some(Fact::Supervision(SupervisionFact::LeftoversCleared(leftovers)));
         self.record(said, ActorName::Supervisor).await?;
         if self.state.goal.stop == Some(Stop::Cancel) && self.state.goal.status != Some(GoalStatus::Ready) {
             return Ok(Err(Halt::cancelled(charter)));
@@ -201,7 +210,7 @@ impl Taking {
     async fn halted(mut self, halt: Halt) -> anyhow::Result<Outcome> {
         let Halt { reason, next, status } = halt;
         if self.state.goal.status != Some(GoalStatus::Ready) {
-            let settled = Fact::GoalSettled { status, reason: reason.clone(), next: next.clone() };
+            let settled = Fact::Goal(GoalFact::GoalSettled { status, reason: reason.clone(), next: next.clone() });
             self.record([settled], ActorName::Controller).await?;
         }
         Ok(Outcome { over: RunOver { status, reason, next }, signal: None })
@@ -282,9 +291,6 @@ async fn wait(
                     // Whoever asked may have gone away again.
                     drop(reply.send(ControlReply::Settled { status: over.status.to_string() }));
                 }
-                // Lets the answers reach the socket before the run takes it away.
-                tokio::task::yield_now().await;
-                tokio::time::sleep(std::time::Duration::from_millis(u64::from(asked.is_empty()))).await;
                 return Ok(Outcome { over, signal });
             }
             Some((request, reply)) = asked.recv() => serve(supervisor, request, reply, &mut waiting),

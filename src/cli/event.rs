@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::budget::Account;
-use crate::domain::event::{ActorName, Event, Fact};
+use crate::domain::event::{ActorName, Event};
 use crate::domain::evidence::GateScope;
+use crate::domain::fact::{AttemptFact, BudgetFact, Fact, GateFact, MergeFact, ReviewFact, SliceFact, SupervisionFact};
 use crate::domain::ids::{AttemptRef, ContentHash, Seq, SliceId, Timestamp};
 use crate::domain::review::Subject;
 
@@ -70,60 +71,85 @@ pub fn slices(event: &Event) -> Vec<&SliceId> {
 
 fn of_fact(fact: &Fact) -> Vec<&SliceId> {
     match fact {
-        Fact::AttemptOffered { attempt, .. }
-        | Fact::AttemptClaimed { attempt, .. }
-        | Fact::AttemptFinished { attempt, .. }
-        | Fact::LateResultDropped { attempt, .. } => vec![&attempt.slice],
-        Fact::SliceAccepted { slice, .. }
-        | Fact::SliceReturned { slice, .. }
-        | Fact::SliceGivenUp { slice, .. }
-        | Fact::SliceUnchanged { slice, .. }
-        | Fact::SliceReopened { slice, .. }
-        | Fact::SliceSteered { slice, .. }
-        | Fact::QuestionAsked { slice, .. }
-        | Fact::SliceBlamed { slice, .. }
-        | Fact::SliceIntegrated { slice, .. }
-        | Fact::UsageRecorded { slice, .. }
-        | Fact::BudgetSettled { slice, .. }
-        | Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, .. }
-        | Fact::ReviewFinished { subject: Subject::Slice { slice, .. }, .. } => vec![slice],
-        Fact::BudgetReserved(reservation) => vec![&reservation.slice],
-        Fact::BudgetNoticed { account: Account::Slice(slice), .. }
-        | Fact::BudgetExhausted { account: Account::Slice(slice), .. }
-        | Fact::LimitsSet { account: Account::Slice(slice), .. }
-        | Fact::FlakeSeen { scope: GateScope::Attempt { slice, .. }, .. } => vec![slice],
-        Fact::WorkerQuarantined(quarantine) => vec![&quarantine.slice],
-        Fact::AttemptQuiet(sighting) => vec![&sighting.attempt.slice],
-        Fact::BatchFormed { slices, .. } | Fact::IntegrationLost { slices, .. } => slices.iter().collect(),
-        Fact::MergeConflicted { slice, with, .. } => std::iter::once(slice).chain(with).collect(),
-        Fact::GoalCreated(_)
-        | Fact::RunStarted { .. }
-        | Fact::PhaseEntered { .. }
-        | Fact::StopRequested { .. }
-        | Fact::Delivered { .. }
-        | Fact::GoalSettled { .. }
-        | Fact::PlanAccepted(_)
-        | Fact::QuestionAnswered { .. }
-        | Fact::WorktreePrepared { .. }
-        | Fact::SessionOpened { .. }
-        | Fact::AgentReported { .. }
-        | Fact::SliceCaptured { .. }
-        | Fact::CheckoutChanged { .. }
-        | Fact::GateFinished { scope: GateScope::Base | GateScope::Batch { .. } | GateScope::Tip, .. }
-        | Fact::ReviewFinished { subject: Subject::Goal { .. }, .. }
-        | Fact::FlakeSeen { .. }
-        | Fact::RedBefore { .. }
-        | Fact::LimitsSet { .. }
-        | Fact::BudgetNoticed { .. }
-        | Fact::BudgetExhausted { .. }
-        | Fact::ActorRestarted { .. }
-        | Fact::RestartsExceeded { .. }
-        | Fact::ProfileQuarantined(_)
-        | Fact::BreakerOpened(_)
-        | Fact::BreakerClosed { .. }
-        | Fact::BudgetCheckpointed(_)
-        | Fact::ClockMoved(_)
-        | Fact::LeftoversCleared(_)
-        | Fact::TailCut { .. } => Vec::new(),
+        Fact::Slice(fact) => of_slice(fact).into_iter().collect(),
+        Fact::Attempt(fact) => of_attempt(fact).into_iter().collect(),
+        Fact::Gate(fact) => of_gate(fact).into_iter().collect(),
+        Fact::Merge(fact) => of_merge(fact),
+        Fact::Review(ReviewFact::ReviewFinished { subject, .. }) => match subject {
+            Subject::Slice { slice, .. } => vec![slice],
+            Subject::Goal { .. } => Vec::new(),
+        },
+        Fact::Budget(fact) => of_budget(fact).into_iter().collect(),
+        Fact::Supervision(fact) => match fact {
+            SupervisionFact::WorkerQuarantined(quarantine) => vec![&quarantine.slice],
+            SupervisionFact::ProfileQuarantined(_)
+            | SupervisionFact::BreakerOpened(_)
+            | SupervisionFact::BreakerClosed { .. }
+            | SupervisionFact::LeftoversCleared(_)
+            | SupervisionFact::ActorRestarted { .. }
+            | SupervisionFact::RestartsExceeded { .. }
+            | SupervisionFact::TailCut { .. } => Vec::new(),
+        },
+        Fact::Goal(_) | Fact::Plan(_) => Vec::new(),
+    }
+}
+
+fn of_slice(fact: &SliceFact) -> Option<&SliceId> {
+    match fact {
+        SliceFact::SliceAccepted { slice, .. }
+        | SliceFact::SliceReturned { slice, .. }
+        | SliceFact::SliceGivenUp { slice, .. }
+        | SliceFact::SliceUnchanged { slice, .. }
+        | SliceFact::SliceReopened { slice, .. }
+        | SliceFact::SliceSteered { slice, .. }
+        | SliceFact::QuestionAsked { slice, .. } => Some(slice),
+        SliceFact::QuestionAnswered { .. } => None,
+    }
+}
+
+fn of_attempt(fact: &AttemptFact) -> Option<&SliceId> {
+    match fact {
+        AttemptFact::AttemptOffered { attempt, .. }
+        | AttemptFact::AttemptClaimed { attempt, .. }
+        | AttemptFact::AttemptFinished { attempt, .. }
+        | AttemptFact::LateResultDropped { attempt, .. } => Some(&attempt.slice),
+        AttemptFact::AttemptQuiet(sighting) => Some(&sighting.attempt.slice),
+        AttemptFact::WorktreePrepared { .. }
+        | AttemptFact::SessionOpened { .. }
+        | AttemptFact::AgentReported { .. }
+        | AttemptFact::SliceCaptured { .. }
+        | AttemptFact::CheckoutChanged { .. } => None,
+    }
+}
+
+fn of_gate(fact: &GateFact) -> Option<&SliceId> {
+    match fact {
+        GateFact::GateFinished { scope, .. } | GateFact::FlakeSeen { scope, .. } => match scope {
+            GateScope::Attempt { slice, .. } => Some(slice),
+            GateScope::Base | GateScope::Batch { .. } | GateScope::Tip => None,
+        },
+        GateFact::RedBefore { .. } => None,
+    }
+}
+
+fn of_merge(fact: &MergeFact) -> Vec<&SliceId> {
+    match fact {
+        MergeFact::SliceBlamed { slice, .. } | MergeFact::SliceIntegrated { slice, .. } => vec![slice],
+        MergeFact::BatchFormed { slices, .. } | MergeFact::IntegrationLost { slices, .. } => slices.iter().collect(),
+        MergeFact::MergeConflicted { slice, with, .. } => std::iter::once(slice).chain(with).collect(),
+    }
+}
+
+fn of_budget(fact: &BudgetFact) -> Option<&SliceId> {
+    match fact {
+        BudgetFact::UsageRecorded { slice, .. } | BudgetFact::BudgetSettled { slice, .. } => Some(slice),
+        BudgetFact::BudgetReserved(reservation) => Some(&reservation.slice),
+        BudgetFact::BudgetNoticed { account, .. }
+        | BudgetFact::BudgetExhausted { account, .. }
+        | BudgetFact::LimitsSet { account, .. } => match account {
+            Account::Slice(slice) => Some(slice),
+            Account::Goal | Account::Role(_) => None,
+        },
+        BudgetFact::BudgetCheckpointed(_) | BudgetFact::ClockMoved(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The one shape in which every decision answers, so that every actor commits before it starts anything.
 
-use crate::domain::event::Fact;
+use crate::domain::fact::Fact;
 
 /// What a decision comes to: facts to commit, and intents to start once they are durable.
 #[derive(Clone, Debug, PartialEq, Eq)]

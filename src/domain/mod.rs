@@ -12,6 +12,7 @@ pub mod deceptive;
 pub mod decided;
 pub mod event;
 pub mod evidence;
+pub mod fact;
 pub mod goal;
 pub mod ids;
 pub mod listing;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::budget::{BudgetKind, Limits, Usage};
 use crate::domain::control::Holder;
-use crate::domain::event::Branch;
 use crate::domain::evidence::{GateResult, GateScope};
+use crate::domain::fact::Branch;
 use crate::domain::goal::{Charter, GoalStatus, Phase};
 use crate::domain::ids::{Attempt, Batch, CommitId, ContentHash, Epoch, GoalId, Seq, SliceId, Timestamp, TreeId};
 use crate::domain::refusal::AttemptRefusals;

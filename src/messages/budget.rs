@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::agent::AgentReport;
 use crate::domain::budget::{Spender, Usage};
-use crate::domain::event::Fact;
+use crate::domain::fact::Fact;
 use crate::domain::ids::{AttemptRef, Seq, SliceId};
 
 /// An agent reported use; adds to what it reported before, but for what it reported of the same message.

@@ -5,6 +5,7 @@ use actix::Message;
 use crate::domain::event::ActorName;
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{AttemptRef, Seq};
+use crate::domain::review::Role;
 use crate::domain::vitals::Sighting;
 
 /// Scheduler -> supervisor: start a worker for an offered attempt.
@@ -60,15 +61,26 @@ pub enum Exit {
     Panic,
 }
 
-/// Which child of the supervisor speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The name of a child of the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Child {
     /// One of the actors that live as long as the run.
     Coordinator(ActorName),
     /// The worker of one attempt.
     Worker(AttemptRef),
     /// A reviewer, by its number.
-    Reviewer(u64),
+    Reviewer(u64, Role),
+}
+
+impl Child {
+    /// Returns the name under which the child records facts.
+    pub fn actor(&self) -> ActorName {
+        match self {
+            Self::Coordinator(name) => *name,
+            Self::Worker(_) => ActorName::Worker,
+            Self::Reviewer(_, role) => ActorName::Reviewer(*role),
+        }
+    }
 }
 
 /// Exit guard -> supervisor: a child ended.

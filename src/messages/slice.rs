@@ -2,8 +2,8 @@
 
 use actix::Message;
 
-use crate::domain::event::Fact;
 use crate::domain::evidence::{ArtifactRef, GateResult};
+use crate::domain::fact::Fact;
 use crate::domain::ids::{Attempt, AttemptRef, GateName, Seq, SliceId};
 use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::task::{Assignment, Capture};

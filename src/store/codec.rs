@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::domain::event::{ActorName, Draft, Event, Fact, JOURNAL_VERSION};
+use crate::domain::event::{ActorName, Draft, Event, JOURNAL_VERSION};
 use crate::domain::evidence::JournalPosition;
+use crate::domain::fact::Fact;
 use crate::domain::ids::{AttemptRef, ContentHash, Seq, Timestamp};
 
 /// How a line of each known version begins.

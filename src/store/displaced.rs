@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 
-use crate::domain::event::{ActorName, Draft, Fact};
+use crate::domain::event::{ActorName, Draft};
 use crate::domain::evidence::JournalPosition;
+use crate::domain::fact::{Fact, GoalFact};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::Timestamp;
 use crate::store::codec::{encode, genesis};
@@ -183,7 +184,7 @@ impl Standing {
     fn end(&self, reason: String) -> Draft {
         let id = self.path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         let next = vec![format!("omk goal resume {id}")];
-        let fact = Fact::GoalSettled { status: GoalStatus::FailedInfra, reason, next };
+        let fact = Fact::Goal(GoalFact::GoalSettled { status: GoalStatus::FailedInfra, reason, next });
         Draft { actor: ActorName::Journal, cause: None, attempt: None, fact }
     }
 

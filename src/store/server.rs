@@ -3,6 +3,7 @@
 //! Owns `control.sock` while it lives. Reads requests and carries answers back; what a request means is decided by
 //! whoever receives it. Only the holder of the goal's lock may serve, so a socket file that is there is a dead one's.
 
+use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
@@ -53,19 +54,24 @@ impl ControlServer {
         Ok(Self { listener, path })
     }
 
-    /// Hands every request to `asks`, until its receiver is gone. Dropping the future ends all conversations.
+    /// Hands every request to `asks`, until its receiver is gone; returns once every answer is written. Dropping the
+    /// future ends all conversations.
     pub async fn serve(self, asks: mpsc::Sender<Ask>) {
         let mut conversations = JoinSet::new();
+        let (owing, mut answered) = mpsc::channel(1);
         loop {
             tokio::select! {
-                () = asks.closed() => return,
+                () = asks.closed() => break,
                 accepted = self.listener.accept(), if conversations.len() < MOST_CONNECTIONS => match accepted {
-                    Ok((stream, _)) => drop(conversations.spawn(converse(stream, asks.clone()))),
+                    Ok((stream, _)) => drop(conversations.spawn(converse(stream, asks.clone(), owing.downgrade()))),
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
                 Some(_) = conversations.join_next() => {}
             }
         }
+        drop(owing);
+        // Nothing is ever sent: the channel ends when no conversation owes an answer.
+        answered.recv().await;
     }
 }
 
@@ -75,8 +81,11 @@ impl Drop for ControlServer {
     }
 }
 
-/// Answers one client, request by request, until it hangs up.
-async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) -> io::Result<()> {
+/// Held by a conversation from a request until its answer is written.
+type Owed = mpsc::WeakSender<Infallible>;
+
+/// Answers one client, request by request, until it hangs up or the server closes.
+async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>, owing: Owed) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading);
     let mut line = Vec::new();
@@ -86,11 +95,13 @@ async fn converse(stream: UnixStream, asks: mpsc::Sender<Ask>) -> io::Result<()>
         if read == 0 {
             return Ok(());
         }
+        let Some(_owed) = owing.upgrade() else { return Ok(()) };
         let whole = line.ends_with(b"\n");
         let reply = if whole { reply_to(&line, &asks).await } else { refused("the request is cut short or too long") };
         let mut text = serde_json::to_vec(&reply)?;
         text.push(b'\n');
         writing.write_all(&text).await?;
+        writing.flush().await?;
         if !whole {
             return Ok(());
         }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, SupervisionFact};
 use crate::domain::goal::Settings;
 use crate::domain::ids::{AttemptRef, Moment, Now, Timestamp};
 use crate::domain::supervision::Breaker;
@@ -117,7 +117,7 @@ impl Probes {
         let (provider, _) = self.out.iter().find(|(_, probe)| *probe == attempt)?;
         let provider = provider.clone();
         self.out.remove(&provider);
-        breakers.open.contains_key(&provider).then_some(Fact::BreakerClosed { provider })
+        breakers.open.contains_key(&provider).then_some(Fact::Supervision(SupervisionFact::BreakerClosed { provider }))
     }
 
     /// An attempt of `agent` ended: what that says of its provider, as facts to record.
@@ -146,9 +146,10 @@ impl Probes {
             | AttemptOutcome::Unavailable { .. }
             | AttemptOutcome::Expired { .. }
             | AttemptOutcome::Unchanged
-            | AttemptOutcome::Errored { .. } => {
-                probed.into_iter().map(|provider| Fact::BreakerClosed { provider }).collect()
-            }
+            | AttemptOutcome::Errored { .. } => probed
+                .into_iter()
+                .map(|provider| Fact::Supervision(SupervisionFact::BreakerClosed { provider }))
+                .collect(),
         }
     }
 
@@ -160,8 +161,10 @@ impl Probes {
         (settings, now): (&Settings, Now),
     ) -> Vec<Fact> {
         let elsewhere = probed.filter(|probed| *probed != refusal.provider);
-        let mut facts: Vec<_> =
-            elsewhere.map(|provider| Fact::BreakerClosed { provider: provider.to_owned() }).into_iter().collect();
+        let mut facts: Vec<_> = elsewhere
+            .map(|provider| Fact::Supervision(SupervisionFact::BreakerClosed { provider: provider.to_owned() }))
+            .into_iter()
+            .collect();
         let before = breakers.open.get(&refusal.provider);
         let breaker = match before {
             // It was under way when the breaker opened: no news, but perhaps a better time.
@@ -174,7 +177,7 @@ impl Probes {
             self.due.insert(breaker.provider.clone(), due);
         }
         if before != Some(&breaker) {
-            facts.push(Fact::BreakerOpened(breaker));
+            facts.push(Fact::Supervision(SupervisionFact::BreakerOpened(breaker)));
         }
         facts
     }

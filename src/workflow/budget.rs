@@ -13,7 +13,8 @@ mod run_time;
 use std::collections::BTreeMap;
 
 use crate::domain::budget::{Account, BudgetKind, Limits, Price, Reservation, Spender, Usage};
-use crate::domain::event::{ActorName, Event, Fact};
+use crate::domain::event::{ActorName, Event};
+use crate::domain::fact::{AttemptFact, BudgetFact, Fact, GoalFact, SliceFact, SupervisionFact};
 use crate::domain::goal::Charter;
 use crate::domain::ids::{AttemptRef, SliceId, Timestamp};
 use crate::workflow::budget::run_time::RunTime;
@@ -86,10 +87,13 @@ impl Ledger {
     pub fn follow(&mut self, event: &Event) {
         // What is said between runs as well as within them is no sign that a run was alive.
         let outside = matches!(event.actor, ActorName::Operator | ActorName::Journal)
-            || matches!(event.fact, Fact::RunStarted { .. } | Fact::LeftoversCleared(_));
+            || matches!(
+                event.fact,
+                Fact::Goal(GoalFact::RunStarted { .. }) | Fact::Supervision(SupervisionFact::LeftoversCleared(_))
+            );
         if !outside {
             self.time.touch(event.ts);
-        } else if let Fact::GoalSettled { .. } = event.fact {
+        } else if let Fact::Goal(GoalFact::GoalSettled { .. }) = event.fact {
             // A command settles a goal whose run has died.
             self.time.died(event.ts);
         }
@@ -99,36 +103,41 @@ impl Ledger {
     /// Applies a fact of time `at`, which `attempt` belongs to.
     pub fn apply(&mut self, fact: &Fact, attempt: Option<&AttemptRef>, at: Timestamp) {
         match fact {
-            Fact::GoalCreated(charter) => self.open(charter),
-            Fact::RunStarted { .. } => self.begin_run(at),
-            Fact::GoalSettled { .. } => self.time.end(),
-            Fact::StopRequested { .. } => self.time.stop(),
-            Fact::LimitsSet { limits, account } => self.limit(account, *limits),
-            Fact::UsageRecorded { slice, usage, role, .. } => self.use_up(&(slice.clone(), *role), usage),
-            Fact::BudgetReserved(reservation) => self.hold(reservation, attempt),
-            Fact::BudgetSettled { slice, .. } => self.release(slice, attempt),
-            Fact::BudgetCheckpointed(checkpoint) => self.time.checkpoint(checkpoint.time_ms, at),
-            Fact::BudgetNoticed { budget, account, .. } => self.standing(account).noticed.push(*budget),
-            Fact::BudgetExhausted { budget, account, .. } => {
-                self.standing(account).exhausted = Some(*budget);
-                if account.stops_the_run() {
-                    self.time.stop();
+            Fact::Goal(fact) => self.apply_goal(fact, at),
+            Fact::Slice(fact) => {
+                if let SliceFact::SliceReopened { slice, .. } = fact {
+                    self.standing(&Account::Slice(slice.clone())).exhausted = None;
                 }
             }
-            Fact::SliceReopened { slice, .. } => {
-                self.standing(&Account::Slice(slice.clone())).exhausted = None;
-            }
-            Fact::WorktreePrepared { .. } => {
+            Fact::Attempt(fact) => self.apply_attempt(fact, attempt, at),
+            Fact::Budget(fact) => self.apply_budget(fact, attempt, at),
+            Fact::Plan(_) | Fact::Gate(_) | Fact::Merge(_) | Fact::Review(_) | Fact::Supervision(_) => {}
+        }
+    }
+
+    fn apply_goal(&mut self, fact: &GoalFact, at: Timestamp) {
+        match fact {
+            GoalFact::GoalCreated(charter) => self.open(charter),
+            GoalFact::RunStarted { .. } => self.begin_run(at),
+            GoalFact::GoalSettled { .. } => self.time.end(),
+            GoalFact::StopRequested { .. } => self.time.stop(),
+            GoalFact::PhaseEntered { .. } | GoalFact::Delivered { .. } => {}
+        }
+    }
+
+    fn apply_attempt(&mut self, fact: &AttemptFact, attempt: Option<&AttemptRef>, at: Timestamp) {
+        match fact {
+            AttemptFact::WorktreePrepared { .. } => {
                 if let Some(attempt) = attempt {
                     self.start_work((attempt.slice.clone(), Spender::Executor));
                 }
             }
-            Fact::AgentReported { report } => {
+            AttemptFact::AgentReported { report } => {
                 if let Some(attempt) = attempt {
                     self.end_work(&(attempt.slice.clone(), Spender::Executor), report.duration_ms);
                 }
             }
-            Fact::AttemptFinished { attempt, outcome } => {
+            AttemptFact::AttemptFinished { attempt, outcome } => {
                 let work = (attempt.slice.clone(), Spender::Executor);
                 let since = self.working.remove(&work).filter(|_| died_with_its_run(outcome));
                 // Said before the next run begins: nothing else charges what it worked.
@@ -136,7 +145,31 @@ impl Ledger {
                     self.end_work(&work, self.time.at_death_ms(at).saturating_sub(since));
                 }
             }
-            _ => {}
+            AttemptFact::AttemptOffered { .. }
+            | AttemptFact::AttemptClaimed { .. }
+            | AttemptFact::LateResultDropped { .. }
+            | AttemptFact::AttemptQuiet(_)
+            | AttemptFact::SessionOpened { .. }
+            | AttemptFact::SliceCaptured { .. }
+            | AttemptFact::CheckoutChanged { .. } => {}
+        }
+    }
+
+    fn apply_budget(&mut self, fact: &BudgetFact, attempt: Option<&AttemptRef>, at: Timestamp) {
+        match fact {
+            BudgetFact::LimitsSet { limits, account } => self.limit(account, *limits),
+            BudgetFact::UsageRecorded { slice, usage, role, .. } => self.use_up(&(slice.clone(), *role), usage),
+            BudgetFact::BudgetReserved(reservation) => self.hold(reservation, attempt),
+            BudgetFact::BudgetSettled { slice, .. } => self.release(slice, attempt),
+            BudgetFact::BudgetCheckpointed(checkpoint) => self.time.checkpoint(checkpoint.time_ms, at),
+            BudgetFact::BudgetNoticed { budget, account, .. } => self.standing(account).noticed.push(*budget),
+            BudgetFact::BudgetExhausted { budget, account, .. } => {
+                self.standing(account).exhausted = Some(*budget);
+                if account.stops_the_run() {
+                    self.time.stop();
+                }
+            }
+            BudgetFact::ClockMoved(_) => {}
         }
     }
 
@@ -334,11 +367,11 @@ impl Ledger {
             let Some(limit) = budget.of(&limits) else { continue };
             let (spent, account) = (self.spent(account, budget), account.clone());
             if spent >= limit {
-                facts.push(Fact::BudgetExhausted { budget, spent, limit, account });
+                facts.push(Fact::Budget(BudgetFact::BudgetExhausted { budget, spent, limit, account }));
                 return facts;
             }
             if spent.saturating_mul(3) >= limit.saturating_mul(2) && !self.is_noticed(&account, budget) {
-                facts.push(Fact::BudgetNoticed { budget, spent, limit, account });
+                facts.push(Fact::Budget(BudgetFact::BudgetNoticed { budget, spent, limit, account }));
             }
         }
         facts

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::domain::budget::{Account, BudgetKind};
 use crate::domain::control::{Holder, Stop};
 use crate::domain::decided::Decided;
-use crate::domain::event::{Branch, Fact};
 use crate::domain::evidence::GateResult;
+use crate::domain::fact::{Branch, Fact, GoalFact, ReviewFact};
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
 use crate::domain::ids::{CommitId, GoalId, SliceId, TreeId};
 use crate::domain::review::{Review, Role, Subject};
@@ -143,7 +143,7 @@ impl Controller {
 
     fn enter(&mut self, decided: &mut Decided<Intent>, phase: Phase) {
         if self.record.phase != Some(phase) {
-            self.commit(decided, Fact::PhaseEntered { phase });
+            self.commit(decided, Fact::Goal(GoalFact::PhaseEntered { phase }));
         }
     }
 
@@ -172,7 +172,7 @@ impl Controller {
         }
         self.over = true;
         let Ruling { status, reason, next } = ruling.clone();
-        self.commit(decided, Fact::GoalSettled { status, reason, next });
+        self.commit(decided, Fact::Goal(GoalFact::GoalSettled { status, reason, next }));
         decided.intents.push(Intent::Over(ruling));
     }
 
@@ -181,7 +181,7 @@ impl Controller {
         let mut decided = Decided::default();
         if let Some(holder) = self.holder.take() {
             let drive = self.drive;
-            self.commit(&mut decided, Fact::RunStarted { holder, drive });
+            self.commit(&mut decided, Fact::Goal(GoalFact::RunStarted { holder, drive }));
         }
         decided.intents.push(Intent::OpenBudget);
         decided
@@ -345,7 +345,7 @@ impl Controller {
         };
         let last = self.awaited == [review.role];
         self.awaited.retain(|role| *role != review.role);
-        self.record.apply(&Fact::ReviewFinished { subject: subject.clone(), review });
+        self.record.apply(&Fact::Review(ReviewFact::ReviewFinished { subject: subject.clone(), review }));
         if last {
             self.conclude(&mut decided);
         }
@@ -375,7 +375,7 @@ impl Controller {
         let settlement = self.settlement.clone().unwrap_or_default();
         let ruling = match result {
             Ok(branches) => {
-                self.commit(&mut decided, Fact::Delivered { branches });
+                self.commit(&mut decided, Fact::Goal(GoalFact::Delivered { branches }));
                 self.enter(&mut decided, Phase::Proof);
                 self.rule(&settlement, self.proof.clone().as_ref())
             }
@@ -405,7 +405,7 @@ impl Controller {
         if self.over || matches!(self.record.stop, Some(before) if before == stop || before == Stop::Cancel) {
             return decided;
         }
-        self.commit(&mut decided, Fact::StopRequested { stop, by });
+        self.commit(&mut decided, Fact::Goal(GoalFact::StopRequested { stop, by }));
         let why = match stop {
             Stop::Pause => "pause",
             Stop::Cancel => "cancel",

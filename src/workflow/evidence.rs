@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::evidence::{ArtifactRef, GateResult, GateScope};
+use crate::domain::fact::{AttemptFact, Fact, GateFact, MergeFact};
 use crate::domain::ids::GateName;
 
 /// What a file of evidence holds.
@@ -58,7 +59,7 @@ pub fn named_evidence(events: &[Event], rests_on: &[GateResult]) -> Vec<NamedEvi
     let mut decided: BTreeSet<&GateName> = BTreeSet::new();
     for event in events.iter().rev() {
         let mut replaced = false;
-        if let Fact::GateFinished { scope: GateScope::Tip, result } = &event.fact {
+        if let Fact::Gate(GateFact::GateFinished { scope: GateScope::Tip, result }) = &event.fact {
             replaced = !decided.insert(&result.gate) && !rests_on.contains(result);
         }
         for (kind, file) in files(&event.fact) {
@@ -69,16 +70,16 @@ pub fn named_evidence(events: &[Event], rests_on: &[GateResult]) -> Vec<NamedEvi
 }
 
 fn files(fact: &Fact) -> Vec<(EvidenceKind, &ArtifactRef)> {
-    if let Fact::GateFinished { result, .. } = fact {
+    if let Fact::Gate(GateFact::GateFinished { result, .. }) = fact {
         return of_gate(result);
     }
-    if let Fact::AgentReported { report } = fact {
+    if let Fact::Attempt(AttemptFact::AgentReported { report }) = fact {
         let log = report.log.iter().map(|file| (EvidenceKind::AgentLog, file));
         let frames = report.frames.iter().map(|file| (EvidenceKind::AgentLines, file));
         let refused = report.refused.list.iter().map(|file| (EvidenceKind::Refusals, file));
         return log.chain(frames).chain(refused).collect();
     }
-    if let Fact::MergeConflicted { evidence, .. } = fact {
+    if let Fact::Merge(MergeFact::MergeConflicted { evidence, .. }) = fact {
         return evidence.iter().map(|file| (EvidenceKind::Conflict, file)).collect();
     }
     Vec::new()

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::Fact;
 use crate::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope};
+use crate::domain::fact::{Fact, GateFact};
 use crate::domain::ids::{GateName, TreeId};
 
 /// How often a gate may be red on the base before its redness there counts.
@@ -50,7 +50,7 @@ impl Answers {
 impl GateLedger {
     /// Applies a fact.
     pub fn apply(&mut self, fact: &Fact) {
-        let Fact::GateFinished { scope, result } = fact else { return };
+        let Fact::Gate(GateFact::GateFinished { scope, result }) = fact else { return };
         let answers = self.answers.entry((result.gate.clone(), result.tree.clone())).or_default();
         match result.outcome {
             GateOutcome::Green => answers.greens += 1,

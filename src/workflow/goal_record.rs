@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use crate::domain::budget::{Account, BudgetKind};
 use crate::domain::control::{Holder, Stop};
-use crate::domain::event::{Branch, Fact};
+use crate::domain::fact::{
+    AttemptFact, Branch, BudgetFact, Fact, GateFact, GoalFact, MergeFact, PlanFact, ReviewFact, SliceFact,
+    SupervisionFact,
+};
 use crate::domain::goal::{Charter, Drive, GoalStatus, Phase};
 use crate::domain::ids::{SliceId, TreeId};
 use crate::domain::review::{Review, Subject};
@@ -54,96 +57,102 @@ impl GoalRecord {
     /// Applies a fact.
     pub fn apply(&mut self, fact: &Fact) {
         match fact {
-            Fact::GoalCreated(charter) => self.charter = Some(Arc::new((**charter).clone())),
-            Fact::RunStarted { holder, drive } => {
-                self.runs += 1;
-                self.holder = Some(holder.clone());
-                self.drive = Some(*drive);
-                self.stop = None;
-                self.before = self.status.map(|status| (status, self.reason.clone(), self.next.clone()));
-                if self.status != Some(GoalStatus::Ready) {
-                    self.status = Some(GoalStatus::Running);
-                    "a run is under way".clone_into(&mut self.reason);
-                    self.next.clear();
+            Fact::Goal(fact) => self.apply_goal(fact),
+            Fact::Plan(PlanFact::PlanAccepted(plan)) => self.plan = Some(Arc::new((**plan).clone())),
+            Fact::Slice(fact) => {
+                if let SliceFact::SliceReopened { slice, .. } = fact {
+                    self.over_budget.remove(slice);
                 }
             }
-            Fact::PhaseEntered { phase } => self.phase = Some(*phase),
-            Fact::StopRequested { stop, by } => {
+            Fact::Gate(fact) => self.apply_gate(fact),
+            Fact::Review(ReviewFact::ReviewFinished { subject, review }) => match subject {
+                Subject::Goal { tree } => self.add_to_wall(tree, review),
+                Subject::Slice { .. } => {}
+            },
+            Fact::Budget(fact) => {
+                if let BudgetFact::BudgetExhausted { budget, account: Account::Slice(slice), .. } = fact {
+                    self.over_budget.insert(slice.clone(), *budget);
+                }
+            }
+            Fact::Supervision(fact) => self.apply_supervision(fact),
+            Fact::Attempt(fact) => {
+                if let AttemptFact::CheckoutChanged { paths } = fact {
+                    self.note_once(format!("your checkout changed while an agent was at work: {}", paths.join(", ")));
+                }
+            }
+            Fact::Merge(fact) => {
+                if let MergeFact::IntegrationLost { slices, .. } = fact {
+                    self.notes.push(format!(
+                        "the private repository had lost the work of {} merged slice(s): it was merged or done again",
+                        slices.len()
+                    ));
+                }
+            }
+        }
+    }
+
+    fn apply_goal(&mut self, fact: &GoalFact) {
+        match fact {
+            GoalFact::GoalCreated(charter) => self.charter = Some(Arc::new((**charter).clone())),
+            GoalFact::RunStarted { holder, drive } => self.run_started(holder, *drive),
+            GoalFact::PhaseEntered { phase } => self.phase = Some(*phase),
+            GoalFact::StopRequested { stop, by } => {
                 self.stop = Some(*stop);
                 self.stop_by.clone_from(by);
             }
-            Fact::Delivered { branches } => self.branches.clone_from(branches),
-            Fact::GoalSettled { status, reason, next } => {
+            GoalFact::Delivered { branches } => self.branches.clone_from(branches),
+            GoalFact::GoalSettled { status, reason, next } => {
                 self.status = Some(*status);
                 self.reason.clone_from(reason);
                 self.next.clone_from(next);
                 self.stop = None;
+                    }
+        }
+    }
+
+    fn run_started(&mut self, holder: &Holder, drive: Drive) {
+        self.runs += 1;
+        self.holder = Some(holder.clone());
+        self.drive = Some(drive);
+        self.stop = None;
+        self.before = self.status.map(|status| (status, self.reason.clone(), self.next.clone()));
+        if self.status != Some(GoalStatus::Ready) {
+            self.status = Some(GoalStatus::Running);
+            "a run is under way".clone_into(&mut self.reason);
+            self.next.clear();
+        }
+    }
+
+    fn apply_gate(&mut self, fact: &GateFact) {
+        let note = match fact {
+            GateFact::FlakeSeen { gate, .. } => format!("gate `{gate}` was red and then green on one tree: a flake"),
+            GateFact::RedBefore { gate, onto, .. } => {
+                format!("gate `{gate}` was red already at {}: no slice is blamed for it", onto.short())
             }
-            Fact::PlanAccepted(plan) => self.plan = Some(Arc::new((**plan).clone())),
-            Fact::ReviewFinished { subject: Subject::Goal { tree }, review } => self.add_to_wall(tree, review),
-            Fact::FlakeSeen { gate, .. } => {
-                self.notes.push(format!("gate `{gate}` was red and then green on one tree: a flake"))
+            GateFact::GateFinished { .. } => return,
+        };
+        self.notes.push(note);
+    }
+
+    fn apply_supervision(&mut self, fact: &SupervisionFact) {
+        let note = match fact {
+            SupervisionFact::ActorRestarted { child, cause } => format!("actor {child} was restarted: {cause}"),
+            SupervisionFact::RestartsExceeded { child, cause } => format!("actor {child} ended too often: {cause}"),
+            SupervisionFact::TailCut { bytes } => {
+                format!("the journal's incomplete last line ({bytes} bytes) was cut")
             }
-            Fact::RedBefore { gate, onto, .. } => {
-                self.notes
-                    .push(format!("gate `{gate}` was red already at {}: no slice is blamed for it", onto.short()));
-            }
-            Fact::IntegrationLost { slices, .. } => self.notes.push(format!(
-                "the private repository had lost the work of {} merged slice(s): it was merged or done again",
-                slices.len()
-            )),
-            Fact::ActorRestarted { child, cause } => self.notes.push(format!("actor {child} was restarted: {cause}")),
-            Fact::RestartsExceeded { child, cause } => {
-                self.notes.push(format!("actor {child} ended too often: {cause}"));
-            }
-            Fact::TailCut { bytes } => {
-                self.notes.push(format!("the journal's incomplete last line ({bytes} bytes) was cut"))
-            }
-            Fact::CheckoutChanged { paths } => {
-                let note = format!("your checkout changed while an agent was at work: {}", paths.join(", "));
-                if !self.notes.contains(&note) {
-                    self.notes.push(note);
-                }
-            }
-            Fact::BudgetExhausted { budget, account: Account::Slice(slice), .. } => {
-                self.over_budget.insert(slice.clone(), *budget);
-            }
-            Fact::SliceReopened { slice, .. } => drop(self.over_budget.remove(slice)),
-            Fact::ReviewFinished { subject: Subject::Slice { .. }, .. }
-            | Fact::AttemptOffered { .. }
-            | Fact::AttemptClaimed { .. }
-            | Fact::AttemptFinished { .. }
-            | Fact::LateResultDropped { .. }
-            | Fact::SliceAccepted { .. }
-            | Fact::SliceReturned { .. }
-            | Fact::SliceGivenUp { .. }
-            | Fact::SliceUnchanged { .. }
-            | Fact::QuestionAsked { .. }
-            | Fact::QuestionAnswered { .. }
-            | Fact::WorktreePrepared { .. }
-            | Fact::SessionOpened { .. }
-            | Fact::SliceSteered { .. }
-            | Fact::AgentReported { .. }
-            | Fact::SliceCaptured { .. }
-            | Fact::GateFinished { .. }
-            | Fact::BatchFormed { .. }
-            | Fact::MergeConflicted { .. }
-            | Fact::SliceBlamed { .. }
-            | Fact::SliceIntegrated { .. }
-            | Fact::LimitsSet { .. }
-            | Fact::UsageRecorded { .. }
-            | Fact::BudgetNoticed { .. }
-            | Fact::WorkerQuarantined(_)
-            | Fact::ProfileQuarantined(_)
-            | Fact::BreakerOpened(_)
-            | Fact::BreakerClosed { .. }
-            | Fact::AttemptQuiet(_)
-            | Fact::BudgetReserved(_)
-            | Fact::BudgetSettled { .. }
-            | Fact::BudgetCheckpointed(_)
-            | Fact::ClockMoved(_)
-            | Fact::BudgetExhausted { .. }
-            | Fact::LeftoversCleared(_) => {}
+            SupervisionFact::WorkerQuarantined(_)
+            | SupervisionFact::ProfileQuarantined(_)
+            | SupervisionFact::BreakerOpened(_)
+            | SupervisionFact::BreakerClosed { .. }
+            | SupervisionFact::LeftoversCleared(_) => return,
+        };
+        self.notes.push(note);
+    }
+
+    fn note_once(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 

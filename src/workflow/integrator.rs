@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
+use crate::domain::fact::{Fact, GateFact, MergeFact};
 use crate::domain::ids::{Batch, CommitId, SliceId, TreeId};
 use crate::domain::task::{AcceptedPlan, Feedback, FeedbackKind, GateSpec, KeptLines};
 use crate::workflow::gate_words::{counts_failures, ran_no_test, without_tests};
@@ -157,7 +157,7 @@ impl Integrator {
         let mut decided = Decided::default();
         for result in gates {
             let scope = GateScope::Attempt { slice: queued.slice.clone(), attempt: queued.attempt };
-            self.ledger.apply(&Fact::GateFinished { scope, result: Box::new(result) });
+            self.ledger.apply(&Fact::Gate(GateFact::GateFinished { scope, result: Box::new(result) }));
         }
         self.queue.enqueue(queued);
         self.advance(&mut decided);
@@ -212,7 +212,7 @@ impl Integrator {
         let batch = self.queue.batches.next();
         let onto = self.queue.tip.clone();
         let slices = inputs.iter().map(|queued| queued.slice.clone()).collect();
-        self.record(decided, Fact::BatchFormed { batch, onto: onto.clone(), slices });
+        self.record(decided, Fact::Merge(MergeFact::BatchFormed { batch, onto: onto.clone(), slices }));
         self.work = Work::Merging(batch);
         decided.intents.push(Intent::Merge { batch, onto, inputs });
     }
@@ -277,7 +277,7 @@ impl Integrator {
         let summary = format!("it conflicts with {} in {}", others.join(", "), paths.join(", "));
         let feedback = Feedback { kind: FeedbackKind::Conflict, summary, detail, paths: paths.clone() };
         let Queued { slice, attempt, .. } = queued;
-        Fact::MergeConflicted { slice, attempt, batch, onto, with, paths, evidence, keep, feedback }
+        Fact::Merge(MergeFact::MergeConflicted { slice, attempt, batch, onto, with, paths, evidence, keep, feedback })
     }
 
     /// Runs the next thing that the judgement needs to know, or lands the batch.
@@ -321,7 +321,13 @@ impl Integrator {
             detail: format!("{}\nIts work is in commit {}.", judgement.red, culprit.queued.capture.commit),
             paths: Vec::new(),
         };
-        let fact = Fact::SliceBlamed { slice, attempt, batch: judgement.batch, gate: gate.name.clone(), feedback };
+        let fact = Fact::Merge(MergeFact::SliceBlamed {
+            slice,
+            attempt,
+            batch: judgement.batch,
+            gate: gate.name.clone(),
+            feedback,
+        });
         self.record(decided, fact.clone());
         decided.intents.push(Intent::Tell(fact));
         self.work = Work::Idle;
@@ -333,7 +339,7 @@ impl Integrator {
         for merged in judgement.merged {
             let MergedSlice { queued, merge, tree } = merged;
             let Queued { slice, attempt, .. } = queued;
-            let fact = Fact::SliceIntegrated { slice, attempt, batch: judgement.batch, merge, tree };
+            let fact = Fact::Merge(MergeFact::SliceIntegrated { slice, attempt, batch: judgement.batch, merge, tree });
             self.record(decided, fact.clone());
             decided.intents.push(Intent::Tell(fact));
         }
@@ -344,7 +350,7 @@ impl Integrator {
     /// A gate ended.
     pub fn gated(&mut self, scope: &GateScope, result: GateResult) -> Decided<Intent> {
         let mut decided = Decided::default();
-        let fact = Fact::GateFinished { scope: scope.clone(), result: Box::new(result.clone()) };
+        let fact = Fact::Gate(GateFact::GateFinished { scope: scope.clone(), result: Box::new(result.clone()) });
         self.record(&mut decided, fact.clone());
         if matches!(scope, GateScope::Base | GateScope::Batch { .. }) {
             decided.intents.push(Intent::Tell(fact));
@@ -364,7 +370,7 @@ impl Integrator {
         let from = self.base_place.map_or(self.plan.gates.len(), |place| place + usize::from(!again));
         if result.outcome.is_green() && self.ledger.flaky_on(&result.gate) == Some(&result.tree) {
             let (scope, gate, tree) = (GateScope::Base, result.gate.clone(), result.tree.clone());
-            self.record(decided, Fact::FlakeSeen { scope, gate, tree });
+            self.record(decided, Fact::Gate(GateFact::FlakeSeen { scope, gate, tree }));
         }
         self.halted |= stopped;
         decided.then(self.next_on_base(from, &result.tree));
@@ -390,7 +396,11 @@ impl Integrator {
         let stopped = result.outcome == GateOutcome::Stopped;
         let red_once = !result.passes() && result.required && !again && !stopped;
         if again && result.passes() {
-            let fact = Fact::FlakeSeen { scope: GateScope::Tip, gate: result.gate.clone(), tree: result.tree.clone() };
+            let fact = Fact::Gate(GateFact::FlakeSeen {
+                scope: GateScope::Tip,
+                gate: result.gate.clone(),
+                tree: result.tree.clone(),
+            });
             self.record(decided, fact);
         }
         if stopped || self.halted {

@@ -4,8 +4,8 @@
 //! bisected by prefixes, each of whose trees is at hand. Invariant: somebody is blamed only for a gate that is green
 //! without his slice and red with it.
 
-use crate::domain::event::Fact;
 use crate::domain::evidence::GateScope;
+use crate::domain::fact::{Fact, GateFact};
 use crate::domain::ids::{Batch, CommitId, GateName, TreeId};
 use crate::workflow::merge_queue::Queued;
 
@@ -81,12 +81,16 @@ impl Judgement {
                 self.gate += 1;
                 let scope = GateScope::Batch { batch: self.batch };
                 let tree = self.tree_after(self.merged.len())?;
-                return Some(Fact::FlakeSeen { scope, gate: gate.clone(), tree });
+                return Some(Fact::Gate(GateFact::FlakeSeen { scope, gate: gate.clone(), tree }));
             }
             (Doubt::Flake, false) => self.doubt = Doubt::Before,
             (Doubt::Before, false) => {
                 self.gate += 1;
-                return Some(Fact::RedBefore { batch: self.batch, gate: gate.clone(), onto: self.onto.clone() });
+                return Some(Fact::Gate(GateFact::RedBefore {
+                    batch: self.batch,
+                    gate: gate.clone(),
+                    onto: self.onto.clone(),
+                }));
             }
             (Doubt::Before, true) => self.doubt = Doubt::Bisect { good: 0, bad: self.merged.len() },
             (Doubt::Bisect { good, bad }, true) => self.doubt = Doubt::Bisect { good: middle(good, bad), bad },

@@ -2,7 +2,7 @@
 //!
 //! Durable state only. Invariant: the tip is the merge of the last slice that is integrated, or the base.
 
-use crate::domain::event::Fact;
+use crate::domain::fact::{AttemptFact, Fact, MergeFact, SliceFact};
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{Attempt, Batch, CommitId, SliceId, TreeId};
 use crate::domain::task::Capture;
@@ -87,31 +87,53 @@ impl MergeQueue {
     /// Applies a fact; `slice` and `attempt` are those of the journal's record, where it bears them.
     pub fn apply(&mut self, fact: &Fact, of: Option<(&SliceId, Attempt)>) {
         match fact {
-            Fact::SliceCaptured { capture } => {
-                if let Some((slice, attempt)) = of {
-                    self.captures.retain(|known| known.slice != *slice);
-                    self.captures.push(Queued { slice: slice.clone(), attempt, capture: capture.clone() });
-                }
+            Fact::Attempt(fact) => self.apply_attempt(fact, of),
+            Fact::Slice(fact) => self.apply_slice(fact),
+            Fact::Merge(fact) => self.apply_merge(fact),
+            Fact::Goal(_)
+            | Fact::Plan(_)
+            | Fact::Gate(_)
+            | Fact::Review(_)
+            | Fact::Budget(_)
+            | Fact::Supervision(_) => {}
+        }
+    }
+
+    fn apply_attempt(&mut self, fact: &AttemptFact, of: Option<(&SliceId, Attempt)>) {
+        if let AttemptFact::SliceCaptured { capture } = fact {
+            if let Some((slice, attempt)) = of {
+                self.captures.retain(|known| known.slice != *slice);
+                self.captures.push(Queued { slice: slice.clone(), attempt, capture: capture.clone() });
             }
-            Fact::AttemptFinished { attempt, .. } => {
-                // An attempt that took up the capture of an interrupted one has no capture fact of its own.
-                if let Some(known) = self.captures.iter_mut().find(|known| known.slice == attempt.slice) {
-                    known.attempt = attempt.attempt;
-                }
+        } else if let AttemptFact::AttemptFinished { attempt, .. } = fact {
+            // An attempt that took up the capture of an interrupted one has no capture fact of its own.
+            if let Some(known) = self.captures.iter_mut().find(|known| known.slice == attempt.slice) {
+                known.attempt = attempt.attempt;
             }
-            Fact::SliceAccepted { slice, .. } => {
+        }
+    }
+
+    fn apply_slice(&mut self, fact: &SliceFact) {
+        match fact {
+            SliceFact::SliceAccepted { slice, .. } => {
                 if let Some(queued) = self.captures.iter().find(|known| known.slice == *slice).cloned() {
                     self.enqueue(queued);
                 }
             }
-            Fact::BatchFormed { batch, .. } => self.batches = *batch,
-            Fact::MergeConflicted { slice, .. }
-            | Fact::SliceBlamed { slice, .. }
-            | Fact::SliceReopened { slice, .. }
-            | Fact::SliceGivenUp { slice, .. } => {
-                self.leave(slice);
-            }
-            Fact::SliceIntegrated { slice, merge, tree, .. } => {
+            SliceFact::SliceReopened { slice, .. } | SliceFact::SliceGivenUp { slice, .. } => drop(self.leave(slice)),
+            SliceFact::SliceReturned { .. }
+            | SliceFact::SliceUnchanged { .. }
+            | SliceFact::SliceSteered { .. }
+            | SliceFact::QuestionAsked { .. }
+            | SliceFact::QuestionAnswered { .. } => {}
+        }
+    }
+
+    fn apply_merge(&mut self, fact: &MergeFact) {
+        match fact {
+            MergeFact::BatchFormed { batch, .. } => self.batches = *batch,
+            MergeFact::MergeConflicted { slice, .. } | MergeFact::SliceBlamed { slice, .. } => drop(self.leave(slice)),
+            MergeFact::SliceIntegrated { slice, merge, tree, .. } => {
                 if let Some(queued) = self.leave(slice) {
                     let Queued { slice, attempt, capture } = queued;
                     let (merge, tree) = (merge.clone(), tree.clone());
@@ -120,52 +142,12 @@ impl MergeQueue {
                 self.tip = merge.clone();
                 self.tree = tree.clone();
             }
-            Fact::IntegrationLost { slices, begin_again, tip, tree } => {
+            MergeFact::IntegrationLost { slices, begin_again, tip, tree } => {
                 for slice in slices {
                     self.take_back(slice, !begin_again.contains(slice));
                 }
                 (self.tip, self.tree) = (tip.clone(), tree.clone());
             }
-            Fact::GoalCreated(_)
-            | Fact::RunStarted { .. }
-            | Fact::PhaseEntered { .. }
-            | Fact::StopRequested { .. }
-            | Fact::Delivered { .. }
-            | Fact::GoalSettled { .. }
-            | Fact::PlanAccepted(_)
-            | Fact::AttemptOffered { .. }
-            | Fact::AttemptClaimed { .. }
-            | Fact::LateResultDropped { .. }
-            | Fact::SliceReturned { .. }
-            | Fact::SliceUnchanged { .. }
-            | Fact::QuestionAsked { .. }
-            | Fact::QuestionAnswered { .. }
-            | Fact::WorktreePrepared { .. }
-            | Fact::SessionOpened { .. }
-            | Fact::SliceSteered { .. }
-            | Fact::AgentReported { .. }
-            | Fact::CheckoutChanged { .. }
-            | Fact::GateFinished { .. }
-            | Fact::ReviewFinished { .. }
-            | Fact::FlakeSeen { .. }
-            | Fact::RedBefore { .. }
-            | Fact::LimitsSet { .. }
-            | Fact::UsageRecorded { .. }
-            | Fact::BudgetNoticed { .. }
-            | Fact::BudgetExhausted { .. }
-            | Fact::ActorRestarted { .. }
-            | Fact::RestartsExceeded { .. }
-            | Fact::WorkerQuarantined(_)
-            | Fact::ProfileQuarantined(_)
-            | Fact::BreakerOpened(_)
-            | Fact::BreakerClosed { .. }
-            | Fact::AttemptQuiet(_)
-            | Fact::BudgetReserved(_)
-            | Fact::BudgetSettled { .. }
-            | Fact::BudgetCheckpointed(_)
-            | Fact::ClockMoved(_)
-            | Fact::LeftoversCleared(_)
-            | Fact::TailCut { .. } => {}
         }
     }
 }

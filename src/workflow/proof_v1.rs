@@ -3,10 +3,11 @@
 //! Never changes, whatever becomes of `proof.rs` and of the sentences elsewhere. Invariant: the golden proofs of that
 //! version come out byte for byte.
 
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::evidence::{
     GateOutcome, GateResult, JournalPosition, ProofDigest, ProofPredicate, ProofSlice, ProofStatement, ProofSubject,
 };
+use crate::domain::fact::{Fact, GateFact, SupervisionFact};
 use crate::domain::goal::{GoalStatus, SandboxLevel};
 use crate::domain::ids::GateName;
 use crate::domain::review::{Review, Verdict};
@@ -122,26 +123,26 @@ fn gaps(state: &GoalState, events: &[Event]) -> Vec<String> {
 
 /// Whether a fact is a red verdict of a gate.
 fn is_red(fact: &Fact, gate: &GateName) -> bool {
-    let Fact::GateFinished { result, .. } = fact else { return false };
+    let Fact::Gate(GateFact::GateFinished { result, .. }) = fact else { return false };
     result.gate == *gate
         && matches!(result.outcome, GateOutcome::Red { .. } | GateOutcome::TimedOut | GateOutcome::Unstartable { .. })
 }
 
 /// What was said of a goal that is no failure.
 fn note(fact: &Fact) -> Option<String> {
-    if let Fact::FlakeSeen { gate, .. } = fact {
+    if let Fact::Gate(GateFact::FlakeSeen { gate, .. }) = fact {
         return Some(format!("gate `{gate}` was red and then green on one tree: a flake"));
     }
-    if let Fact::RedBefore { gate, onto, .. } = fact {
+    if let Fact::Gate(GateFact::RedBefore { gate, onto, .. }) = fact {
         return Some(format!("gate `{gate}` was red already at {}: no slice is blamed for it", onto.short()));
     }
-    if let Fact::ActorRestarted { child, cause } = fact {
+    if let Fact::Supervision(SupervisionFact::ActorRestarted { child, cause }) = fact {
         return Some(format!("actor {child} was restarted: {cause}"));
     }
-    if let Fact::RestartsExceeded { child, cause } = fact {
+    if let Fact::Supervision(SupervisionFact::RestartsExceeded { child, cause }) = fact {
         return Some(format!("actor {child} ended too often: {cause}"));
     }
-    if let Fact::TailCut { bytes } = fact {
+    if let Fact::Supervision(SupervisionFact::TailCut { bytes }) = fact {
         return Some(format!("the journal's incomplete last line ({bytes} bytes) was cut"));
     }
     None

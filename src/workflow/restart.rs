@@ -3,7 +3,7 @@
 //! Restart intensity as in Erlang/OTP's supervisors: at most `intensity` restarts within `period`, then escalate.
 //! The history is folded from the journal, so that a crash of the whole program does not reset it.
 
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, SupervisionFact};
 use crate::domain::ids::Timestamp;
 
 /// The restarts so far.
@@ -24,7 +24,7 @@ pub enum RestartDecision {
 impl RestartHistory {
     /// Applies a fact of time `at`.
     pub fn apply(&mut self, fact: &Fact, at: Timestamp) {
-        if let Fact::ActorRestarted { .. } = fact {
+        if let Fact::Supervision(SupervisionFact::ActorRestarted { .. }) = fact {
             self.restarts.push(at);
         }
     }
@@ -47,7 +47,10 @@ mod tests {
         let (mut history, start) = (RestartHistory::default(), Timestamp(1_000_000));
         for ms in [0, 10, 20] {
             let cause = "it panicked".to_owned();
-            history.apply(&Fact::ActorRestarted { child: ActorName::Budget, cause }, start.plus(ms));
+            history.apply(
+                &Fact::Supervision(SupervisionFact::ActorRestarted { child: ActorName::Budget, cause }),
+                start.plus(ms),
+            );
         }
         let decide = |now| history.decide(now, 3, 1_000);
         assert_eq!(decide(start.plus(30)), RestartDecision::Escalate);

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
+use crate::domain::fact::{AttemptFact, Fact, GateFact, MergeFact, ReviewFact, SliceFact};
 use crate::domain::goal::{Charter, Drive};
 use crate::domain::ids::{Attempt, AttemptRef, Moment, Now, SliceId};
 use crate::domain::order::AttemptEnd;
@@ -156,7 +156,7 @@ impl Scheduler {
         let faulted = |r: &&SliceRecord| r.stage == Stage::Waiting && is_faulted(r);
         let slices: Vec<_> = self.table.iter().filter(faulted).map(|r| r.spec.id.clone()).collect();
         for slice in slices {
-            self.record(decided, Fact::SliceReopened { slice, fresh: false, hint: None }, now);
+            self.record(decided, Fact::Slice(SliceFact::SliceReopened { slice, fresh: false, hint: None }), now);
         }
     }
 
@@ -189,7 +189,11 @@ impl Scheduler {
         assignment.around = surroundings(&self.graph, &self.charter.proposal.gates, &record.spec);
         let lease_until = now.wall.plus(self.charter.settings.lease_ms);
         self.leases.grant(attempt, now.steady);
-        self.record(&mut decided, Fact::AttemptClaimed { attempt: attempt.clone(), lease_until }, now);
+        self.record(
+            &mut decided,
+            Fact::Attempt(AttemptFact::AttemptClaimed { attempt: attempt.clone(), lease_until }),
+            now,
+        );
         decided.intents.push(Intent::Grant(Box::new(assignment)));
         decided
     }
@@ -220,16 +224,24 @@ impl Scheduler {
         let AttemptEnd { outcome, capture, gates, shortage } = end;
         if !self.leases.end(attempt) {
             let detail = format!("{} after the end of its lease", describe(&outcome));
-            self.record(&mut decided, Fact::LateResultDropped { attempt: attempt.clone(), detail }, now);
+            self.record(
+                &mut decided,
+                Fact::Attempt(AttemptFact::LateResultDropped { attempt: attempt.clone(), detail }),
+                now,
+            );
             decided.intents.push(Intent::Deny(attempt.clone()));
             return decided;
         }
         if let Some(capture) = capture {
-            self.table.apply(&Fact::SliceCaptured { capture }, Some(attempt), now.wall);
+            self.table.apply(&Fact::Attempt(AttemptFact::SliceCaptured { capture }), Some(attempt), now.wall);
         }
         for result in gates {
             let scope = GateScope::Attempt { slice: attempt.slice.clone(), attempt: attempt.attempt };
-            self.table.apply(&Fact::GateFinished { scope, result: Box::new(result) }, Some(attempt), now.wall);
+            self.table.apply(
+                &Fact::Gate(GateFact::GateFinished { scope, result: Box::new(result) }),
+                Some(attempt),
+                now.wall,
+            );
         }
         if let (Some(_), AttemptOutcome::Errored { detail }) = (shortage, &outcome) {
             // The next attempt would fail as well: whoever resumes the goal has made room.
@@ -242,7 +254,11 @@ impl Scheduler {
 
     fn end_attempt(&mut self, attempt: &AttemptRef, outcome: AttemptOutcome, decided: &mut Decided<Intent>, now: Now) {
         let outcome = self.unasked(attempt, outcome);
-        self.record(decided, Fact::AttemptFinished { attempt: attempt.clone(), outcome: outcome.clone() }, now);
+        self.record(
+            decided,
+            Fact::Attempt(AttemptFact::AttemptFinished { attempt: attempt.clone(), outcome: outcome.clone() }),
+            now,
+        );
         match &outcome {
             AttemptOutcome::Unavailable { detail } => {
                 self.obstruction.get_or_insert_with(|| Obstruction::AgentUnavailable(detail.clone()));
@@ -267,7 +283,7 @@ impl Scheduler {
     /// The next question about a slice, by the number that follows.
     fn question(&self, attempt: &AttemptRef, about: QuestionTopic, text: String) -> Fact {
         let id = format!("a{}", self.table.questions + 1);
-        Fact::QuestionAsked { id, slice: attempt.slice.clone(), text, about }
+        Fact::Slice(SliceFact::QuestionAsked { id, slice: attempt.slice.clone(), text, about })
     }
 
     /// Where nobody answers, a question goes back to the agent, but for that of a slice's last attempt: then the goal
@@ -320,7 +336,7 @@ impl Scheduler {
     pub fn reviewed(&mut self, slice: &SliceId, attempt: Attempt, review: Review, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         let subject = Subject::Slice { slice: slice.clone(), attempt };
-        self.table.apply(&Fact::ReviewFinished { subject, review }, None, now.wall);
+        self.table.apply(&Fact::Review(ReviewFact::ReviewFinished { subject, review }), None, now.wall);
         self.judge_reviews(slice, &mut decided, now);
         self.dispatch(&mut decided, now);
         decided
@@ -345,11 +361,15 @@ impl Scheduler {
         if blocking.is_empty() {
             let (capture, gates) = (capture.clone(), record.gate_results.clone());
             let enqueue = Intent::Enqueue { slice: slice.clone(), attempt, capture, gates };
-            self.record(decided, Fact::SliceAccepted { slice: slice.clone(), attempt }, now);
+            self.record(decided, Fact::Slice(SliceFact::SliceAccepted { slice: slice.clone(), attempt }), now);
             decided.intents.push(enqueue);
         } else {
             let feedback = review_feedback(&blocking);
-            self.record(decided, Fact::SliceReturned { slice: slice.clone(), attempt, feedback }, now);
+            self.record(
+                decided,
+                Fact::Slice(SliceFact::SliceReturned { slice: slice.clone(), attempt, feedback }),
+                now,
+            );
         }
     }
 
@@ -357,7 +377,7 @@ impl Scheduler {
     pub fn landed(&mut self, fact: &Fact, now: Now) -> Decided<Intent> {
         let mut decided = Decided::default();
         self.table.apply(fact, None, now.wall);
-        if let Fact::SliceIntegrated { slice, .. } = fact {
+        if let Fact::Merge(MergeFact::SliceIntegrated { slice, .. }) = fact {
             self.frontier.complete(slice);
         }
         self.dispatch(&mut decided, now);
@@ -406,7 +426,7 @@ impl Scheduler {
                 self.obstruction.get_or_insert(Obstruction::Fault(record.last_failure.clone()));
             } else {
                 let reason = reason_to_give_up(record);
-                self.record(decided, Fact::SliceGivenUp { slice, reason }, now);
+                self.record(decided, Fact::Slice(SliceFact::SliceGivenUp { slice, reason }), now);
             }
         }
     }

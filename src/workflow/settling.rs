@@ -1,6 +1,6 @@
 //! How slices end: given up and why, sent back with which words, and how all of them stand when nothing runs.
 
-use crate::domain::event::Fact;
+use crate::domain::fact::{AttemptFact, Fact};
 use crate::domain::review::Review;
 use crate::domain::settlement::Settlement;
 use crate::domain::task::{AttemptOutcome, Feedback, FeedbackKind};
@@ -65,7 +65,7 @@ const END_OF_RUN: &str = "the end of the run before";
 /// The end of an attempt that the run before left open, where a slice has one.
 pub fn cut_off_by_the_end(record: &SliceRecord) -> Option<Fact> {
     let outcome = AttemptOutcome::Interrupted { by: END_OF_RUN.to_owned() };
-    record.is_at_work().then(|| Fact::AttemptFinished { attempt: record.attempt_ref(), outcome })
+    record.is_at_work().then(|| Fact::Attempt(AttemptFact::AttemptFinished { attempt: record.attempt_ref(), outcome }))
 }
 
 /// Whether an attempt ended with the run that it was part of.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::agent::{AgentReport, SCRIPT};
 use crate::domain::budget::{Account, BudgetKind, Limits, Price, Spender, Usage};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{AttemptFact, BudgetFact, Fact, GoalFact};
 use crate::domain::goal::GoalStatus;
 use crate::domain::ids::{AttemptRef, Timestamp};
 use crate::domain::spending::{AccountView, AttemptCost, BudgetReport, CheckpointView};
@@ -36,23 +37,60 @@ impl SpendingRecord {
     /// Takes in the next record, after the ledger has.
     pub fn follow(&mut self, event: &Event, ledger: &Ledger) {
         match &event.fact {
-            Fact::AttemptOffered { attempt, agent, .. } => self.offer(attempt, agent),
-            Fact::UsageRecorded { usage, model, role, .. } => self.add(event.attempt.as_ref(), *role, usage, model),
-            Fact::WorktreePrepared { .. } => self.working.extend(self.place(event.attempt.as_ref())),
-            Fact::AgentReported { report } => self.end(event.attempt.as_ref(), report),
-            Fact::AttemptFinished { attempt, outcome } => {
+            Fact::Goal(fact) => self.follow_goal(fact, event.ts, ledger),
+            Fact::Attempt(fact) => self.follow_attempt(fact, event.attempt.as_ref()),
+            Fact::Budget(BudgetFact::UsageRecorded { usage, model, role, .. }) => {
+                self.add(event.attempt.as_ref(), *role, usage, model);
+            }
+            Fact::Budget(BudgetFact::BudgetCheckpointed(_)) => self.mark(event.ts, ledger),
+            Fact::Budget(
+                BudgetFact::LimitsSet { .. }
+                | BudgetFact::BudgetReserved(_)
+                | BudgetFact::BudgetSettled { .. }
+                | BudgetFact::ClockMoved(_)
+                | BudgetFact::BudgetNoticed { .. }
+                | BudgetFact::BudgetExhausted { .. },
+            )
+            | Fact::Plan(_)
+            | Fact::Slice(_)
+            | Fact::Gate(_)
+            | Fact::Merge(_)
+            | Fact::Review(_)
+            | Fact::Supervision(_) => {}
+        }
+    }
+
+    fn follow_goal(&mut self, fact: &GoalFact, at: Timestamp, ledger: &Ledger) {
+        match fact {
+            GoalFact::RunStarted { .. } => self.die_all(),
+            GoalFact::GoalSettled { .. } => {
+                self.die_all();
+                if ledger.time_ms() > 0 {
+                    self.mark(at, ledger);
+                }
+            }
+            GoalFact::GoalCreated(_)
+            | GoalFact::PhaseEntered { .. }
+            | GoalFact::StopRequested { .. }
+            | GoalFact::Delivered { .. } => {}
+        }
+    }
+
+    fn follow_attempt(&mut self, fact: &AttemptFact, of: Option<&AttemptRef>) {
+        match fact {
+            AttemptFact::AttemptOffered { attempt, agent, .. } => self.offer(attempt, agent),
+            AttemptFact::WorktreePrepared { .. } => self.working.extend(self.place(of)),
+            AttemptFact::AgentReported { report } => self.end(of, report),
+            AttemptFact::AttemptFinished { attempt, outcome } => {
                 let place = self.place(Some(attempt)).filter(|place| self.working.remove(place));
                 self.die(place.filter(|_| died_with_its_run(outcome)));
             }
-            Fact::RunStarted { .. } => self.die_all(),
-            Fact::BudgetCheckpointed(_) => self.mark(event.ts, ledger),
-            Fact::GoalSettled { .. } => {
-                self.die_all();
-                if ledger.time_ms() > 0 {
-                    self.mark(event.ts, ledger);
-                }
-            }
-            _ => {}
+            AttemptFact::AttemptClaimed { .. }
+            | AttemptFact::LateResultDropped { .. }
+            | AttemptFact::AttemptQuiet(_)
+            | AttemptFact::SessionOpened { .. }
+            | AttemptFact::SliceCaptured { .. }
+            | AttemptFact::CheckoutChanged { .. } => {}
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a pure function of the records; applying the same records gives the same state, byte for byte.
 
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{Fact, GoalFact};
 use crate::domain::ids::{ContentHash, Seq, Timestamp};
 use crate::workflow::budget::Ledger;
 use crate::workflow::deciding::{self, Deciding};
@@ -49,7 +50,7 @@ impl GoalState {
     /// Applies the next record.
     pub fn apply(&mut self, event: &Event) {
         let Event { fact, ts, attempt, .. } = event;
-        if let Fact::GoalCreated(charter) = fact {
+        if let Fact::Goal(GoalFact::GoalCreated(charter)) = fact {
             self.queue = Some(MergeQueue::new(&charter.repository));
         }
         self.goal.apply(fact);
@@ -61,7 +62,7 @@ impl GoalState {
         self.budget.follow(event);
         self.spending.follow(event, &self.budget);
         self.restarts.apply(fact, *ts);
-        if let Fact::GoalSettled { status, .. } = fact {
+        if let Fact::Goal(GoalFact::GoalSettled { status, .. }) = fact {
             self.deciding = deciding::after(self, *status);
         }
         self.last = Some((event.seq, event.hash.clone(), *ts));

@@ -1,7 +1,7 @@
 //! From the folded state to the read model that commands show.
 
-use crate::domain::event::Branch;
 use crate::domain::evidence::GateScope;
+use crate::domain::fact::Branch;
 use crate::domain::goal::{Charter, GoalStatus, Phase};
 use crate::domain::ids::{Attempt, GoalId};
 use crate::domain::question::answer_command;

@@ -5,7 +5,8 @@
 
 use crate::domain::budget::SLICE_USED_UP;
 use crate::domain::control::Holder;
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{AttemptFact, Fact, SupervisionFact};
 use crate::domain::goal::{GoalStatus, Settings};
 use crate::domain::ids::{AttemptRef, GoalId, SliceId};
 use crate::domain::question::answer_command;
@@ -89,16 +90,16 @@ impl Told {
     }
 
     fn take(&mut self, fact: &Fact) {
-        if let Fact::BreakerOpened(breaker) = fact {
+        if let Fact::Supervision(SupervisionFact::BreakerOpened(breaker)) = fact {
             self.breakers.retain(|open| open.provider != breaker.provider);
             self.breakers.push(breaker.clone());
-        } else if let Fact::BreakerClosed { provider } = fact {
+        } else if let Fact::Supervision(SupervisionFact::BreakerClosed { provider }) = fact {
             self.breakers.retain(|open| open.provider != *provider);
-        } else if let Fact::ProfileQuarantined(quarantine) = fact {
+        } else if let Fact::Supervision(SupervisionFact::ProfileQuarantined(quarantine)) = fact {
             self.profiles.push(quarantine.clone());
-        } else if let Fact::WorkerQuarantined(quarantine) = fact {
+        } else if let Fact::Supervision(SupervisionFact::WorkerQuarantined(quarantine)) = fact {
             self.workers.push(quarantine.clone());
-        } else if let Fact::AttemptQuiet(sighting) = fact {
+        } else if let Fact::Attempt(AttemptFact::AttemptQuiet(sighting)) = fact {
             self.quiet.retain(|seen| seen.attempt.slice != sighting.attempt.slice);
             self.quiet.push((**sighting).clone());
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::domain::access::AccessSet;
 use crate::domain::agent::{AgentEnd, AgentReport};
 use crate::domain::deceptive::{is_ambiguous, spelled_out};
-use crate::domain::event::Fact;
 use crate::domain::evidence::{GateOutcome, GateResult, GateScope};
+use crate::domain::fact::{AttemptFact, Fact, GateFact};
 use crate::domain::goal::Charter;
 use crate::domain::order::{Captured, Uncapturable};
 use crate::domain::task::{Assignment, AttemptOutcome, Capture, Feedback, FeedbackKind, GateSpec, KeptLines};
@@ -115,7 +115,7 @@ impl Worker {
         if let Some(session) = &mut self.assignment.session {
             session.cut_off &= stood;
         }
-        Progress { fact: Some(Fact::WorktreePrepared { path }), step: Step::RunAgent }
+        Progress { fact: Some(Fact::Attempt(AttemptFact::WorktreePrepared { path })), step: Step::RunAgent }
     }
 
     /// The agent has been quiet for too long and is being stopped.
@@ -143,7 +143,7 @@ impl Worker {
     pub fn agent_reported(&mut self, report: AgentReport) -> Progress {
         self.unless_changed = report.unless_changed.as_deref().cloned();
         let step = self.after(&report.end);
-        Progress { fact: Some(Fact::AgentReported { report }), step }
+        Progress { fact: Some(Fact::Attempt(AttemptFact::AgentReported { report })), step }
     }
 
     fn after(&self, end: &AgentEnd) -> Step {
@@ -200,7 +200,7 @@ impl Worker {
             return Progress { fact: None, step: self.out_of_bounds(outside) };
         }
         self.capture = Some(capture.clone());
-        let fact = Fact::SliceCaptured { capture: capture.clone() };
+        let fact = Fact::Attempt(AttemptFact::SliceCaptured { capture: capture.clone() });
         Progress { fact: Some(fact), step: Step::CheckKept { capture } }
     }
 
@@ -275,7 +275,7 @@ impl Worker {
         };
         let at = &self.assignment;
         let scope = GateScope::Attempt { slice: at.spec.id.clone(), attempt: at.attempt };
-        Progress { fact: Some(Fact::GateFinished { scope, result: Box::new(result) }), step }
+        Progress { fact: Some(Fact::Gate(GateFact::GateFinished { scope, result: Box::new(result) })), step }
     }
 
     fn red(&self, summary: String, result: &GateResult) -> Step {

@@ -41,7 +41,7 @@ const CONFINED: &[(&[&str], bool, &[&str])] = &[
 ];
 
 /// What every actor may import from its own room: what makes one an actor, not another actor.
-const SHARED_BY_ACTORS: &[&str] = &["exit_guard", "gating"];
+const SHARED_BY_ACTORS: &[&str] = &["coordinator", "exit_guard", "gating"];
 
 const LONGEST_FILE: usize = 500;
 

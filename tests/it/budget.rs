@@ -7,7 +7,8 @@ use omk::domain::budget::{
     Account, BudgetKind, Checkpoint, ClockMove, Limits, Price, Reservation, Spender, Unextendable, Usage, usd_micros,
 };
 use omk::domain::control::{Holder, Stop};
-use omk::domain::event::{ActorName, Event, Fact};
+use omk::domain::event::{ActorName, Event};
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact, GoalFact, SliceFact};
 use omk::domain::goal::{Charter, Drive, GoalStatus};
 use omk::domain::ids::{Attempt, AttemptRef, Epoch, Moment, Seq, SliceId, Timestamp};
 use omk::domain::metering::Reports;
@@ -59,7 +60,7 @@ impl Life {
         let now = Reading { wall: Timestamp(START), moment: Moment(0), slept_ms: 0 };
         let cashier = Cashier::new(Ledger::default(), Some(now.wall), now);
         let mut life = Self { journal: Vec::new(), cashier, moment: 0, ahead: 0, slept: 0, opened: Vec::new() };
-        life.note(ActorName::Controller, Fact::GoalCreated(Box::new(charter)), None);
+        life.note(ActorName::Controller, Fact::Goal(GoalFact::GoalCreated(Box::new(charter))), None);
         life.begin();
         life
     }
@@ -85,7 +86,7 @@ impl Life {
     fn begin_late(&mut self, ms: u64) {
         let (folded, begun) = (fold(&self.journal), self.now().wall);
         let holder = Holder { pid: 1, host: String::new(), boot_id: String::new(), version: String::new() };
-        self.note(ActorName::Controller, Fact::RunStarted { holder, drive: Drive::UntilReady }, None);
+        self.note(ActorName::Controller, Fact::Goal(GoalFact::RunStarted { holder, drive: Drive::UntilReady }), None);
         self.moment += ms;
         self.cashier = Cashier::new(folded, Some(begun), self.now());
         self.opened = self.act(None, Cashier::open);
@@ -128,7 +129,7 @@ impl Life {
     fn settle(&mut self, attempt: &AttemptRef, told: Usage, ms: u64) -> Vec<Intent> {
         let report = report(told, ms);
         let intents = self.act(Some(attempt), |c, now| c.settle(attempt, Spender::Executor, &report, now));
-        self.note(ActorName::Worker, Fact::AgentReported { report }, Some(attempt));
+        self.note(ActorName::Worker, Fact::Attempt(AttemptFact::AgentReported { report }), Some(attempt));
         intents
     }
 
@@ -164,11 +165,16 @@ fn sums(ledger: &Ledger) -> Vec<(Account, [u64; 4], Option<BudgetKind>)> {
 }
 
 fn reserved(name: &str, tokens: u64) -> Fact {
-    Fact::BudgetReserved(Reservation { slice: slice(name), role: Spender::Executor, tokens, usd_micros: 0 })
+    Fact::Budget(BudgetFact::BudgetReserved(Reservation {
+        slice: slice(name),
+        role: Spender::Executor,
+        tokens,
+        usd_micros: 0,
+    }))
 }
 
 fn exhausted(account: Account, spent: u64, limit: u64) -> Fact {
-    Fact::BudgetExhausted { budget: BudgetKind::Tokens, spent, limit, account }
+    Fact::Budget(BudgetFact::BudgetExhausted { budget: BudgetKind::Tokens, spent, limit, account })
 }
 
 #[test]
@@ -179,8 +185,13 @@ fn an_attempt_holds_a_part_of_what_is_left_and_gives_back_what_it_did_not_use() 
     assert_eq!(life.reserve(&b), [Intent::Grant(b.clone())]);
     life.used(&a, None, tokens(10));
     life.settle(&a, tokens(10), 5);
-    let settled = Fact::BudgetSettled { slice: slice("a"), usage: tokens(10) };
-    let recorded = Fact::UsageRecorded { slice: slice("a"), usage: tokens(10), role: Spender::Executor, model: None };
+    let settled = Fact::Budget(BudgetFact::BudgetSettled { slice: slice("a"), usage: tokens(10) });
+    let recorded = Fact::Budget(BudgetFact::UsageRecorded {
+        slice: slice("a"),
+        usage: tokens(10),
+        role: Spender::Executor,
+        model: None,
+    });
     assert_eq!(life.facts(), [&reserved("a", 500), &reserved("b", 250), &recorded, &settled]);
     assert_eq!(life.spent(&Account::Goal, BudgetKind::Tokens), 10);
     assert_eq!(life.cashier.ledger().set_aside(&Account::Goal, BudgetKind::Tokens), 250);
@@ -203,14 +214,19 @@ fn use_beyond_a_reservation_tops_it_up_until_the_limit_stops_it() {
     assert_eq!(life.used(&a, None, tokens(60)), []);
     let stop = Short { account: Account::Goal, budget: BudgetKind::Tokens, spent: 120, limit: 100 };
     assert_eq!(life.used(&a, None, tokens(60)), [Intent::Stop(stop)]);
-    let used = Fact::UsageRecorded { slice: slice("a"), usage: tokens(60), role: Spender::Executor, model: None };
+    let used = Fact::Budget(BudgetFact::UsageRecorded {
+        slice: slice("a"),
+        usage: tokens(60),
+        role: Spender::Executor,
+        model: None,
+    });
     let said = [
         &reserved("a", 50),
         &used,
         &reserved("a", 10 + 20),
         &used,
         &exhausted(Account::Goal, 120, 100),
-        &Fact::BudgetCheckpointed(Checkpoint { time_ms: 0 }),
+        &Fact::Budget(BudgetFact::BudgetCheckpointed(Checkpoint { time_ms: 0 })),
     ];
     assert_eq!(life.facts(), said);
     // Whoever comes now is refused, and nothing is said twice.
@@ -228,7 +244,7 @@ fn a_soft_notice_comes_once_at_two_thirds_and_again_for_a_raised_limit() {
     life.reserve(&a);
     let notices = |life: &Life| {
         let all = life.facts().into_iter().filter_map(|fact| match fact {
-            Fact::BudgetNoticed { spent, limit, .. } => Some((*spent, *limit)),
+            Fact::Budget(BudgetFact::BudgetNoticed { spent, limit, .. }) => Some((*spent, *limit)),
             _ => None,
         });
         all.collect::<Vec<_>>()
@@ -278,7 +294,8 @@ fn of_a_slice_that_is_reopened_without_more_it_is_said_again_that_its_budget_is_
     life.reserve(&a);
     life.used(&a, None, tokens(12));
     life.settle(&a, tokens(12), 5);
-    let (now, reopened) = (life.now(), Fact::SliceReopened { slice: slice("a"), fresh: false, hint: None });
+    let (now, reopened) =
+        (life.now(), Fact::Slice(SliceFact::SliceReopened { slice: slice("a"), fresh: false, hint: None }));
     life.cashier.reopened(&reopened, now);
     life.note(ActorName::Scheduler, reopened, None);
     life.reserve(&try_of("a", 2));
@@ -371,8 +388,8 @@ fn time_is_that_of_runs_whatever_the_wall_clock_does() {
     life.pass(5_000);
     life.ahead = -86_400_000;
     life.pass(5_000);
-    let moved = |slept_ms, jumped_ms| Fact::ClockMoved(ClockMove { slept_ms, jumped_ms });
-    let at = |time_ms| Fact::BudgetCheckpointed(Checkpoint { time_ms });
+    let moved = |slept_ms, jumped_ms| Fact::Budget(BudgetFact::ClockMoved(ClockMove { slept_ms, jumped_ms }));
+    let at = |time_ms| Fact::Budget(BudgetFact::BudgetCheckpointed(Checkpoint { time_ms }));
     let said = [
         &at(10_000),
         &moved(0, 86_400_000),
@@ -436,8 +453,12 @@ fn what_is_written_of_a_dead_run_makes_it_no_longer() {
     life.live(30_000);
     let reason = "its captured work is lost".to_owned();
     life.moment += DAY;
-    life.note(ActorName::Scheduler, Fact::SliceGivenUp { slice: slice("a"), reason }, None);
-    life.note(ActorName::Operator, Fact::LimitsSet { limits: Limits::default(), account: Account::Goal }, None);
+    life.note(ActorName::Scheduler, Fact::Slice(SliceFact::SliceGivenUp { slice: slice("a"), reason }), None);
+    life.note(
+        ActorName::Operator,
+        Fact::Budget(BudgetFact::LimitsSet { limits: Limits::default(), account: Account::Goal }),
+        None,
+    );
     life.begin();
     assert!((30_000..=33_500).contains(&fold(&life.journal).time_ms()), "{}", fold(&life.journal).time_ms());
     // A command that settles it comes to the same.
@@ -445,7 +466,7 @@ fn what_is_written_of_a_dead_run_makes_it_no_longer() {
     let before = fold(&life.journal).time_ms();
     life.moment += DAY;
     let (status, reason, next) = (GoalStatus::Paused, String::new(), Vec::new());
-    life.note(ActorName::Operator, Fact::GoalSettled { status, reason, next }, None);
+    life.note(ActorName::Operator, Fact::Goal(GoalFact::GoalSettled { status, reason, next }), None);
     assert!((before..=before + 3_000).contains(&fold(&life.journal).time_ms()));
 }
 
@@ -457,16 +478,21 @@ fn from_the_moment_at_which_a_run_is_told_to_stop_no_time_is_taken_and_nothing_i
     life.reserve(&a);
     life.live(1_500);
     let (stop, by) = (Stop::Pause, "somebody".to_owned());
-    life.note(ActorName::Controller, Fact::StopRequested { stop, by }, None);
+    life.note(ActorName::Controller, Fact::Goal(GoalFact::StopRequested { stop, by }), None);
     assert_eq!(life.act(None, Cashier::close), []);
     life.live(4_000);
     // What the agent still reports counts; that it is too much is said by the next run.
     assert_eq!(life.used(&a, None, tokens(120)), []);
     assert_eq!(life.settle(&a, tokens(120), 5_500), []);
     let (status, reason, next) = (GoalStatus::Paused, String::new(), Vec::new());
-    life.note(ActorName::Controller, Fact::GoalSettled { status, reason, next }, None);
+    life.note(ActorName::Controller, Fact::Goal(GoalFact::GoalSettled { status, reason, next }), None);
     let said = life.facts();
-    let loud = |fact: &&&Fact| matches!(fact, Fact::BudgetNoticed { .. } | Fact::BudgetExhausted { .. });
+    let loud = |fact: &&&Fact| {
+        matches!(
+            fact,
+            Fact::Budget(BudgetFact::BudgetNoticed { .. }) | Fact::Budget(BudgetFact::BudgetExhausted { .. })
+        )
+    };
     assert_eq!(said.iter().find(loud), None);
     assert_eq!([life.cashier.ledger().time_ms(), fold(&life.journal).time_ms()], [1_500, 1_500]);
     life.moment += DAY;
@@ -481,7 +507,11 @@ fn the_time_of_a_run_goes_on_after_its_last_record_whoever_wrote_that() {
     let mut life = Life::new(bounded(Limits::default()));
     life.live(5_500);
     life.moment += 100;
-    life.note(ActorName::Operator, Fact::LimitsSet { limits: Limits::default(), account: Account::Goal }, None);
+    life.note(
+        ActorName::Operator,
+        Fact::Budget(BudgetFact::LimitsSet { limits: Limits::default(), account: Account::Goal }),
+        None,
+    );
     life.moment += 200;
     let mut seen = fold(&life.journal);
     seen.goes_on(life.now().wall);
@@ -494,7 +524,11 @@ fn a_step_of_the_clock_adds_no_more_than_a_run_may_be_silent() {
     life.live(150_000);
     let before = fold(&life.journal).time_ms();
     life.ahead = DAY as i64;
-    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/b.1".into() }, Some(&try_of("b", 2)));
+    life.note(
+        ActorName::Worker,
+        Fact::Attempt(AttemptFact::WorktreePrepared { path: "worktrees/b.1".into() }),
+        Some(&try_of("b", 2)),
+    );
     assert!(fold(&life.journal).time_ms() <= before + 15_000);
 }
 
@@ -503,11 +537,15 @@ fn journals_without_checkpoints_last_from_the_start_of_a_run_to_its_last_record(
     let mut life = Life::new(bounded(Limits::default()));
     life.moment += 3_600_000;
     let (status, reason, next) = (GoalStatus::Paused, String::new(), Vec::new());
-    life.note(ActorName::Controller, Fact::GoalSettled { status, reason, next }, None);
+    life.note(ActorName::Controller, Fact::Goal(GoalFact::GoalSettled { status, reason, next }), None);
     life.moment += 1_000_000;
     life.begin();
     life.moment += 500;
-    life.note(ActorName::Controller, Fact::PhaseEntered { phase: omk::domain::goal::Phase::Review }, None);
+    life.note(
+        ActorName::Controller,
+        Fact::Goal(GoalFact::PhaseEntered { phase: omk::domain::goal::Phase::Review }),
+        None,
+    );
     assert_eq!(fold(&life.journal).time_ms(), 3_600_500);
 }
 
@@ -536,7 +574,11 @@ fn died_at_work() -> (Life, AttemptRef) {
     let mut life = Life::new(bounded(Limits::default()));
     let a = try_of("a", 1);
     life.live(1_000);
-    life.note(ActorName::Worker, Fact::WorktreePrepared { path: "worktrees/a.1".into() }, Some(&a));
+    life.note(
+        ActorName::Worker,
+        Fact::Attempt(AttemptFact::WorktreePrepared { path: "worktrees/a.1".into() }),
+        Some(&a),
+    );
     life.reserve(&a);
     life.live(2_700);
     (life, a)
@@ -559,7 +601,7 @@ fn how_long_a_dead_agent_worked_does_not_depend_on_when_the_budget_hears_of_the_
 fn what_a_dead_agent_worked_counts_where_its_attempt_is_closed_before_the_next_run_begins() {
     let (mut life, attempt) = died_at_work();
     let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
-    life.note(ActorName::Operator, Fact::AttemptFinished { attempt, outcome }, None);
+    life.note(ActorName::Operator, Fact::Attempt(AttemptFact::AttemptFinished { attempt, outcome }), None);
     life.moment += DAY;
     life.begin();
     assert_eq!(worked(&life), [2_700; 2]);
@@ -669,7 +711,7 @@ impl World {
         prop_assert_eq!(ledger.usage().tokens(), self.truth.total(), "counted once");
         prop_assert_eq!(sums(&fold(&self.life.journal)), sums(ledger), "replay");
         for event in &self.life.journal[from..] {
-            let Fact::BudgetReserved(held) = &event.fact else { continue };
+            let Fact::Budget(BudgetFact::BudgetReserved(held)) = &event.fact else { continue };
             for account in [Account::Goal, Account::Slice(held.slice.clone()), Account::Role(held.role)] {
                 for (budget, amount) in [(BudgetKind::Tokens, held.tokens), (BudgetKind::Usd, held.usd_micros)] {
                     if amount == 0 {
@@ -690,9 +732,11 @@ fn said_twice(journal: &[Event]) -> Option<Account> {
     let mut said = BTreeSet::new();
     for event in journal {
         match &event.fact {
-            Fact::LimitsSet { account, .. } => drop(said.remove(account)),
-            Fact::RunStarted { .. } => said.retain(|account| matches!(account, Account::Slice(_))),
-            Fact::BudgetExhausted { account, .. } if !said.insert(account.clone()) => return Some(account.clone()),
+            Fact::Budget(BudgetFact::LimitsSet { account, .. }) => drop(said.remove(account)),
+            Fact::Goal(GoalFact::RunStarted { .. }) => said.retain(|account| matches!(account, Account::Slice(_))),
+            Fact::Budget(BudgetFact::BudgetExhausted { account, .. }) if !said.insert(account.clone()) => {
+                return Some(account.clone());
+            }
             _ => {}
         }
     }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, System};
 use omk::actors::budget::{BudgetActor, Wires};
+use omk::actors::coordinator::Shell;
 use omk::actors::exit_guard::ExitGuard;
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{Account, BudgetKind, Limits, Spender, Usage};
-use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::event::{ActorName, Draft};
+use omk::domain::fact::{BudgetFact, Fact, GoalFact};
 use omk::domain::goal::Charter;
 use omk::domain::ids::{Moment, Seq, Timestamp};
 use omk::messages::budget::{Booked, Reserve, Settle, SliceExhausted, UsageSeen};
@@ -71,7 +73,9 @@ impl Handler<BudgetOpened> for Others {
 impl Handler<SliceExhausted> for Others {
     type Result = ();
     fn handle(&mut self, exhausted: SliceExhausted, _: &mut Context<Self>) {
-        let Fact::BudgetExhausted { budget, limit, account, .. } = &exhausted.fact else { panic!("{exhausted:?}") };
+        let Fact::Budget(BudgetFact::BudgetExhausted { budget, limit, account, .. }) = &exhausted.fact else {
+            panic!("{exhausted:?}")
+        };
         let reason = reason(*budget, *limit, account);
         self.stops.send(format!("{}: {reason}", exhausted.slice)).unwrap();
     }
@@ -111,7 +115,7 @@ impl Scene {
         let mut ledger = Ledger::default();
         let mut charter = Charter { limits, max_agents: 1, ..charter() };
         charter.proposal.slices[0].budget = of_a;
-        ledger.apply(&Fact::GoalCreated(Box::new(charter)), None, Timestamp(0));
+        ledger.apply(&Fact::Goal(GoalFact::GoalCreated(Box::new(charter))), None, Timestamp(0));
         let budget = BudgetActor::create(|ctx| {
             let reply_to = actix::AsyncContext::address(ctx).recipient();
             let outbox = Outbox::new(ActorName::Budget, others.clone().recipient(), reply_to);
@@ -120,10 +124,10 @@ impl Scene {
                 opened: others.clone().recipient(),
                 scheduler: others.clone().recipient(),
                 booked: others.clone().recipient(),
-                supervisor: others.clone().recipient(),
             };
             let guard = ExitGuard::new(Child::Coordinator(ActorName::Budget), 0, others.clone().recipient());
-            BudgetActor::new(ledger, Arc::new(Still), outbox, wires, guard)
+            let shell = Shell { outbox, supervisor: others.clone().recipient(), guard };
+            BudgetActor::new(ledger, Arc::new(Still), wires, shell)
         });
         budget.try_send(OpenBudget { begun: Some(Still.now()) }).unwrap();
         Self { budget, appended, stopped, seq: 1 }
@@ -212,7 +216,7 @@ fn a_limit_that_is_raised_meanwhile_is_the_operators_word_and_answered_once_it_i
         let append = scene.append().await;
         settle_down().await;
         assert_eq!(append.drafts[0].actor, ActorName::Operator);
-        let raised = Fact::LimitsSet { limits: only_tokens(150), account: Account::Goal };
+        let raised = Fact::Budget(BudgetFact::LimitsSet { limits: only_tokens(150), account: Account::Goal });
         assert_eq!(append.drafts[0].fact, raised);
         assert!(answer.try_recv().is_err());
         scene.acknowledge(&append);
@@ -250,12 +254,10 @@ fn a_limit_that_is_used_up_stops_its_slice_or_the_run_once_that_is_durable() {
             let append = scene.append().await;
             settle_down().await;
             assert!(scene.stopped.try_recv().is_err());
-            assert!(
-                append
-                    .drafts
-                    .iter()
-                    .any(|draft| matches!(draft.fact, Fact::BudgetExhausted { budget: BudgetKind::Tokens, .. }))
-            );
+            assert!(append.drafts.iter().any(|draft| matches!(
+                draft.fact,
+                Fact::Budget(BudgetFact::BudgetExhausted { budget: BudgetKind::Tokens, .. })
+            )));
             scene.acknowledge(&append);
             for stop in stops {
                 assert_eq!(scene.stopped.recv().await.as_deref(), Some(stop));

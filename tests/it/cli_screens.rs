@@ -18,8 +18,12 @@ use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{Account, BudgetKind, Usage};
 use omk::domain::change::{Change, EntryKind, FileChange, Line};
 use omk::domain::control::{Holder, Stop};
-use omk::domain::event::{ActorName, Branch, Event, Fact};
+use omk::domain::event::{ActorName, Event};
 use omk::domain::evidence::{GateOutcome, GateScope};
+use omk::domain::fact::{
+    AttemptFact, Branch, BudgetFact, Fact, GateFact, GoalFact, MergeFact, PlanFact, ReviewFact, SliceFact,
+    SupervisionFact,
+};
 use omk::domain::goal::{Drive, GoalStatus, Phase};
 use omk::domain::ids::{Attempt, Batch, GateName, GoalId, SliceId};
 use omk::domain::question::QuestionTopic;
@@ -72,32 +76,41 @@ fn history() -> Vec<Event> {
     };
     let worker = |fact| (Worker, fact);
     let facts = vec![
-        (Controller, Fact::GoalCreated(Box::new(charter()))),
-        (Planner, Fact::PlanAccepted(Box::new(plan))),
-        (Controller, Fact::RunStarted { holder: holder(), drive: Drive::UntilReady }),
-        (Controller, Fact::PhaseEntered { phase: Phase::Execution }),
-        (Controller, Fact::GateFinished { scope: GateScope::Base, result: Box::new(gate("test", GateOutcome::Green)) }),
+        (Controller, Fact::Goal(GoalFact::GoalCreated(Box::new(charter())))),
+        (Planner, Fact::Plan(PlanFact::PlanAccepted(Box::new(plan)))),
+        (Controller, Fact::Goal(GoalFact::RunStarted { holder: holder(), drive: Drive::UntilReady })),
+        (Controller, Fact::Goal(GoalFact::PhaseEntered { phase: Phase::Execution })),
+        (
+            Controller,
+            Fact::Gate(GateFact::GateFinished {
+                scope: GateScope::Base,
+                result: Box::new(gate("test", GateOutcome::Green)),
+            }),
+        ),
         (
             Scheduler,
-            Fact::AttemptOffered {
+            Fact::Attempt(AttemptFact::AttemptOffered {
                 attempt: attempt("schema", 1),
                 start: commit('3'),
                 content: None,
                 agent: "script".to_owned(),
-            },
+            }),
         ),
-        (Scheduler, Fact::AttemptClaimed { attempt: attempt("schema", 1), lease_until: minutes(2) }),
-        worker(Fact::WorktreePrepared { path: "worktrees/schema.1".into() }),
         (
             Scheduler,
-            Fact::UsageRecorded {
+            Fact::Attempt(AttemptFact::AttemptClaimed { attempt: attempt("schema", 1), lease_until: minutes(2) }),
+        ),
+        worker(Fact::Attempt(AttemptFact::WorktreePrepared { path: "worktrees/schema.1".into() })),
+        (
+            Scheduler,
+            Fact::Budget(BudgetFact::UsageRecorded {
                 slice: slice("schema"),
                 usage: Usage { usd_micros: Some(220_000), ..Usage::default() },
                 role: Default::default(),
                 model: None,
-            },
+            }),
         ),
-        worker(Fact::AgentReported {
+        worker(Fact::Attempt(AttemptFact::AgentReported {
             report: AgentReport {
                 unless_changed: None,
                 end: AgentEnd::Failed { detail: "exit 1: \u{1b}[31mboom".to_owned() },
@@ -108,47 +121,67 @@ fn history() -> Vec<Event> {
                 survivors: vec!["4411 cargo".to_owned()],
                 refused: Box::new(refusals()),
             },
-        }),
-        worker(Fact::SliceCaptured { capture: capture(212, 8) }),
-        worker(Fact::GateFinished {
+        })),
+        worker(Fact::Attempt(AttemptFact::SliceCaptured { capture: capture(212, 8) })),
+        worker(Fact::Gate(GateFact::GateFinished {
             scope: GateScope::Attempt { slice: slice("schema"), attempt: Attempt(1) },
             result: Box::new(gate("test", GateOutcome::Red { exit: 101 })),
-        }),
+        })),
         (
             Scheduler,
-            Fact::AttemptFinished {
+            Fact::Attempt(AttemptFact::AttemptFinished {
                 attempt: attempt("schema", 1),
                 outcome: AttemptOutcome::Rejected { feedback: feedback("gate test is red: 2 failed") },
-            },
+            }),
         ),
-        (Scheduler, Fact::LateResultDropped { attempt: attempt("schema", 1), detail: "epoch 1 is over".to_owned() }),
-        (Scheduler, Fact::AttemptFinished { attempt: attempt("schema", 2), outcome: AttemptOutcome::Passed }),
+        (
+            Scheduler,
+            Fact::Attempt(AttemptFact::LateResultDropped {
+                attempt: attempt("schema", 1),
+                detail: "epoch 1 is over".to_owned(),
+            }),
+        ),
+        (
+            Scheduler,
+            Fact::Attempt(AttemptFact::AttemptFinished {
+                attempt: attempt("schema", 2),
+                outcome: AttemptOutcome::Passed,
+            }),
+        ),
         (
             Reviewer(Role::Code),
-            Fact::ReviewFinished {
+            Fact::Review(ReviewFact::ReviewFinished {
                 subject: Subject::Slice { slice: slice("schema"), attempt: Attempt(2) },
                 review: Review::of(Role::Code, "3 files".to_owned(), vec![finding(Severity::High)]),
-            },
+            }),
         ),
         (
             Reviewer(Role::Performance),
-            Fact::ReviewFinished {
+            Fact::Review(ReviewFact::ReviewFinished {
                 subject: Subject::Goal { tree: tree('e') },
                 review: Review::not_applicable(Role::Performance, "no bench gate"),
-            },
+            }),
         ),
         (
             Scheduler,
-            Fact::SliceReturned { slice: slice("schema"), attempt: Attempt(2), feedback: feedback("code: 1 finding") },
+            Fact::Slice(SliceFact::SliceReturned {
+                slice: slice("schema"),
+                attempt: Attempt(2),
+                feedback: feedback("code: 1 finding"),
+            }),
         ),
-        (Scheduler, Fact::SliceAccepted { slice: slice("schema"), attempt: Attempt(3) }),
+        (Scheduler, Fact::Slice(SliceFact::SliceAccepted { slice: slice("schema"), attempt: Attempt(3) })),
         (
             Integrator,
-            Fact::BatchFormed { batch: Batch(1), onto: commit('3'), slices: vec![slice("schema"), slice("tokens")] },
+            Fact::Merge(MergeFact::BatchFormed {
+                batch: Batch(1),
+                onto: commit('3'),
+                slices: vec![slice("schema"), slice("tokens")],
+            }),
         ),
         (
             Integrator,
-            Fact::MergeConflicted {
+            Fact::Merge(MergeFact::MergeConflicted {
                 slice: slice("tokens"),
                 attempt: Attempt(1),
                 batch: Batch(1),
@@ -158,80 +191,115 @@ fn history() -> Vec<Event> {
                 evidence: Vec::new(),
                 keep: Vec::new(),
                 feedback: feedback("it conflicts with `schema` in CHANGELOG.md"),
-            },
+            }),
         ),
         (
             Integrator,
-            Fact::GateFinished {
+            Fact::Gate(GateFact::GateFinished {
                 scope: GateScope::Batch { batch: Batch(1) },
                 result: Box::new(gate("fmt", GateOutcome::TimedOut)),
-            },
+            }),
         ),
         (
             Integrator,
-            Fact::FlakeSeen { scope: GateScope::Batch { batch: Batch(1) }, gate: gate_name("test"), tree: tree('e') },
+            Fact::Gate(GateFact::FlakeSeen {
+                scope: GateScope::Batch { batch: Batch(1) },
+                gate: gate_name("test"),
+                tree: tree('e'),
+            }),
         ),
-        (Integrator, Fact::RedBefore { batch: Batch(1), gate: gate_name("test"), onto: commit('3') }),
+        (Integrator, Fact::Gate(GateFact::RedBefore { batch: Batch(1), gate: gate_name("test"), onto: commit('3') })),
         (
             Integrator,
-            Fact::SliceBlamed {
+            Fact::Merge(MergeFact::SliceBlamed {
                 slice: slice("tokens"),
                 attempt: Attempt(1),
                 batch: Batch(1),
                 gate: gate_name("test"),
                 feedback: feedback("gate `test` turns red"),
-            },
+            }),
         ),
         (
             Integrator,
-            Fact::SliceIntegrated {
+            Fact::Merge(MergeFact::SliceIntegrated {
                 slice: slice("schema"),
                 attempt: Attempt(3),
                 batch: Batch(1),
                 merge: commit('9'),
                 tree: tree('9'),
-            },
+            }),
         ),
         (
             Scheduler,
-            Fact::QuestionAsked {
+            Fact::Slice(SliceFact::QuestionAsked {
                 id: "a1".to_owned(),
                 slice: slice("tokens"),
                 text: "may I add `governor`?".to_owned(),
                 about: QuestionTopic::Agents,
-            },
+            }),
         ),
-        (Operator, Fact::QuestionAnswered { id: "a1".to_owned(), answer: "yes".to_owned() }),
-        (Scheduler, Fact::SliceGivenUp { slice: slice("tokens"), reason: "3 of 3 attempts failed".to_owned() }),
-        (Operator, Fact::SliceReopened { slice: slice("tokens"), fresh: true, hint: Some("use std".to_owned()) }),
-        (Operator, Fact::LimitsSet { limits: charter().limits, account: Default::default() }),
+        (Operator, Fact::Slice(SliceFact::QuestionAnswered { id: "a1".to_owned(), answer: "yes".to_owned() })),
+        (
+            Scheduler,
+            Fact::Slice(SliceFact::SliceGivenUp {
+                slice: slice("tokens"),
+                reason: "3 of 3 attempts failed".to_owned(),
+            }),
+        ),
+        (
+            Operator,
+            Fact::Slice(SliceFact::SliceReopened {
+                slice: slice("tokens"),
+                fresh: true,
+                hint: Some("use std".to_owned()),
+            }),
+        ),
+        (Operator, Fact::Budget(BudgetFact::LimitsSet { limits: charter().limits, account: Default::default() })),
         (
             Budget,
-            Fact::BudgetNoticed {
+            Fact::Budget(BudgetFact::BudgetNoticed {
                 budget: BudgetKind::Time,
                 spent: 240_000,
                 limit: 360_000,
                 account: Default::default(),
-            },
+            }),
         ),
         (
             Budget,
-            Fact::BudgetExhausted {
+            Fact::Budget(BudgetFact::BudgetExhausted {
                 budget: BudgetKind::Usd,
                 spent: 25_100_000,
                 limit: 25_000_000,
                 account: Default::default(),
-            },
+            }),
         ),
-        (Supervisor, Fact::ActorRestarted { child: Scheduler, cause: "panic: index out of bounds".to_owned() }),
-        (Supervisor, Fact::RestartsExceeded { child: Scheduler, cause: "panic".to_owned() }),
-        (Journal, Fact::TailCut { bytes: 17 }),
-        (Operator, Fact::StopRequested { stop: Stop::Pause, by: "pid 4100".to_owned() }),
+        (
+            Supervisor,
+            Fact::Supervision(SupervisionFact::ActorRestarted {
+                child: Scheduler,
+                cause: "panic: index out of bounds".to_owned(),
+            }),
+        ),
+        (
+            Supervisor,
+            Fact::Supervision(SupervisionFact::RestartsExceeded { child: Scheduler, cause: "panic".to_owned() }),
+        ),
+        (Journal, Fact::Supervision(SupervisionFact::TailCut { bytes: 17 })),
+        (Operator, Fact::Goal(GoalFact::StopRequested { stop: Stop::Pause, by: "pid 4100".to_owned() })),
         (
             Controller,
-            Fact::Delivered { branches: vec![Branch { name: "omk/x/integration".to_owned(), commit: commit('e') }] },
+            Fact::Goal(GoalFact::Delivered {
+                branches: vec![Branch { name: "omk/x/integration".to_owned(), commit: commit('e') }],
+            }),
         ),
-        (Controller, Fact::GoalSettled { status: GoalStatus::Ready, reason: "proven".to_owned(), next: Vec::new() }),
+        (
+            Controller,
+            Fact::Goal(GoalFact::GoalSettled {
+                status: GoalStatus::Ready,
+                reason: "proven".to_owned(),
+                next: Vec::new(),
+            }),
+        ),
     ];
     let numbered = facts.into_iter().zip(1..).map(|((actor, fact), seq)| {
         let event = record(seq, seq * 7, actor, fact);
@@ -508,7 +576,9 @@ fn a_record_is_streamed_with_its_type_and_its_data() {
 
 #[test]
 fn a_record_is_about_whom_it_names_and_not_about_the_attempt_that_led_to_it() {
-    let budget = |account| Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 70, limit: 100, account };
+    let budget = |account| {
+        Fact::Budget(BudgetFact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 70, limit: 100, account })
+    };
     let by = |actor, fact| Event { attempt: Some(attempt("b", 1)), ..record(1, 0, actor, fact) };
     let told_of = |event: &Event| {
         let named: Vec<_> = event::slices(event).iter().map(|slice| slice.to_string()).collect();
@@ -517,6 +587,6 @@ fn a_record_is_about_whom_it_names_and_not_about_the_attempt_that_led_to_it() {
     let of_a = told_of(&by(ActorName::Budget, budget(Account::Slice(SliceId::parse("a").expect("a slice")))));
     assert_eq!(of_a, ("a".to_owned(), Some("a".to_owned())));
     assert_eq!(told_of(&by(ActorName::Budget, budget(Account::Goal))), (String::new(), None));
-    let opened = Fact::SessionOpened { id: "s".to_owned() };
+    let opened = Fact::Attempt(AttemptFact::SessionOpened { id: "s".to_owned() });
     assert_eq!(told_of(&by(ActorName::Worker, opened)).0, "b");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omk::domain::budget::ClockMove;
-use omk::domain::event::Fact;
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact, SliceFact};
 use omk::domain::ids::Timestamp;
 use omk::workflow::slices::SliceTable;
 
@@ -17,12 +17,16 @@ const TEN_YEARS: i64 = 3_650 * 86_400_000;
 fn took(jumped_ms: i64, more_ms: u64) -> u64 {
     let set = |ms: u64| Timestamp((START + 60_000 + ms).checked_add_signed(jumped_ms).unwrap());
     let mut table = SliceTable::planned(&Arc::new(plan()), Timestamp(START));
-    let offered =
-        Fact::AttemptOffered { attempt: attempt("a"), start: commit('c'), agent: "cmd:x".to_owned(), content: None };
+    let offered = Fact::Attempt(AttemptFact::AttemptOffered {
+        attempt: attempt("a"),
+        start: commit('c'),
+        agent: "cmd:x".to_owned(),
+        content: None,
+    });
     table.apply(&offered, None, Timestamp(START));
     // It is noticed within some seconds, and what is recorded meanwhile has the new time already.
-    let moved = Fact::ClockMoved(ClockMove { slept_ms: 0, jumped_ms });
-    let ended = Fact::SliceGivenUp { slice: slice("a"), reason: "it is enough".to_owned() };
+    let moved = Fact::Budget(BudgetFact::ClockMoved(ClockMove { slept_ms: 0, jumped_ms }));
+    let ended = Fact::Slice(SliceFact::SliceGivenUp { slice: slice("a"), reason: "it is enough".to_owned() });
     let mut rest = [(moved, 4_000), (ended, more_ms)];
     rest.sort_by_key(|(_, ms)| *ms);
     rest.iter().for_each(|(fact, ms)| table.apply(fact, None, set(*ms)));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use omk::adapters::git::deliver::branches_taken;
 use omk::adapters::git::private::{Release, release};
-use omk::domain::event::Branch;
+use omk::domain::fact::Branch;
 use omk::domain::ids::CommitId;
 use omk::ports::Workspace;
 

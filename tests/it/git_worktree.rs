@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use omk::domain::event::Branch;
+use omk::domain::fact::Branch;
 use omk::domain::ids::{Attempt, AttemptRef, TreeId};
 use omk::domain::order::{Place, Prepared, WorktreeOrder};
 use omk::ports::Workspace;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use omk::domain::budget::{Account, BudgetKind};
 use omk::domain::control::Stop;
 use omk::domain::decided::Decided;
-use omk::domain::event::Fact;
 use omk::domain::evidence::GateOutcome;
+use omk::domain::fact::{Fact, GoalFact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::domain::review::{Review, Role, Subject, Verdict};
 use omk::domain::settlement::Settlement;
@@ -22,10 +22,10 @@ fn begun(drive: Drive) -> Controller {
 
 fn begun_at(drive: Drive, status: Option<GoalStatus>) -> Controller {
     let mut record = GoalRecord::default();
-    record.apply(&Fact::GoalCreated(Box::new(charter())));
+    record.apply(&Fact::Goal(GoalFact::GoalCreated(Box::new(charter()))));
     let (reason, next) = ("as it was".to_owned(), Vec::new());
     if let Some(status) = status {
-        record.apply(&Fact::GoalSettled { status, reason, next });
+        record.apply(&Fact::Goal(GoalFact::GoalSettled { status, reason, next }));
     }
     let plan = AcceptedPlan {
         slices: vec![spec("a", &[])],
@@ -42,7 +42,7 @@ fn begun_at(drive: Drive, status: Option<GoalStatus>) -> Controller {
 
 fn settled(decided: &Decided<Intent>) -> Option<(GoalStatus, String)> {
     decided.facts.iter().find_map(|fact| match fact {
-        Fact::GoalSettled { status, reason, .. } => Some((*status, reason.clone())),
+        Fact::Goal(GoalFact::GoalSettled { status, reason, .. }) => Some((*status, reason.clone())),
         _ => None,
     })
 }
@@ -73,7 +73,7 @@ fn a_fault_with_nothing_at_work_ends_the_run() {
 fn a_pause_behind_a_cancel_changes_nothing_and_a_cancel_behind_a_pause_does() {
     let mut controller = begun(Drive::UntilReady);
     let stop = |controller: &mut Controller, stop| controller.stop(stop, "test".to_owned()).facts;
-    let requested = |stop| vec![Fact::StopRequested { stop, by: "test".to_owned() }];
+    let requested = |stop| vec![Fact::Goal(GoalFact::StopRequested { stop, by: "test".to_owned() })];
     assert_eq!(stop(&mut controller, Stop::Pause), requested(Stop::Pause));
     assert_eq!(stop(&mut controller, Stop::Cancel), requested(Stop::Cancel));
     assert_eq!(stop(&mut controller, Stop::Pause), []);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use omk::domain::event::{ActorName, Draft, Event, Fact};
+use omk::domain::event::{ActorName, Draft, Event};
+use omk::domain::fact::{Fact, SupervisionFact};
 use omk::store::codec::{decode, encode, genesis, position_of};
 use omk::store::replay::replay;
 use omk::workflow::proof::{prove_by, render};
@@ -80,7 +81,7 @@ fn the_line_that_the_documentation_shows_is_a_record() {
     let text = include_str!("../../docs/event-log.md");
     let line = text.lines().find(|line| line.starts_with("{\"v\":3")).expect("a line");
     let event = decode(line.as_bytes()).expect("a record");
-    assert_eq!(draft_of(&event), draft(ActorName::Journal, Fact::TailCut { bytes: 17 }));
+    assert_eq!(draft_of(&event), draft(ActorName::Journal, Fact::Supervision(SupervisionFact::TailCut { bytes: 17 })));
 }
 
 /// The proofs that the first version of the rules made of journals: the whole journal, or what it held then.

@@ -5,7 +5,8 @@ use std::io::Write;
 
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::Usage;
-use omk::domain::event::{ActorName, Draft, Event, Fact, JOURNAL_VERSION};
+use omk::domain::event::{ActorName, Draft, Event, JOURNAL_VERSION};
+use omk::domain::fact::{AttemptFact, Fact, GoalFact, MergeFact, SliceFact, SupervisionFact};
 use omk::domain::goal::{GoalStatus, Phase};
 use omk::domain::ids::{Batch, Seq};
 use omk::ports::Journal;
@@ -41,14 +42,14 @@ fn facts() -> impl Strategy<Value = Draft> {
         usd_micros,
     });
     let fact = prop_oneof![
-        (text(), proptest::collection::vec(text(), 0..3)).prop_map(|(reason, next)| Fact::GoalSettled {
-            status: GoalStatus::NotReady,
-            reason,
-            next
-        }),
-        (text(), text()).prop_map(|(id, answer)| Fact::QuestionAnswered { id, answer }),
-        (text(), usage).prop_map(move |(detail, usage)| Fact::AgentReported { report: report(detail, usage) }),
-        proptest::collection::vec(text(), 0..4).prop_map(|paths| Fact::MergeConflicted {
+        (text(), proptest::collection::vec(text(), 0..3)).prop_map(|(reason, next)| Fact::Goal(
+            GoalFact::GoalSettled { status: GoalStatus::NotReady, reason, next }
+        )),
+        (text(), text()).prop_map(|(id, answer)| Fact::Slice(SliceFact::QuestionAnswered { id, answer })),
+        (text(), usage).prop_map(move |(detail, usage)| Fact::Attempt(AttemptFact::AgentReported {
+            report: report(detail, usage)
+        })),
+        proptest::collection::vec(text(), 0..4).prop_map(|paths| Fact::Merge(MergeFact::MergeConflicted {
             slice: slice("a"),
             attempt: attempt("a").attempt,
             batch: Batch(1),
@@ -58,8 +59,8 @@ fn facts() -> impl Strategy<Value = Draft> {
             evidence: Vec::new(),
             keep: Vec::new(),
             feedback: feedback(),
-        }),
-        any::<u64>().prop_map(|bytes| Fact::TailCut { bytes }),
+        })),
+        any::<u64>().prop_map(|bytes| Fact::Supervision(SupervisionFact::TailCut { bytes })),
     ];
     let actors: Vec<ActorName> = ActorName::all().collect();
     (proptest::sample::select(actors), any::<Option<u64>>(), any::<bool>(), fact).prop_map(
@@ -122,7 +123,7 @@ proptest! {
 }
 
 fn note(bytes: u64) -> Draft {
-    draft(ActorName::Journal, Fact::TailCut { bytes })
+    draft(ActorName::Journal, Fact::Supervision(SupervisionFact::TailCut { bytes }))
 }
 
 #[tokio::test]
@@ -246,8 +247,11 @@ fn fields_that_are_not_known_are_passed_over() {
 fn a_long_journal_is_read_in_pieces_that_fit_together() {
     let drafts = (0..9_000).map(|n| match n % 3 {
         0 => note(n),
-        1 => draft(ActorName::Controller, Fact::PhaseEntered { phase: Phase::Execution }),
-        _ => draft(ActorName::Scheduler, Fact::QuestionAnswered { id: format!("a{n}"), answer: "x".repeat(99) }),
+        1 => draft(ActorName::Controller, Fact::Goal(GoalFact::PhaseEntered { phase: Phase::Execution })),
+        _ => draft(
+            ActorName::Scheduler,
+            Fact::Slice(SliceFact::QuestionAnswered { id: format!("a{n}"), answer: "x".repeat(99) }),
+        ),
     });
     let (mut bytes, events) = encoded(drafts);
     assert!(bytes.len() > 2 << 20, "more than one piece");

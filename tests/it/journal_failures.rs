@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::event::{ActorName, Draft};
 use omk::domain::evidence::JournalPosition;
+use omk::domain::fact::{AttemptFact, Fact, SupervisionFact};
 use omk::domain::ids::{GoalId, Timestamp};
 use omk::domain::order::JournalFailure;
 use omk::ports::Journal;
@@ -27,7 +28,7 @@ use crate::support::journals::{AT, encoded};
 use crate::support::places::{Place, holder, lock};
 
 fn note(bytes: u64) -> Draft {
-    draft(ActorName::Journal, Fact::TailCut { bytes })
+    draft(ActorName::Journal, Fact::Supervision(SupervisionFact::TailCut { bytes }))
 }
 
 /// A disk that does as it is told and notes what was asked of it.
@@ -136,7 +137,7 @@ async fn a_fact_without_a_form_in_json_ends_the_journal_and_leaves_no_trace() {
     let goal = place.goal(1);
     let journal = FileJournal::create(lock(&goal)).expect("a new journal");
     let path = PathBuf::from(OsStr::from_bytes(b"worktrees/\xff"));
-    let bad = draft(ActorName::Worker, Fact::WorktreePrepared { path });
+    let bad = draft(ActorName::Worker, Fact::Attempt(AttemptFact::WorktreePrepared { path }));
     let (first, second) = (journal.append(AT, vec![note(1)]), journal.append(AT, vec![note(2), bad]));
     let third = journal.append(AT, vec![note(3)]);
     assert!(first.await.is_ok());

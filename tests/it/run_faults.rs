@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use omk::domain::event::{Draft, Event, Fact};
+use omk::domain::event::{Draft, Event};
+use omk::domain::fact::{Fact, GoalFact};
 use omk::store::codec::{encode, genesis, position_of};
 use omk::store::replay::replay;
 use rustix::process::{Pid, Signal, kill_process};
@@ -332,7 +333,7 @@ fn of_another_boot(scene: &Scene) {
     let (mut position, mut lines) = (genesis(), Vec::new());
     for event in replay(&fs::read(&journal).unwrap(), genesis()).unwrap().events {
         let Event { ts, actor, cause, attempt, mut fact, .. } = event;
-        if let Fact::RunStarted { holder, .. } = &mut fact {
+        if let Fact::Goal(GoalFact::RunStarted { holder, .. }) = &mut fact {
             "00000000-0000-0000-0000-000000000000".clone_into(&mut holder.boot_id);
         }
         position = position_of(&encode(&position, ts, Draft { actor, cause, attempt, fact }, &mut lines).unwrap());

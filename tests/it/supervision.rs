@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use omk::domain::decided::Decided;
-use omk::domain::event::Fact;
+use omk::domain::fact::{AttemptFact, Fact, PlanFact, SupervisionFact};
 use omk::domain::goal::{Charter, Drive};
 use omk::domain::ids::{AttemptRef, Moment, Now, Timestamp};
 use omk::domain::order::AttemptEnd;
@@ -67,7 +67,7 @@ impl Bench {
         let table = SliceTable::planned(&plan, START);
         let graph = Arc::new(TaskGraph::of(&plan).unwrap());
         let scheduler = Scheduler::new(Arc::new(charter.clone()), graph, table);
-        let (facts, intents) = (vec![Fact::PlanAccepted(Box::new((*plan).clone()))], Vec::new());
+        let (facts, intents) = (vec![Fact::Plan(PlanFact::PlanAccepted(Box::new((*plan).clone())))], Vec::new());
         let mut bench = Self { charter, plan, scheduler, now, facts, of_workers: BTreeMap::new(), intents };
         bench.decide(|it, now| it.begin(Drive::UntilReady, now));
         bench
@@ -139,8 +139,8 @@ impl Bench {
     /// The agent of the attempt under way names its session.
     fn opens_session(&mut self, id: &str) -> AttemptRef {
         let attempt = self.claimed(id);
-        self.hear(&attempt, Fact::WorktreePrepared { path: format!("worktrees/{id}.1").into() });
-        self.hear(&attempt, Fact::SessionOpened { id: "session".to_owned() });
+        self.hear(&attempt, Fact::Attempt(AttemptFact::WorktreePrepared { path: format!("worktrees/{id}.1").into() }));
+        self.hear(&attempt, Fact::Attempt(AttemptFact::SessionOpened { id: "session".to_owned() }));
         attempt
     }
 
@@ -154,7 +154,7 @@ impl Bench {
     fn end_with(&mut self, id: &str, outcome: AttemptOutcome, capture: Option<Capture>) -> AttemptRef {
         let attempt = self.claimed(id);
         if let Some(capture) = capture.clone() {
-            self.hear(&attempt, Fact::SliceCaptured { capture });
+            self.hear(&attempt, Fact::Attempt(AttemptFact::SliceCaptured { capture }));
         }
         let end = AttemptEnd { outcome, capture, gates: Vec::new(), shortage: None };
         self.decide(|it, now| it.finish(&attempt, end, now));
@@ -189,7 +189,7 @@ impl Bench {
 
     fn offered(&self) -> Vec<String> {
         let offers = self.facts.iter().filter_map(|fact| match fact {
-            Fact::AttemptOffered { attempt, agent, .. } => Some(format!("{attempt} {agent}")),
+            Fact::Attempt(AttemptFact::AttemptOffered { attempt, agent, .. }) => Some(format!("{attempt} {agent}")),
             _ => None,
         });
         offers.collect()
@@ -201,14 +201,14 @@ impl Bench {
 
     fn breakers(&self) -> Vec<Breaker> {
         self.found(|fact| match fact {
-            Fact::BreakerOpened(breaker) => Some(breaker.clone()),
+            Fact::Supervision(SupervisionFact::BreakerOpened(breaker)) => Some(breaker.clone()),
             _ => None,
         })
     }
 
     fn closed(&self) -> Vec<String> {
         self.found(|fact| match fact {
-            Fact::BreakerClosed { provider } => Some(provider.clone()),
+            Fact::Supervision(SupervisionFact::BreakerClosed { provider }) => Some(provider.clone()),
             _ => None,
         })
     }
@@ -299,7 +299,10 @@ fn a_late_result_is_journalled_and_its_commit_is_never_merged() {
     let intents = bench.decide(|it, now| it.finish(&first, end, now));
     assert_eq!(intents, [Intent::Deny(first.clone())]);
     let detail = "passed after the end of its lease".to_owned();
-    assert_eq!(bench.facts.last(), Some(&Fact::LateResultDropped { attempt: first.clone(), detail }));
+    assert_eq!(
+        bench.facts.last(),
+        Some(&Fact::Attempt(AttemptFact::LateResultDropped { attempt: first.clone(), detail }))
+    );
     bench.decide(|it, now| it.worker_gone(&first, None, now));
     let record = bench.scheduler.table().slice(&slice("a")).unwrap();
     assert_eq!((&record.stage, &record.capture), (&Stage::Offered, &None));

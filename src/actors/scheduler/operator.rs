@@ -4,9 +4,10 @@ use actix::{Context, Handler};
 use tokio::sync::oneshot;
 
 use super::{SchedulerActor, answer};
+use crate::actors::coordinator::Coordinator;
 use crate::domain::control::{Refusal, Told};
 use crate::domain::decided::Decided;
-use crate::domain::event::{ActorName, Fact};
+use crate::domain::fact::Fact;
 use crate::domain::ids::{AttemptRef, Now, SliceId};
 use crate::messages::operator::{AnswerQuestion, RetrySlice, SteerSlice, TellAgent};
 use crate::messages::{Undelivered, tell};
@@ -36,28 +37,28 @@ impl SchedulerActor {
     fn hear(
         &mut self,
         reply_to: oneshot::Sender<Result<(), Refusal>>,
+        ctx: &mut Context<Self>,
         word: impl FnOnce(&mut Scheduler, Now) -> Result<Fact, Refusal>,
     ) {
         match self.decide_word(word) {
             Err(refusal) => answer(Some(reply_to), Err(refusal)),
-            Ok(fact) => self.record_word(fact, Speaker::Plain(reply_to)),
+            Ok(fact) => self.record_word(fact, Speaker::Plain(reply_to), ctx),
         }
-        self.go_on();
+        self.go_on(ctx);
     }
 
-    fn go_on(&mut self) {
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
-        self.decide(None, None, |scheduler| scheduler.go_on(now));
+        self.decide(None, None, ctx, |scheduler| scheduler.go_on(now));
     }
 
-    fn record_word(&mut self, fact: Fact, speaker: Speaker) {
+    fn record_word(&mut self, fact: Fact, speaker: Speaker, ctx: &mut Context<Self>) {
         self.words += 1;
         self.speakers.insert(self.words, speaker);
         let decided = Decided::new(vec![fact], vec![Intent::Answer(self.words)]);
         let told = self.tell_reopened(&decided.facts);
-        let committed = self.outbox.commit_as(ActorName::Operator, decided, None, None);
-        let performed = told.and(committed).and_then(|released| self.perform(released));
-        self.report(performed);
+        self.report(told);
+        self.commit_for_operator(decided, ctx);
     }
 
     /// A word is durable.
@@ -87,30 +88,30 @@ fn speaker(at_work: Option<AttemptRef>, text: String, reply_to: oneshot::Sender<
 
 impl Handler<AnswerQuestion> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, said: AnswerQuestion, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, said: AnswerQuestion, ctx: &mut Context<Self>) {
         let AnswerQuestion { question, answer, reply_to } = said;
-        self.hear(reply_to, |scheduler, now| scheduler.answer(&question, &answer, now));
+        self.hear(reply_to, ctx, |scheduler, now| scheduler.answer(&question, &answer, now));
     }
 }
 
 impl Handler<RetrySlice> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, said: RetrySlice, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, said: RetrySlice, ctx: &mut Context<Self>) {
         let RetrySlice { slice, fresh, hint, reply_to } = said;
         let hears = self.hears(&slice);
-        self.hear(reply_to, |scheduler, now| scheduler.retry(&slice, Again { fresh, hint }, hears, now));
+        self.hear(reply_to, ctx, |scheduler, now| scheduler.retry(&slice, Again { fresh, hint }, hears, now));
     }
 }
 
 impl Handler<SteerSlice> for SchedulerActor {
     type Result = ();
-    fn handle(&mut self, said: SteerSlice, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, said: SteerSlice, ctx: &mut Context<Self>) {
         let SteerSlice { slice, text, reply_to } = said;
         let hears = self.hears(&slice);
         match self.decide_word(|scheduler, now| scheduler.steer(&slice, &text, hears, now)) {
             Err(refusal) => answer(Some(reply_to), Err(refusal)),
-            Ok(Steering { fact, at_work }) => self.record_word(fact, speaker(at_work, text, reply_to)),
+            Ok(Steering { fact, at_work }) => self.record_word(fact, speaker(at_work, text, reply_to), ctx),
         }
-        self.go_on();
+        self.go_on(ctx);
     }
 }

@@ -7,8 +7,8 @@ use actix::{Context, Handler, Recipient};
 use tokio::sync::oneshot;
 
 use super::SchedulerActor;
-use crate::domain::event::Fact;
 use crate::domain::evidence::ArtifactRef;
+use crate::domain::fact::Fact;
 use crate::domain::ids::{AttemptRef, GateName};
 use crate::domain::order::{AttemptEnd, LeaseOver};
 use crate::domain::task::Assignment;

@@ -6,10 +6,12 @@
 use actix::{Actor, Addr, Context, Handler, Message};
 
 use crate::actors::supervisor::Supervisor;
+use crate::actors::supervisor::children::Task;
 use crate::domain::control::{Stop, Told};
 use crate::domain::ids::Moment;
 use crate::domain::vitals::Sighting;
 use crate::messages::goal::StopRun;
+use crate::messages::lifecycle::Child;
 use crate::messages::operator::{AddBudget, AnswerQuestion, Look, RetrySlice, SteerSlice, TellAgent};
 use crate::messages::tell;
 
@@ -31,7 +33,7 @@ where
 impl Handler<AnswerQuestion> for Supervisor {
     type Result = ();
     fn handle(&mut self, answer: AnswerQuestion, _ctx: &mut Context<Self>) {
-        if let Err(answer) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), answer) {
+        if let Err(answer) = forward(self.generation().map(|generation| &generation.scheduler), answer) {
             // Whoever asked may have gone away again.
             drop(answer.reply_to.send(Err(REBUILDING.to_owned().into())));
         }
@@ -41,7 +43,7 @@ impl Handler<AnswerQuestion> for Supervisor {
 impl Handler<RetrySlice> for Supervisor {
     type Result = ();
     fn handle(&mut self, retry: RetrySlice, _ctx: &mut Context<Self>) {
-        if let Err(retry) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), retry) {
+        if let Err(retry) = forward(self.generation().map(|generation| &generation.scheduler), retry) {
             drop(retry.reply_to.send(Err(REBUILDING.to_owned().into())));
         }
     }
@@ -50,7 +52,7 @@ impl Handler<RetrySlice> for Supervisor {
 impl Handler<SteerSlice> for Supervisor {
     type Result = ();
     fn handle(&mut self, steer: SteerSlice, _ctx: &mut Context<Self>) {
-        if let Err(steer) = forward(self.generation.as_ref().map(|generation| &generation.scheduler), steer) {
+        if let Err(steer) = forward(self.generation().map(|generation| &generation.scheduler), steer) {
             drop(steer.reply_to.send(Err(REBUILDING.to_owned().into())));
         }
     }
@@ -59,7 +61,10 @@ impl Handler<SteerSlice> for Supervisor {
 impl Handler<TellAgent> for Supervisor {
     type Result = ();
     fn handle(&mut self, words: TellAgent, _ctx: &mut Context<Self>) {
-        let worker = self.attempts.get(&words.attempt).map(|at_work| &at_work.worker);
+        let worker = match self.task(Child::Worker(words.attempt.clone())) {
+            Some(Task::Works { worker, .. }) => Some(&*worker),
+            Some(Task::Coordinates | Task::Reviews { .. }) | None => None,
+        };
         if let Err(words) = forward(worker, words) {
             // The attempt is over; the words are durable.
             drop(words.reply_to.send(Ok(Told::NextAttempt)));
@@ -70,7 +75,7 @@ impl Handler<TellAgent> for Supervisor {
 impl Handler<AddBudget> for Supervisor {
     type Result = ();
     fn handle(&mut self, add: AddBudget, _ctx: &mut Context<Self>) {
-        if let Err(add) = forward(self.generation.as_ref().map(|generation| &generation.budget), add) {
+        if let Err(add) = forward(self.generation().map(|generation| &generation.budget), add) {
             drop(add.reply_to.send(Err(REBUILDING.to_owned())));
         }
     }
@@ -80,19 +85,23 @@ impl Handler<Look> for Supervisor {
     type Result = ();
     fn handle(&mut self, look: Look, _ctx: &mut Context<Self>) {
         let now = self.effects.clock.moment();
+        let sightings = self.children.values().filter_map(|child| match &child.task {
+            Task::Works { sighting, .. } => sighting.as_deref(),
+            Task::Coordinates | Task::Reviews { .. } => None,
+        });
         let aged = |(at, seen): &(Moment, Sighting)| Sighting { seen_ms_ago: now.since(*at), ..seen.clone() };
         // Whoever asked may have gone away again.
-        drop(look.reply_to.send(self.sightings.values().map(aged).collect()));
+        drop(look.reply_to.send(sightings.map(aged).collect()));
     }
 }
 
 impl Handler<StopRun> for Supervisor {
     type Result = ();
     fn handle(&mut self, stop: StopRun, _ctx: &mut Context<Self>) {
-        if self.stop_wanted.as_ref().is_none_or(|wanted| wanted.stop != Stop::Cancel) {
-            self.stop_wanted = Some(stop.clone());
+        if self.standing.stop.as_ref().is_none_or(|wanted| wanted.stop != Stop::Cancel) {
+            self.standing.stop = Some(stop.clone());
         }
-        let Some(generation) = &self.generation else { return };
+        let Some(generation) = self.generation() else { return };
         if let Err(error) = tell(&generation.controller.clone().recipient(), stop) {
             tracing::warn!(%error, "the controller is being rebuilt; it will hear of the stop then");
         }

@@ -14,7 +14,7 @@ use super::WorkerActor;
 use crate::domain::agent::{AgentEvent, AgentSign};
 use crate::domain::budget::Spender;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{AttemptFact, Fact};
 use crate::domain::vitals::{Sighting, Vitals};
 use crate::messages::budget::UsageSeen;
 use crate::messages::lifecycle::Sighted;
@@ -117,7 +117,7 @@ impl WorkerActor {
                 if let Some(worker) = &mut self.worker {
                     worker.session_opened();
                 }
-                self.note(Fact::SessionOpened { id });
+                self.note(Fact::Attempt(AttemptFact::SessionOpened { id }));
             }
             AgentEvent::Message { text } => tracing::debug!(%attempt, text, "agent"),
             AgentEvent::Propose { title, .. } => tracing::info!(%attempt, title, "the agent proposes a task"),
@@ -155,7 +155,7 @@ impl WorkerActor {
         let Some(vigil) = &mut self.vigil else { return };
         match vigil.looked(worktree, now) {
             Finding::Nothing => {}
-            Finding::Quiet(sighting) => self.note(Fact::AttemptQuiet(Box::new(sighting))),
+            Finding::Quiet(sighting) => self.note(Fact::Attempt(AttemptFact::AttemptQuiet(Box::new(sighting)))),
             Finding::Stale(how) => return self.end_agent(how),
         }
         self.look_later(ctx);

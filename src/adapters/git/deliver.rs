@@ -13,7 +13,7 @@ use super::private::PrivateRepository;
 use super::refs;
 use super::shared::Shared;
 use super::sharing::Sharing;
-use crate::domain::event::Branch;
+use crate::domain::fact::Branch;
 use crate::domain::order::Fault;
 
 /// The existing branches that stand in the way of branches of these names: the same, one above (`omk`), or one below.

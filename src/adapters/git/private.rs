@@ -19,7 +19,7 @@ use super::sharing::Sharing;
 use super::worktree::entry_name;
 use super::{alternates, leftovers, open, packed_refs, power, refs, regular};
 use crate::adapters::removal::remove_tree;
-use crate::domain::event::Branch;
+use crate::domain::fact::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId};
 use crate::domain::order::Fault;

@@ -23,7 +23,7 @@ use super::user_git::{self, Opened};
 use crate::adapters::remover::Remover;
 use crate::adapters::room;
 use crate::domain::change::Change;
-use crate::domain::event::Branch;
+use crate::domain::fact::Branch;
 use crate::domain::goal::RepositoryFacts;
 use crate::domain::ids::{CommitId, GoalId, Timestamp, TreeId};
 use crate::domain::order::{CaptureOrder, Captured, Fault, MergeInput, Merged, Prepared, WorktreeOrder};

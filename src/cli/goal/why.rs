@@ -11,7 +11,8 @@ use crate::cli::goal::retry::slice_id;
 use crate::cli::narrative::narrate;
 use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{safe, units, words};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{AttemptFact, Fact};
 use crate::domain::ids::Timestamp;
 use crate::domain::refusal::AttemptRefusals;
 use crate::domain::view::{Liveness, SliceState};
@@ -166,7 +167,7 @@ impl Screen<'_> {
     /// How old a sighting is, where that is worth saying.
     fn as_of(&self, slice: &WhySlice, seen: &Sighting) -> String {
         let journalled = || {
-            let of = |event: &&Event| matches!(&event.fact, Fact::AttemptQuiet(it) if it.attempt == seen.attempt);
+            let of = |event: &&Event| matches!(&event.fact, Fact::Attempt(AttemptFact::AttemptQuiet(it)) if it.attempt == seen.attempt);
             self.events.iter().rfind(of).map(|event| self.now.since(event.ts))
         };
         let age = if slice.live { Some(seen.seen_ms_ago) } else { journalled() };

@@ -9,7 +9,10 @@ mod slice;
 use crate::cli::context::Typist;
 use crate::cli::event::slices;
 use crate::cli::output::{safe, style};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{
+    AttemptFact, BudgetFact, Fact, GateFact, GoalFact, MergeFact, PlanFact, ReviewFact, SliceFact, SupervisionFact,
+};
 use crate::domain::ids::SliceId;
 
 /// What a line says happened, in the two ways in which it is shown.
@@ -141,59 +144,104 @@ pub fn narrate(event: &Event) -> Option<Line> {
 }
 
 fn sentence(fact: &Fact) -> Option<Line> {
+    match fact {
+        Fact::Goal(fact) => Some(of_goal(fact)),
+        Fact::Plan(PlanFact::PlanAccepted(plan)) => Some(goal::planned(plan)),
+        Fact::Slice(fact) => Some(of_slice(fact)),
+        Fact::Attempt(fact) => of_attempt(fact),
+        Fact::Gate(fact) => Some(of_gate(fact)),
+        Fact::Merge(fact) => Some(of_merge(fact)),
+        Fact::Review(ReviewFact::ReviewFinished { subject, review }) => Some(merge::review(subject, review)),
+        Fact::Budget(fact) => of_budget(fact),
+        Fact::Supervision(fact) => Some(of_supervision(fact)),
+    }
+}
+
+fn of_goal(fact: &GoalFact) -> Line {
+    match fact {
+        GoalFact::GoalCreated(charter) => goal::created(charter),
+        GoalFact::RunStarted { holder, drive } => goal::run_started(holder, *drive),
+        GoalFact::PhaseEntered { phase } => goal::phase(*phase),
+        GoalFact::StopRequested { stop, by } => goal::stopping(*stop, by),
+        GoalFact::Delivered { branches } => goal::delivered(branches),
+        GoalFact::GoalSettled { status, reason, .. } => goal::settled(*status, reason),
+    }
+}
+
+fn of_slice(fact: &SliceFact) -> Line {
+    match fact {
+        SliceFact::SliceSteered { slice, text } => slice::steered(slice, text),
+        SliceFact::SliceAccepted { slice, attempt } => slice::accepted(slice, *attempt),
+        SliceFact::SliceReturned { slice, attempt, feedback } => slice::returned(slice, *attempt, feedback),
+        SliceFact::SliceGivenUp { slice, reason } => slice::given_up(slice, reason),
+        SliceFact::SliceUnchanged { slice, why, .. } => slice::unchanged(slice, why),
+        SliceFact::SliceReopened { slice, fresh, hint } => slice::reopened(slice, *fresh, hint.as_deref()),
+        SliceFact::QuestionAsked { id, slice, text, .. } => slice::asked(id, slice, text),
+        SliceFact::QuestionAnswered { id, answer } => slice::answered(id, answer),
+    }
+}
+
+fn of_attempt(fact: &AttemptFact) -> Option<Line> {
     let line = match fact {
-        Fact::GoalCreated(charter) => goal::created(charter),
-        Fact::RunStarted { holder, drive } => goal::run_started(holder, *drive),
-        Fact::PhaseEntered { phase } => goal::phase(*phase),
-        Fact::StopRequested { stop, by } => goal::stopping(*stop, by),
-        Fact::Delivered { branches } => goal::delivered(branches),
-        Fact::GoalSettled { status, reason, .. } => goal::settled(*status, reason),
-        Fact::PlanAccepted(plan) => goal::planned(plan),
-        Fact::LimitsSet { limits, account } => goal::limits(limits, account),
-        Fact::UsageRecorded { .. } => return None,
-        Fact::BudgetNoticed { budget, spent, limit, account } => {
-            goal::budget_noticed(*budget, (*spent, *limit), account)
-        }
-        Fact::BudgetExhausted { budget, spent, limit, account } => {
-            goal::budget_exhausted(*budget, (*spent, *limit), account)
-        }
-        Fact::ActorRestarted { child, cause } => goal::restarted(*child, cause),
-        Fact::RestartsExceeded { child, cause } => goal::gave_up_on(*child, cause),
-        Fact::BudgetReserved(_) | Fact::BudgetSettled { .. } | Fact::BudgetCheckpointed(_) => return None,
-        Fact::ClockMoved(moved) => goal::clock_moved(moved),
-        Fact::LeftoversCleared(leftovers) => goal::leftovers(leftovers),
-        Fact::BreakerOpened(breaker) => goal::breaker_opened(breaker),
-        Fact::BreakerClosed { provider } => goal::breaker_closed(provider),
-        Fact::ProfileQuarantined(quarantine) => goal::profile_quarantined(quarantine),
-        Fact::WorkerQuarantined(quarantine) => slice::quarantined(quarantine),
-        Fact::AttemptQuiet(sighting) => slice::quiet(sighting),
-        Fact::TailCut { bytes } => goal::tail_cut(*bytes),
-        Fact::AttemptOffered { attempt, start, agent, .. } => slice::offered(attempt, start, agent),
-        Fact::AttemptClaimed { attempt, .. } => slice::claimed(attempt),
-        Fact::AttemptFinished { attempt, outcome } => slice::finished(attempt, outcome),
-        Fact::LateResultDropped { attempt, detail } => slice::dropped(attempt, detail),
-        Fact::WorktreePrepared { path } => slice::worktree(path),
-        Fact::SessionOpened { .. } => return None,
-        Fact::SliceSteered { slice, text } => slice::steered(slice, text),
-        Fact::AgentReported { report } => slice::reported(report),
-        Fact::SliceCaptured { capture } => slice::captured(capture),
-        Fact::CheckoutChanged { paths } => slice::checkout_changed(paths),
-        Fact::SliceAccepted { slice, attempt } => slice::accepted(slice, *attempt),
-        Fact::SliceReturned { slice, attempt, feedback } => slice::returned(slice, *attempt, feedback),
-        Fact::SliceGivenUp { slice, reason } => slice::given_up(slice, reason),
-        Fact::SliceUnchanged { slice, why, .. } => slice::unchanged(slice, why),
-        Fact::SliceReopened { slice, fresh, hint } => slice::reopened(slice, *fresh, hint.as_deref()),
-        Fact::QuestionAsked { id, slice, text, .. } => slice::asked(id, slice, text),
-        Fact::QuestionAnswered { id, answer } => slice::answered(id, answer),
-        Fact::GateFinished { scope, result } => merge::gate(scope, result),
-        Fact::ReviewFinished { subject, review } => merge::review(subject, review),
-        Fact::BatchFormed { batch, onto, slices } => merge::batched(*batch, onto, slices),
-        Fact::MergeConflicted { slice, with, paths, .. } => merge::conflict(slice, with, paths),
-        Fact::FlakeSeen { scope, gate, .. } => merge::flake(scope, gate),
-        Fact::IntegrationLost { slices, begin_again, tip, .. } => merge::lost(slices, begin_again, tip),
-        Fact::RedBefore { batch, gate, onto } => merge::red_before(*batch, gate, onto),
-        Fact::SliceBlamed { slice, batch, gate, .. } => merge::blamed(slice, *batch, gate),
-        Fact::SliceIntegrated { slice, attempt, merge, .. } => merge::integrated(slice, *attempt, merge),
+        AttemptFact::AttemptQuiet(sighting) => slice::quiet(sighting),
+        AttemptFact::AttemptOffered { attempt, start, agent, .. } => slice::offered(attempt, start, agent),
+        AttemptFact::AttemptClaimed { attempt, .. } => slice::claimed(attempt),
+        AttemptFact::AttemptFinished { attempt, outcome } => slice::finished(attempt, outcome),
+        AttemptFact::LateResultDropped { attempt, detail } => slice::dropped(attempt, detail),
+        AttemptFact::WorktreePrepared { path } => slice::worktree(path),
+        AttemptFact::SessionOpened { .. } => return None,
+        AttemptFact::AgentReported { report } => slice::reported(report),
+        AttemptFact::SliceCaptured { capture } => slice::captured(capture),
+        AttemptFact::CheckoutChanged { paths } => slice::checkout_changed(paths),
     };
     Some(line)
+}
+
+fn of_gate(fact: &GateFact) -> Line {
+    match fact {
+        GateFact::GateFinished { scope, result } => merge::gate(scope, result),
+        GateFact::FlakeSeen { scope, gate, .. } => merge::flake(scope, gate),
+        GateFact::RedBefore { batch, gate, onto } => merge::red_before(*batch, gate, onto),
+    }
+}
+
+fn of_merge(fact: &MergeFact) -> Line {
+    match fact {
+        MergeFact::BatchFormed { batch, onto, slices } => merge::batched(*batch, onto, slices),
+        MergeFact::MergeConflicted { slice, with, paths, .. } => merge::conflict(slice, with, paths),
+        MergeFact::IntegrationLost { slices, begin_again, tip, .. } => merge::lost(slices, begin_again, tip),
+        MergeFact::SliceBlamed { slice, batch, gate, .. } => merge::blamed(slice, *batch, gate),
+        MergeFact::SliceIntegrated { slice, attempt, merge, .. } => merge::integrated(slice, *attempt, merge),
+    }
+}
+
+fn of_budget(fact: &BudgetFact) -> Option<Line> {
+    let line = match fact {
+        BudgetFact::LimitsSet { limits, account } => goal::limits(limits, account),
+        BudgetFact::UsageRecorded { .. } => return None,
+        BudgetFact::BudgetNoticed { budget, spent, limit, account } => {
+            goal::budget_noticed(*budget, (*spent, *limit), account)
+        }
+        BudgetFact::BudgetExhausted { budget, spent, limit, account } => {
+            goal::budget_exhausted(*budget, (*spent, *limit), account)
+        }
+        BudgetFact::BudgetReserved(_) | BudgetFact::BudgetSettled { .. } | BudgetFact::BudgetCheckpointed(_) => {
+            return None;
+        }
+        BudgetFact::ClockMoved(moved) => goal::clock_moved(moved),
+    };
+    Some(line)
+}
+
+fn of_supervision(fact: &SupervisionFact) -> Line {
+    match fact {
+        SupervisionFact::ActorRestarted { child, cause } => goal::restarted(*child, cause),
+        SupervisionFact::RestartsExceeded { child, cause } => goal::gave_up_on(*child, cause),
+        SupervisionFact::LeftoversCleared(leftovers) => goal::leftovers(leftovers),
+        SupervisionFact::BreakerOpened(breaker) => goal::breaker_opened(breaker),
+        SupervisionFact::BreakerClosed { provider } => goal::breaker_closed(provider),
+        SupervisionFact::ProfileQuarantined(quarantine) => goal::profile_quarantined(quarantine),
+        SupervisionFact::WorkerQuarantined(quarantine) => slice::quarantined(quarantine),
+        SupervisionFact::TailCut { bytes } => goal::tail_cut(*bytes),
+    }
 }

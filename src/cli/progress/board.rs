@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use crate::domain::agent::AgentReport;
 use crate::domain::budget::{Account, ClockMove};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::evidence::GateScope;
+use crate::domain::fact::{
+    AttemptFact, BudgetFact, Fact, GateFact, GoalFact, MergeFact, PlanFact, ReviewFact, SliceFact,
+};
 use crate::domain::goal::Phase;
 use crate::domain::ids::{Attempt, AttemptRef, SliceId, Timestamp};
 use crate::domain::review::Subject;
@@ -130,27 +133,27 @@ impl Board {
     }
 
     fn apply_to_goal(&mut self, event: &Event) {
-        if let Fact::RunStarted { .. } = &event.fact {
+        if let Fact::Goal(GoalFact::RunStarted { .. }) = &event.fact {
             self.since = event.ts;
-        } else if let Fact::PhaseEntered { phase } = &event.fact {
+        } else if let Fact::Goal(GoalFact::PhaseEntered { phase }) = &event.fact {
             self.phase = *phase;
-        } else if let Fact::PlanAccepted(plan) = &event.fact {
+        } else if let Fact::Plan(PlanFact::PlanAccepted(plan)) = &event.fact {
             self.rows = plan.slices.iter().map(|spec| Row::planned(spec, event.ts)).collect();
-        } else if let Fact::LimitsSet { limits, account: Account::Goal } = &event.fact {
+        } else if let Fact::Budget(BudgetFact::LimitsSet { limits, account: Account::Goal }) = &event.fact {
             self.budget.limits = *limits;
-        } else if let Fact::AttemptOffered { attempt, agent, .. } = &event.fact {
+        } else if let Fact::Attempt(AttemptFact::AttemptOffered { attempt, agent, .. }) = &event.fact {
             self.agents.insert(attempt.slice.clone(), agent.clone());
-        } else if let Fact::UsageRecorded { usage, .. } = &event.fact {
+        } else if let Fact::Budget(BudgetFact::UsageRecorded { usage, .. }) = &event.fact {
             self.budget.usage = self.budget.usage.plus(usage);
             self.budget.usd_complete &= !usage.is_unpriced();
-        } else if let Fact::AgentReported { report } = &event.fact {
+        } else if let Fact::Attempt(AttemptFact::AgentReported { report }) = &event.fact {
             self.hear_of_use(event.attempt.as_ref(), report);
-        } else if let Fact::QuestionAsked { id, slice, text, .. } = &event.fact {
+        } else if let Fact::Slice(SliceFact::QuestionAsked { id, slice, text, .. }) = &event.fact {
             let (id, slice, text) = (id.clone(), slice.clone(), text.clone());
             self.questions.push(QuestionView { id, slice, text, since: event.ts });
-        } else if let Fact::QuestionAnswered { id, .. } = &event.fact {
+        } else if let Fact::Slice(SliceFact::QuestionAnswered { id, .. }) = &event.fact {
             self.questions.retain(|question| question.id != *id);
-        } else if let Fact::ClockMoved(moved) = &event.fact {
+        } else if let Fact::Budget(BudgetFact::ClockMoved(moved)) = &event.fact {
             self.clock_moved(moved, event.ts);
         }
     }
@@ -215,11 +218,11 @@ impl Row {
     }
 
     fn apply(&mut self, event: &Event, activity: Activity) {
-        if let Fact::AttemptClaimed { attempt, .. } = &event.fact {
+        if let Fact::Attempt(AttemptFact::AttemptClaimed { attempt, .. }) = &event.fact {
             self.attempt = attempt.attempt;
             self.started.get_or_insert(event.ts);
         }
-        if let Fact::SliceCaptured { capture } = &event.fact {
+        if let Fact::Attempt(AttemptFact::SliceCaptured { capture }) = &event.fact {
             self.lines = Some((capture.added, capture.removed));
         }
         let goes_on = matches!((&self.activity, &activity), (Activity::Works(_), Activity::Works(_)));
@@ -232,63 +235,56 @@ impl Row {
 
 /// What a record turns a slice to.
 fn turn(event: &Event) -> Option<(&SliceId, Activity)> {
-    let worker = event.attempt.as_ref().map(|attempt| &attempt.slice);
-    let step = |step: &str| worker.map(|slice| (slice, Activity::Works(step.to_owned())));
     match &event.fact {
-        Fact::AttemptClaimed { attempt, .. } => Some((&attempt.slice, Activity::Works("starting".to_owned()))),
-        Fact::WorktreePrepared { .. } => step("agent"),
-        Fact::AgentReported { .. } => step("capturing"),
-        Fact::SliceCaptured { .. } => step("gates"),
-        Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, result } => {
+        Fact::Slice(fact) => turn_of_slice(fact),
+        Fact::Attempt(fact) => turn_of_attempt(fact, event.attempt.as_ref()),
+        Fact::Gate(GateFact::GateFinished { scope: GateScope::Attempt { slice, .. }, result }) => {
             Some((slice, Activity::Works(format!("gate {} {}", result.gate, result.outcome.as_str()))))
         }
-        Fact::AttemptFinished { attempt, outcome } => ended(outcome).map(|activity| (&attempt.slice, activity)),
-        Fact::ReviewFinished { subject: Subject::Slice { slice, .. }, .. } => Some((slice, Activity::InReview)),
-        Fact::SliceAccepted { slice, .. } => Some((slice, Activity::Queued)),
-        Fact::SliceReturned { slice, feedback, .. } => Some((slice, Activity::Returned(feedback.summary.clone()))),
-        Fact::SliceGivenUp { slice, reason } => Some((slice, Activity::GivenUp(reason.clone()))),
-        Fact::SliceReopened { slice, .. } => Some((slice, Activity::Waits)),
-        Fact::QuestionAsked { slice, text, .. } => Some((slice, Activity::Asks(text.clone()))),
-        Fact::SliceIntegrated { slice, .. } => Some((slice, Activity::Merged)),
-        Fact::SliceUnchanged { slice, .. } => Some((slice, Activity::Unchanged)),
-        Fact::GoalCreated(_)
-        | Fact::RunStarted { .. }
-        | Fact::PhaseEntered { .. }
-        | Fact::StopRequested { .. }
-        | Fact::Delivered { .. }
-        | Fact::GoalSettled { .. }
-        | Fact::PlanAccepted(_)
-        | Fact::AttemptOffered { .. }
-        | Fact::LateResultDropped { .. }
-        | Fact::QuestionAnswered { .. }
-        | Fact::GateFinished { scope: GateScope::Base | GateScope::Batch { .. } | GateScope::Tip, .. }
-        | Fact::ReviewFinished { subject: Subject::Goal { .. }, .. }
-        | Fact::BatchFormed { .. }
-        | Fact::MergeConflicted { .. }
-        | Fact::FlakeSeen { .. }
-        | Fact::RedBefore { .. }
-        | Fact::IntegrationLost { .. }
-        | Fact::SliceBlamed { .. }
-        | Fact::LimitsSet { .. }
-        | Fact::UsageRecorded { .. }
-        | Fact::BudgetNoticed { .. }
-        | Fact::BudgetExhausted { .. }
-        | Fact::ActorRestarted { .. }
-        | Fact::RestartsExceeded { .. }
-        | Fact::ProfileQuarantined(_)
-        | Fact::BreakerOpened(_)
-        | Fact::BreakerClosed { .. }
-        | Fact::BudgetReserved(_)
-        | Fact::BudgetSettled { .. }
-        | Fact::BudgetCheckpointed(_)
-        | Fact::ClockMoved(_)
-        | Fact::LeftoversCleared(_)
-        | Fact::WorkerQuarantined(_)
-        | Fact::AttemptQuiet(_)
-        | Fact::SessionOpened { .. }
-        | Fact::SliceSteered { .. }
-        | Fact::CheckoutChanged { .. }
-        | Fact::TailCut { .. } => None,
+        Fact::Merge(MergeFact::SliceIntegrated { slice, .. }) => Some((slice, Activity::Merged)),
+        Fact::Review(ReviewFact::ReviewFinished { subject: Subject::Slice { slice, .. }, .. }) => {
+            Some((slice, Activity::InReview))
+        }
+        Fact::Goal(_)
+        | Fact::Plan(_)
+        | Fact::Gate(GateFact::GateFinished { .. } | GateFact::FlakeSeen { .. } | GateFact::RedBefore { .. })
+        | Fact::Merge(
+            MergeFact::BatchFormed { .. }
+            | MergeFact::MergeConflicted { .. }
+            | MergeFact::IntegrationLost { .. }
+            | MergeFact::SliceBlamed { .. },
+        )
+        | Fact::Review(ReviewFact::ReviewFinished { subject: Subject::Goal { .. }, .. })
+        | Fact::Budget(_)
+        | Fact::Supervision(_) => None,
+    }
+}
+
+fn turn_of_slice(fact: &SliceFact) -> Option<(&SliceId, Activity)> {
+    match fact {
+        SliceFact::SliceAccepted { slice, .. } => Some((slice, Activity::Queued)),
+        SliceFact::SliceReturned { slice, feedback, .. } => Some((slice, Activity::Returned(feedback.summary.clone()))),
+        SliceFact::SliceGivenUp { slice, reason } => Some((slice, Activity::GivenUp(reason.clone()))),
+        SliceFact::SliceUnchanged { slice, .. } => Some((slice, Activity::Unchanged)),
+        SliceFact::SliceReopened { slice, .. } => Some((slice, Activity::Waits)),
+        SliceFact::QuestionAsked { slice, text, .. } => Some((slice, Activity::Asks(text.clone()))),
+        SliceFact::QuestionAnswered { .. } | SliceFact::SliceSteered { .. } => None,
+    }
+}
+
+fn turn_of_attempt<'a>(fact: &'a AttemptFact, of: Option<&'a AttemptRef>) -> Option<(&'a SliceId, Activity)> {
+    let step = |step: &str| of.map(|attempt| (&attempt.slice, Activity::Works(step.to_owned())));
+    match fact {
+        AttemptFact::AttemptClaimed { attempt, .. } => Some((&attempt.slice, Activity::Works("starting".to_owned()))),
+        AttemptFact::AttemptFinished { attempt, outcome } => ended(outcome).map(|activity| (&attempt.slice, activity)),
+        AttemptFact::WorktreePrepared { .. } => step("agent"),
+        AttemptFact::AgentReported { .. } => step("capturing"),
+        AttemptFact::SliceCaptured { .. } => step("gates"),
+        AttemptFact::AttemptOffered { .. }
+        | AttemptFact::LateResultDropped { .. }
+        | AttemptFact::AttemptQuiet(_)
+        | AttemptFact::CheckoutChanged { .. }
+        | AttemptFact::SessionOpened { .. } => None,
     }
 }
 

@@ -10,7 +10,8 @@ use crate::cli::output::style::{self, Glyphs};
 use crate::cli::output::{Output, safe, stripped, units};
 use crate::cli::progress::board::{Activity, Board, Row};
 use crate::cli::progress::{Screen, is_shown};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{Fact, MergeFact};
 use crate::domain::goal::Phase;
 use crate::domain::ids::Timestamp;
 use crate::domain::view::GoalView;
@@ -93,7 +94,7 @@ pub fn scrollback(event: &Event, line: &Line, board: &Board, typist: &Typist) ->
 }
 
 fn merged_details(event: &Event, board: &Board) -> Option<String> {
-    let Fact::SliceIntegrated { slice, .. } = &event.fact else { return None };
+    let Fact::Merge(MergeFact::SliceIntegrated { slice, .. }) = &event.fact else { return None };
     let row = board.row(slice)?;
     let lines = row.lines.map(|(added, removed)| format!("   +{added} -{removed}")).unwrap_or_default();
     let took = row.started.map(|started| format!("   {}", units::duration(event.ts.since(started))));

@@ -4,7 +4,8 @@ use crate::cli::context::Typist;
 use crate::cli::narrative::{self, Line};
 use crate::cli::output::{Output, units};
 use crate::cli::progress::{Board, Screen, is_shown};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
+use crate::domain::fact::{Fact, MergeFact};
 use crate::domain::ids::Timestamp;
 
 /// After how long without a line it is said that the run goes on.
@@ -55,7 +56,7 @@ pub fn plain_line(event: &Event, line: &Line, board: &Board, typist: &Typist) ->
 }
 
 fn merged_details(event: &Event, board: &Board) -> Option<String> {
-    let Fact::SliceIntegrated { slice, .. } = &event.fact else { return None };
+    let Fact::Merge(MergeFact::SliceIntegrated { slice, .. }) = &event.fact else { return None };
     let row = board.row(slice)?;
     let lines = row.lines.map(|(added, removed)| format!("  +{added} -{removed}")).unwrap_or_default();
     let took = row.started.map(|started| format!(" dur={}", units::duration(event.ts.since(started))));

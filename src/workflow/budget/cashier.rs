@@ -14,7 +14,7 @@ use super::{Ledger, Short, Work};
 use crate::domain::agent::AgentReport;
 use crate::domain::budget::{Account, BudgetKind, Checkpoint, Limits, SLICE_USED_UP, Spender, Unextendable, Usage};
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{BudgetFact, Fact};
 use crate::domain::ids::{AttemptRef, Moment, Timestamp};
 
 /// The longest time between two looks at the clocks.
@@ -126,7 +126,7 @@ impl Cashier {
 
     fn commit(&mut self, decided: &mut Decided<Intent>, fact: Fact, of: Option<&AttemptRef>, now: Reading) {
         self.ledger.apply(&fact, of, now.wall);
-        if let Fact::BudgetExhausted { budget, spent, limit, account } = &fact {
+        if let Fact::Budget(BudgetFact::BudgetExhausted { budget, spent, limit, account }) = &fact {
             let (budget, spent, limit, account) = (*budget, *spent, *limit, account.clone());
             decided.intents.push(Intent::Stop(Short { account, budget, spent, limit }));
         }
@@ -151,7 +151,7 @@ impl Cashier {
         self.checkpointed_ms = time_ms;
         self.gap_ms = self.ledger.time.longest_gap_ms();
         (self.owes_checkpoint, self.unwritten) = (false, false);
-        self.commit(decided, Fact::BudgetCheckpointed(Checkpoint { time_ms }), None, now);
+        self.commit(decided, Fact::Budget(BudgetFact::BudgetCheckpointed(Checkpoint { time_ms })), None, now);
     }
 
     /// Time has passed.
@@ -159,7 +159,7 @@ impl Cashier {
         let mut decided = Decided::default();
         self.measure(now);
         if let Some(moved) = self.watch.look(now) {
-            self.commit(&mut decided, Fact::ClockMoved(moved), None, now);
+            self.commit(&mut decided, Fact::Budget(BudgetFact::ClockMoved(moved)), None, now);
             self.checkpoint(&mut decided, now);
         }
         self.check(&mut decided, None, now);
@@ -188,7 +188,12 @@ impl Cashier {
         match self.ledger.share(&work) {
             Ok(share) => {
                 if let Some(reservation) = share {
-                    self.commit(&mut decided, Fact::BudgetReserved(reservation), Some(attempt), now);
+                    self.commit(
+                        &mut decided,
+                        Fact::Budget(BudgetFact::BudgetReserved(reservation)),
+                        Some(attempt),
+                        now,
+                    );
                 }
                 self.ledger.start_work(work);
                 decided.intents.push(Intent::Grant(attempt.clone()));
@@ -237,10 +242,11 @@ impl Cashier {
         let meter = self.meters.entry((attempt.clone(), role)).or_default();
         let Some(due) = meter.due(told, self.ledger.prices()) else { return };
         let slice = attempt.slice.clone();
-        let recorded = Fact::UsageRecorded { slice: slice.clone(), usage: due.usage, role, model: due.model };
+        let recorded =
+            Fact::Budget(BudgetFact::UsageRecorded { slice: slice.clone(), usage: due.usage, role, model: due.model });
         self.commit(decided, recorded, Some(attempt), now);
         match self.ledger.top_up(&(slice, role)) {
-            Ok(Some(more)) => self.commit(decided, Fact::BudgetReserved(more), Some(attempt), now),
+            Ok(Some(more)) => self.commit(decided, Fact::Budget(BudgetFact::BudgetReserved(more)), Some(attempt), now),
             Ok(None) => {}
             // What it used may be too much by itself: then the check says so, with that number.
             Err(short) if self.ledger.spent(&short.account, short.budget) >= short.limit => {}
@@ -261,7 +267,7 @@ impl Cashier {
         self.record((attempt, role), Some(&report.usage), &mut decided, now);
         let work = (attempt.slice.clone(), role);
         if self.ledger.holds(&work) {
-            let settled = Fact::BudgetSettled { slice: attempt.slice.clone(), usage: report.usage };
+            let settled = Fact::Budget(BudgetFact::BudgetSettled { slice: attempt.slice.clone(), usage: report.usage });
             self.commit(&mut decided, settled, Some(attempt), now);
         }
         self.ledger.end_work(&work, report.duration_ms);
@@ -274,7 +280,7 @@ impl Cashier {
     pub fn extend(&mut self, account: &Account, more: &Limits, now: Reading) -> Result<Decided<Intent>, Unextendable> {
         let mut decided = Decided::default();
         let limits = self.ledger.limits_of(account).extended_by(more)?;
-        self.commit(&mut decided, Fact::LimitsSet { limits, account: account.clone() }, None, now);
+        self.commit(&mut decided, Fact::Budget(BudgetFact::LimitsSet { limits, account: account.clone() }), None, now);
         decided.intents.push(Intent::Answer(limits));
         Ok(decided)
     }

@@ -4,7 +4,7 @@
 
 use super::{Ledger, Work, accounts};
 use crate::domain::budget::{Account, BudgetKind, Reservation};
-use crate::domain::event::Fact;
+use crate::domain::fact::{BudgetFact, Fact};
 
 /// A limit under which nothing more can be set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Short {
     /// The fact that says so.
     pub fn fact(self) -> Fact {
         let Self { account, budget, spent, limit } = self;
-        Fact::BudgetExhausted { budget, spent, limit, account }
+        Fact::Budget(BudgetFact::BudgetExhausted { budget, spent, limit, account })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Intent, Scheduler};
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, SliceFact, SupervisionFact};
 use crate::domain::ids::{AttemptRef, Now, SliceId};
 use crate::domain::settlement::Obstruction;
 use crate::domain::task::AttemptOutcome;
@@ -23,7 +23,7 @@ impl Scheduler {
         for record in left {
             let agents = candidates(&self.charter, &record.spec);
             let reason = self.table.quarantines.reason(&record.spec, &agents, record.attempt);
-            self.record(decided, Fact::SliceGivenUp { slice: record.spec.id, reason }, now);
+            self.record(decided, Fact::Slice(SliceFact::SliceGivenUp { slice: record.spec.id, reason }), now);
         }
     }
 
@@ -35,7 +35,10 @@ impl Scheduler {
     fn due_pairs(&self) -> Vec<Fact> {
         let due = |record: &SliceRecord| {
             let agents = candidates(&self.charter, &record.spec);
-            self.table.quarantines.due_pair(&record.spec, &record.agent, &agents).map(Fact::WorkerQuarantined)
+            self.table
+                .quarantines
+                .due_pair(&record.spec, &record.agent, &agents)
+                .map(|it| Fact::Supervision(SupervisionFact::WorkerQuarantined(it)))
         };
         self.table.iter().filter(|record| record.stage == Stage::Waiting).filter_map(due).collect()
     }
@@ -47,7 +50,7 @@ impl Scheduler {
             &|agent| successors(&self.charter, agent),
             self.charter.settings.quarantine_after,
         );
-        due.into_iter().map(Fact::ProfileQuarantined).collect()
+        due.into_iter().map(|it| Fact::Supervision(SupervisionFact::ProfileQuarantined(it))).collect()
     }
 
     fn is_left_alone(&self, record: &SliceRecord) -> bool {

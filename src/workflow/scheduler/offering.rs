@@ -4,7 +4,7 @@ use super::{Intent, Scheduler};
 use std::collections::BTreeSet;
 
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{AttemptFact, Fact};
 use crate::domain::ids::{AttemptRef, CommitId, Now, SliceId, TreeId};
 use crate::domain::settlement::Settlement;
 use crate::workflow::assignment::continues;
@@ -54,7 +54,11 @@ impl Scheduler {
             self.probes.sent(&self.table.breakers, &agent, &attempt);
         }
         let (start, content) = self.start_of(record, continues(&agent));
-        self.record(decided, Fact::AttemptOffered { attempt: attempt.clone(), start, content, agent }, now);
+        self.record(
+            decided,
+            Fact::Attempt(AttemptFact::AttemptOffered { attempt: attempt.clone(), start, content, agent }),
+            now,
+        );
         self.live.insert(attempt.clone());
         decided.intents.push(Intent::StartWorker(attempt));
     }

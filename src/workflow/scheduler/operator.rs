@@ -6,7 +6,7 @@
 use super::{Intent, Scheduler};
 use crate::domain::control::Refusal;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, SliceFact};
 use crate::domain::ids::{AttemptRef, GoalId, Now, SliceId};
 use crate::domain::question::answer_command;
 use crate::graph::error::nearest;
@@ -41,7 +41,7 @@ impl Scheduler {
         if !self.table.iter().any(|record| asks(&record.stage)) {
             return Err(format!("there is no open question `{question}`").into());
         }
-        self.say(Fact::QuestionAnswered { id: question.to_owned(), answer: answer.to_owned() }, now)
+        self.say(Fact::Slice(SliceFact::QuestionAnswered { id: question.to_owned(), answer: answer.to_owned() }), now)
     }
 
     /// A slice gets attempts again. `hears` is whether the agent of its newest attempt can be told while it works.
@@ -57,7 +57,7 @@ impl Scheduler {
             Stage::Waiting | Stage::Asking { .. } | Stage::GivenUp { .. } => {}
         }
         let Again { fresh, hint } = again;
-        self.say(Fact::SliceReopened { slice: slice.clone(), fresh, hint }, now)
+        self.say(Fact::Slice(SliceFact::SliceReopened { slice: slice.clone(), fresh, hint }), now)
     }
 
     /// The agent at work on a slice is told something. `hears` as above.
@@ -75,7 +75,8 @@ impl Scheduler {
             | Stage::Asking { .. }
             | Stage::GivenUp { .. } => return Err(nobody_at_work(&self.charter.id, record)),
         };
-        let fact = self.say(Fact::SliceSteered { slice: slice.clone(), text: text.to_owned() }, now)?;
+        let fact =
+            self.say(Fact::Slice(SliceFact::SliceSteered { slice: slice.clone(), text: text.to_owned() }), now)?;
         Ok(Steering { fact, at_work })
     }
 
@@ -110,7 +111,7 @@ pub fn retry_at_rest(table: &SliceTable, slice: &SliceId, again: Again) -> Resul
         | Stage::Asking { .. }
         | Stage::GivenUp { .. } => {
             let Again { fresh, hint } = again;
-            let reopened = Fact::SliceReopened { slice: slice.clone(), fresh, hint };
+            let reopened = Fact::Slice(SliceFact::SliceReopened { slice: slice.clone(), fresh, hint });
             Ok(cut_off_by_the_end(record).into_iter().chain([reopened]).collect())
         }
     }

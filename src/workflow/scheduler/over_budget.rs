@@ -6,7 +6,7 @@
 use super::{Intent, Scheduler};
 use crate::domain::budget::Account;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, SliceFact};
 use crate::domain::ids::{Now, SliceId};
 use crate::workflow::budget::cashier::reason;
 use crate::workflow::slices::{SliceRecord, Stage};
@@ -44,5 +44,5 @@ fn given_up(record: &SliceRecord) -> Option<Fact> {
     };
     let slice = record.spec.id.clone();
     let reason = reason(budget, limit, &Account::Slice(slice.clone()));
-    idle.then_some(Fact::SliceGivenUp { slice, reason })
+    idle.then_some(Fact::Slice(SliceFact::SliceGivenUp { slice, reason }))
 }

@@ -6,7 +6,7 @@
 use super::{Intent, Scheduler};
 use crate::domain::agent::SCRIPT;
 use crate::domain::decided::Decided;
-use crate::domain::event::Fact;
+use crate::domain::fact::{Fact, SliceFact};
 use crate::domain::ids::{AttemptRef, Now, SliceId, TreeId};
 use crate::domain::question::{QuestionTopic, UNCHANGED};
 use crate::domain::task::UnchangedReason;
@@ -54,7 +54,7 @@ impl Scheduler {
 
     fn complete_unchanged(&mut self, slice: &SliceId, why: UnchangedReason, decided: &mut Decided<Intent>, now: Now) {
         let Some(attempt) = self.table.slice(slice).map(|record| record.attempt) else { return };
-        self.record(decided, Fact::SliceUnchanged { slice: slice.clone(), attempt, why }, now);
+        self.record(decided, Fact::Slice(SliceFact::SliceUnchanged { slice: slice.clone(), attempt, why }), now);
         self.frontier.complete(slice);
     }
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use super::{Conflict, NextStart, SliceRecord, SliceTable, Stage};
 use crate::domain::agent::AgentEnd;
 use crate::domain::budget::Account;
-use crate::domain::event::Fact;
 use crate::domain::evidence::{GateResult, GateScope};
+use crate::domain::fact::{
+    AttemptFact, BudgetFact, Fact, GateFact, MergeFact, PlanFact, ReviewFact, SliceFact, SupervisionFact,
+};
 use crate::domain::ids::{Attempt, AttemptRef, CommitId, SliceId, Timestamp};
 use crate::domain::question::{QuestionTopic, is_yes};
 use crate::domain::refusal::{AttemptRefusals, Refusals};
@@ -23,40 +25,87 @@ impl SliceTable {
     /// Applies a fact. `attempt` is the one that the journal's record bears, `at` its time.
     pub fn apply(&mut self, fact: &Fact, attempt: Option<&AttemptRef>, at: Timestamp) {
         match fact {
-            Fact::PlanAccepted(plan) => *self = Self::planned(&Arc::new((**plan).clone()), at),
-            Fact::AttemptOffered { attempt, start, agent, .. } => self.offered(attempt, (start, agent), at),
-            Fact::AttemptClaimed { attempt, lease_until } => {
+            Fact::Plan(PlanFact::PlanAccepted(plan)) => *self = Self::planned(&Arc::new((**plan).clone()), at),
+            Fact::Slice(fact) => self.apply_slice(fact, at),
+            Fact::Attempt(fact) => self.apply_attempt(fact, attempt, at),
+            Fact::Gate(verdict) => {
+                self.gates.apply(fact);
+                self.apply_gate(verdict);
+            }
+            Fact::Merge(fact) => self.apply_merge(fact, at),
+            Fact::Review(ReviewFact::ReviewFinished { subject, review }) => self.reviewed(subject, review),
+            Fact::Budget(fact) => self.apply_budget(fact, at),
+            Fact::Supervision(fact) => self.apply_supervision(fact),
+            Fact::Goal(_) => {}
+        }
+    }
+
+    fn apply_slice(&mut self, fact: &SliceFact, at: Timestamp) {
+        match fact {
+            SliceFact::SliceAccepted { slice, .. } => self.with(slice, |it| it.enter(Stage::Accepted, at)),
+            SliceFact::SliceReturned { slice, feedback, .. } => {
+                self.with(slice, |it| it.sent_back(feedback, continue_from(it), at));
+            }
+            SliceFact::SliceUnchanged { slice, why, .. } => self.with(slice, |it| {
+                it.said_done = false;
+                it.ended = Some(at);
+                it.enter(Stage::Unchanged { why: why.clone() }, at);
+            }),
+            SliceFact::SliceGivenUp { slice, reason } => self.with(slice, |it| {
+                it.ended = Some(at);
+                it.enter(Stage::GivenUp { reason: reason.clone() }, at);
+            }),
+            SliceFact::SliceReopened { slice, fresh, hint } => self.reopened(slice, *fresh, hint.as_deref(), at),
+            SliceFact::QuestionAsked { id, slice, text, about } => {
+                self.questions += 1;
+                let stage = Stage::Asking { question: id.clone(), text: text.clone(), about: *about };
+                self.with(slice, |it| it.enter(stage, at));
+            }
+            SliceFact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
+            SliceFact::SliceSteered { slice, text } => {
+                self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
+            }
+        }
+    }
+
+    fn apply_attempt(&mut self, fact: &AttemptFact, attempt: Option<&AttemptRef>, at: Timestamp) {
+        match fact {
+            AttemptFact::AttemptOffered { attempt, start, agent, .. } => self.offered(attempt, (start, agent), at),
+            AttemptFact::AttemptClaimed { attempt, lease_until } => {
                 self.change(attempt, |it| {
                     it.told = it.feedback.len();
                     it.enter(Stage::Running { lease_until: *lease_until, step: "preparing" }, at);
                 });
             }
-            Fact::AttemptFinished { attempt, outcome } => self.finished(attempt, outcome, at),
-            Fact::WorktreePrepared { path } => self.progressed(attempt, "agent", |it| it.worktree = Some(path.clone())),
-            Fact::SessionOpened { id } => self.session_opened(attempt, id),
-            Fact::SliceSteered { slice, text } => {
-                self.with(slice, |it| it.tell(&operator_says("the operator says".to_owned(), text)));
+            AttemptFact::AttemptFinished { attempt, outcome } => self.finished(attempt, outcome, at),
+            AttemptFact::WorktreePrepared { path } => {
+                self.progressed(attempt, "agent", |it| it.worktree = Some(path.clone()));
             }
-            Fact::AgentReported { report } => {
+            AttemptFact::SessionOpened { id } => self.session_opened(attempt, id),
+            AttemptFact::AgentReported { report } => {
                 self.refused(attempt, &report.refused);
                 self.progressed(attempt, "capturing", |it| it.lapses += u32::from(report.end == AgentEnd::Lapsed));
             }
-            Fact::SliceCaptured { capture } => {
+            AttemptFact::SliceCaptured { capture } => {
                 self.progressed(attempt, "gates", |it| it.capture = Some((it.attempt, capture.clone())));
             }
-            Fact::GateFinished { scope, result } => {
-                self.gates.apply(fact);
-                self.gated(scope, result);
-            }
-            Fact::ReviewFinished { subject, review } => self.reviewed(subject, review),
-            Fact::SliceAccepted { slice, .. } => self.with(slice, |it| it.enter(Stage::Accepted, at)),
-            Fact::SliceReturned { slice, feedback, .. } => {
-                self.with(slice, |it| it.sent_back(feedback, continue_from(it), at));
-            }
-            Fact::SliceBlamed { slice, feedback, .. } => {
-                self.with(slice, |it| it.sent_back(feedback, NextStart::Tip, at));
-            }
-            Fact::MergeConflicted { slice, with, paths, keep, feedback, .. } => self.with(slice, |it| {
+            AttemptFact::LateResultDropped { .. }
+            | AttemptFact::AttemptQuiet(_)
+            | AttemptFact::CheckoutChanged { .. } => {}
+        }
+    }
+
+    fn apply_gate(&mut self, fact: &GateFact) {
+        match fact {
+            GateFact::GateFinished { scope, result } => self.gated(scope, result),
+            GateFact::FlakeSeen { .. } | GateFact::RedBefore { .. } => {}
+        }
+    }
+
+    fn apply_merge(&mut self, fact: &MergeFact, at: Timestamp) {
+        match fact {
+            MergeFact::BatchFormed { .. } => {}
+            MergeFact::MergeConflicted { slice, with, paths, keep, feedback, .. } => self.with(slice, |it| {
                 it.conflicts.push(Conflict { with: with.clone(), paths: paths.clone() });
                 it.keep.extend(keep.iter().cloned());
                 feedback.summary.clone_into(&mut it.last_failure);
@@ -64,65 +113,54 @@ impl SliceTable {
                 it.next_start = NextStart::Tip;
                 it.enter(Stage::Waiting, at);
             }),
-            Fact::SliceIntegrated { slice, batch, merge, tree, .. } => {
+            MergeFact::SliceBlamed { slice, feedback, .. } => {
+                self.with(slice, |it| it.sent_back(feedback, NextStart::Tip, at));
+            }
+            MergeFact::SliceIntegrated { slice, batch, merge, tree, .. } => {
                 self.trees.insert(merge.clone(), tree.clone());
                 let stage = Stage::Integrated { merge: merge.clone(), batch: *batch, order: self.merges };
                 self.integrated(slice, stage, merge, at);
             }
-            Fact::IntegrationLost { slices, begin_again, tip, .. } => {
+            MergeFact::IntegrationLost { slices, begin_again, tip, .. } => {
                 for slice in slices {
                     self.taken_back(slice, begin_again.contains(slice), at);
                 }
                 self.tip = (self.merges > 0).then(|| tip.clone());
             }
-            Fact::SliceUnchanged { slice, why, .. } => self.with(slice, |it| {
-                it.said_done = false;
-                it.ended = Some(at);
-                it.enter(Stage::Unchanged { why: why.clone() }, at);
-            }),
-            Fact::SliceGivenUp { slice, reason } => self.with(slice, |it| {
-                it.ended = Some(at);
-                it.enter(Stage::GivenUp { reason: reason.clone() }, at);
-            }),
-            Fact::SliceReopened { slice, fresh, hint } => self.reopened(slice, *fresh, hint.as_deref(), at),
-            Fact::QuestionAsked { id, slice, text, about } => {
-                self.questions += 1;
-                let stage = Stage::Asking { question: id.clone(), text: text.clone(), about: *about };
-                self.with(slice, |it| it.enter(stage, at));
+        }
+    }
+
+    fn apply_budget(&mut self, fact: &BudgetFact, at: Timestamp) {
+        match fact {
+            BudgetFact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.use_up(usage)),
+            BudgetFact::BudgetExhausted { budget, limit, account, .. } => {
+                if let Account::Slice(slice) = account {
+                    self.with(slice, |it| it.over_budget = Some((*budget, *limit)));
+                }
             }
-            Fact::QuestionAnswered { id, answer } => self.answered(id, answer, at),
-            Fact::UsageRecorded { slice, usage, .. } => self.with(slice, |it| it.use_up(usage)),
-            Fact::BudgetExhausted { budget, limit, account: Account::Slice(slice), .. } => {
-                self.with(slice, |it| it.over_budget = Some((*budget, *limit)));
+            BudgetFact::LimitsSet { account, .. } => {
+                if let Account::Slice(slice) = account {
+                    self.with(slice, |it| it.over_budget = None);
+                }
             }
-            Fact::LimitsSet { account: Account::Slice(slice), .. } => self.with(slice, |it| it.over_budget = None),
-            Fact::WorkerQuarantined(quarantine) => self.pair_quarantined(quarantine),
-            Fact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
-            Fact::BreakerOpened(breaker) => self.breakers.opened(breaker),
-            Fact::BreakerClosed { provider } => self.breakers.closed(provider),
-            Fact::ClockMoved(moved) => self.records_mut().for_each(|it| it.clock_moved(moved, at)),
-            Fact::GoalCreated(_)
-            | Fact::RunStarted { .. }
-            | Fact::PhaseEntered { .. }
-            | Fact::StopRequested { .. }
-            | Fact::Delivered { .. }
-            | Fact::GoalSettled { .. }
-            | Fact::LateResultDropped { .. }
-            | Fact::BatchFormed { .. }
-            | Fact::FlakeSeen { .. }
-            | Fact::RedBefore { .. }
-            | Fact::LimitsSet { .. }
-            | Fact::BudgetNoticed { .. }
-            | Fact::BudgetExhausted { .. }
-            | Fact::ActorRestarted { .. }
-            | Fact::RestartsExceeded { .. }
-            | Fact::AttemptQuiet(_)
-            | Fact::CheckoutChanged { .. }
-            | Fact::BudgetReserved(_)
-            | Fact::BudgetSettled { .. }
-            | Fact::BudgetCheckpointed(_)
-            | Fact::LeftoversCleared(_)
-            | Fact::TailCut { .. } => {}
+            BudgetFact::BudgetReserved(_)
+            | BudgetFact::BudgetSettled { .. }
+            | BudgetFact::BudgetCheckpointed(_)
+            | BudgetFact::BudgetNoticed { .. } => {}
+            BudgetFact::ClockMoved(moved) => self.records_mut().for_each(|it| it.clock_moved(moved, at)),
+        }
+    }
+
+    fn apply_supervision(&mut self, fact: &SupervisionFact) {
+        match fact {
+            SupervisionFact::WorkerQuarantined(quarantine) => self.pair_quarantined(quarantine),
+            SupervisionFact::ProfileQuarantined(quarantine) => self.profile_quarantined(quarantine),
+            SupervisionFact::BreakerOpened(breaker) => self.breakers.opened(breaker),
+            SupervisionFact::BreakerClosed { provider } => self.breakers.closed(provider),
+            SupervisionFact::LeftoversCleared(_)
+            | SupervisionFact::ActorRestarted { .. }
+            | SupervisionFact::RestartsExceeded { .. }
+            | SupervisionFact::TailCut { .. } => {}
         }
     }
 

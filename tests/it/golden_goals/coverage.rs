@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::event::{ActorName, Draft};
+use omk::domain::fact::Fact;
 use omk::domain::goal::GoalStatus;
 use omk::domain::review::Role;
 use serde_json::Value;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::sync::Mutex;
 
-use omk::domain::event::Fact;
+use omk::domain::fact::{Fact, GoalFact};
 use omk::domain::ids::GoalId;
 
 use super::{Journal, journals};
@@ -65,7 +65,7 @@ struct Section {
 
 fn id_of(journal: &Journal) -> GoalId {
     match &journal.events[0].fact {
-        Fact::GoalCreated(charter) => charter.id.clone(),
+        Fact::Goal(GoalFact::GoalCreated(charter)) => charter.id.clone(),
         other => panic!("{}: {other:?}", journal.name),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use omk::domain::event::Fact;
+use omk::domain::fact::{Fact, MergeFact};
 use omk::domain::goal::{Drive, GoalStatus};
 
 use super::fate::{Doom, Fate, Point};
@@ -54,7 +54,7 @@ fn converges(world: &Arc<World>, wanted: &Wanted, what: &str) {
     let over = settle(world, Drive::UntilReady);
     assert_eq!(over.status, GoalStatus::Ready, "{what}: {}\n{}", over.reason, world.narrative());
     assert_eq!(delivered(world), wanted.tree, "{what}");
-    assert_eq!(count(world, |fact| matches!(fact, Fact::SliceIntegrated { .. })), 4, "{what}");
+    assert_eq!(count(world, |fact| matches!(fact, Fact::Merge(MergeFact::SliceIntegrated { .. }))), 4, "{what}");
     assert_eq!(world.branches().len(), 5, "{what}");
 }
 

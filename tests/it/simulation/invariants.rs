@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use omk::domain::budget::Account;
-use omk::domain::event::{ActorName, Event, Fact};
+use omk::domain::event::{ActorName, Event};
 use omk::domain::evidence::GateScope;
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact, GateFact, GoalFact, MergeFact, SliceFact, SupervisionFact};
 use omk::domain::goal::GoalStatus;
 use omk::domain::ids::{AttemptRef, Epoch, SliceId};
 use omk::domain::supervision::Breaker;
@@ -63,29 +64,29 @@ impl Checker {
             self.unchanged(record, &event.fact)?;
         }
         match &event.fact {
-            Fact::AttemptOffered { attempt, agent, .. } => {
+            Fact::Attempt(AttemptFact::AttemptOffered { attempt, agent, .. }) => {
                 self.may_be_offered(scenario, event, (attempt, agent))?;
                 self.offered(scenario, attempt, working)
             }
-            Fact::AttemptClaimed { attempt, .. } => {
+            Fact::Attempt(AttemptFact::AttemptClaimed { attempt, .. }) => {
                 let task = self.folded.slices.slice(&attempt.slice).map(|it| assignment_of(it, continues(&it.agent)));
                 self.tasks.extend(task.map(|task| (attempt.clone(), task)));
                 must(self.open.get(&attempt.slice) == Some(attempt), || {
                     format!("{attempt} was claimed and is not open")
                 })
             }
-            Fact::GateFinished { scope: GateScope::Attempt { slice, .. }, .. } => self.gated(slice),
-            Fact::SliceGivenUp { slice, reason } if reason.starts_with("its budget") => {
+            Fact::Gate(GateFact::GateFinished { scope: GateScope::Attempt { slice, .. }, .. }) => self.gated(slice),
+            Fact::Slice(SliceFact::SliceGivenUp { slice, reason }) if reason.starts_with("its budget") => {
                 let exhausted = self.folded.budget.exhausted(&Account::Slice(slice.clone()));
                 must(exhausted.is_some(), || format!("{slice} was given up for a budget that is not used up"))
             }
-            Fact::AttemptFinished { attempt, .. } => {
+            Fact::Attempt(AttemptFact::AttemptFinished { attempt, .. }) => {
                 let open = self.open.remove(&attempt.slice);
                 must(open.as_ref() == Some(attempt), || format!("{attempt} ended while {open:?} was open"))?;
                 must(self.ended.insert(attempt.epoch), || format!("{attempt} ended twice"))
             }
-            Fact::SliceIntegrated { slice, .. } => self.lands(scenario, slice),
-            Fact::GoalSettled { status, .. } => {
+            Fact::Merge(MergeFact::SliceIntegrated { slice, .. }) => self.lands(scenario, slice),
+            Fact::Goal(GoalFact::GoalSettled { status, .. }) => {
                 let budget = &self.folded.budget;
                 let short = budget.standings().any(|(account, _)| budget.exhausted(account).is_some());
                 must(*status != GoalStatus::NeedsMoreBudget || short || self.raised, || {
@@ -93,21 +94,20 @@ impl Checker {
                 })?;
                 self.settles(scenario, event.actor, *status)
             }
-            Fact::RunStarted { .. } => {
+            Fact::Goal(GoalFact::RunStarted { .. }) => {
                 (self.settled, self.before, self.raised) = (false, self.newest, false);
-                let stops =
-                    |fact: &Fact| matches!(fact, Fact::BudgetExhausted { account, .. } if account.stops_the_run());
+                let stops = |fact: &Fact| matches!(fact, Fact::Budget(BudgetFact::BudgetExhausted { account, .. }) if account.stops_the_run());
                 self.used_up = self.folded.budget.check().iter().any(stops);
                 Ok(())
             }
-            Fact::LimitsSet { .. } => {
+            Fact::Budget(BudgetFact::LimitsSet { .. }) => {
                 self.raised = true;
                 Ok(())
             }
-            Fact::BudgetExhausted { .. } => {
+            Fact::Budget(BudgetFact::BudgetExhausted { .. }) => {
                 must(!self.settled, || format!("{:?} was said outside of a run, which forgets it", event.fact))
             }
-            Fact::UsageRecorded { usage, model, .. } => {
+            Fact::Budget(BudgetFact::UsageRecorded { usage, model, .. }) => {
                 // Of an attempt that `omk` did not outlive, only the report may have come this far.
                 let earlier = event.attempt.as_ref().is_some_and(|attempt| attempt.epoch <= self.before);
                 must(model.is_some() || earlier || self.copies, || {
@@ -115,23 +115,23 @@ impl Checker {
                 })?;
                 self.spends(scenario, usage.tokens())
             }
-            Fact::BreakerOpened(breaker) => {
+            Fact::Supervision(SupervisionFact::BreakerOpened(breaker)) => {
                 self.breakers.insert(breaker.provider.clone(), breaker.clone());
                 Ok(())
             }
-            Fact::BreakerClosed { provider } => {
+            Fact::Supervision(SupervisionFact::BreakerClosed { provider }) => {
                 self.breakers.remove(provider);
                 Ok(())
             }
-            Fact::WorkerQuarantined(q) => {
+            Fact::Supervision(SupervisionFact::WorkerQuarantined(q)) => {
                 self.quarantined.insert((q.slice.clone(), q.agent.clone()));
                 Ok(())
             }
-            Fact::ProfileQuarantined(q) => {
+            Fact::Supervision(SupervisionFact::ProfileQuarantined(q)) => {
                 self.banned.insert(q.agent.clone());
                 Ok(())
             }
-            Fact::SliceReopened { slice, .. } => {
+            Fact::Slice(SliceFact::SliceReopened { slice, .. }) => {
                 self.quarantined.retain(|(known, _)| known != slice);
                 self.banned.clear();
                 Ok(())
@@ -143,7 +143,8 @@ impl Checker {
     /// The slice as it stood, where a worker's record comes after the end of its attempt.
     fn late(&self, event: &Event) -> Option<SliceRecord> {
         let attempt = event.attempt.as_ref().filter(|attempt| self.ended.contains(&attempt.epoch))?;
-        let from_worker = event.actor == ActorName::Worker || matches!(event.fact, Fact::LateResultDropped { .. });
+        let from_worker = event.actor == ActorName::Worker
+            || matches!(event.fact, Fact::Attempt(AttemptFact::LateResultDropped { .. }));
         self.folded.slices.slice(&attempt.slice).filter(|_| from_worker).cloned()
     }
 

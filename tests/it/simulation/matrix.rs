@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use omk::domain::event::{ActorName, Fact};
+use omk::domain::event::ActorName;
+use omk::domain::fact::{AttemptFact, Fact, MergeFact, SliceFact, SupervisionFact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::messages::lifecycle::{Child, ChildExited, Defect, Exit, RunOver};
 
@@ -26,11 +27,11 @@ const COORDINATORS: [ActorName; 5] =
     [ActorName::Controller, ActorName::Planner, ActorName::Scheduler, ActorName::Integrator, ActorName::Budget];
 
 fn restarts(world: &World) -> usize {
-    count(world, |fact| matches!(fact, Fact::ActorRestarted { .. }))
+    count(world, |fact| matches!(fact, Fact::Supervision(SupervisionFact::ActorRestarted { .. })))
 }
 
 fn integrations(world: &World) -> usize {
-    count(world, |fact| matches!(fact, Fact::SliceIntegrated { .. }))
+    count(world, |fact| matches!(fact, Fact::Merge(MergeFact::SliceIntegrated { .. })))
 }
 
 /// What a worker's program may come to short of success, by the row of the matrix; how often in all.
@@ -44,7 +45,10 @@ const PROGRAMS: [(&str, Behaviour, usize); 6] = [
 ];
 
 fn offers(world: &World, slice: &str) -> usize {
-    count(world, |fact| matches!(fact, Fact::AttemptOffered { attempt, .. } if attempt.slice.as_str() == slice))
+    count(
+        world,
+        |fact| matches!(fact, Fact::Attempt(AttemptFact::AttemptOffered { attempt, .. }) if attempt.slice.as_str() == slice),
+    )
 }
 
 #[test]
@@ -68,7 +72,8 @@ fn a_program_that_ends_badly_beyond_the_retries_costs_its_slice_and_what_needs_i
         assert_eq!(over.status, GoalStatus::NotReady, "{row}: {over:?}");
         assert!(over.reason.contains("slice `a` was given up"), "{row}: {}", over.reason);
         assert_eq!((offers(&world, "a"), offers(&world, "b"), integrations(&world)), (most, 0, 1), "{row}");
-        let quarantined = count(&world, |fact| matches!(fact, Fact::WorkerQuarantined(_)));
+        let quarantined =
+            count(&world, |fact| matches!(fact, Fact::Supervision(SupervisionFact::WorkerQuarantined(_))));
         assert_eq!(quarantined, usize::from(most != FAILURES), "{row}");
     }
 }
@@ -81,7 +86,9 @@ fn a_slice_that_is_kept_from_its_agent_goes_to_the_one_that_stands_in() {
     let world = World::new(scenario);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
     let agents = world.events().into_iter().filter_map(|event| match event.fact {
-        Fact::AttemptOffered { attempt, agent, .. } if attempt.slice.as_str() == "a" => Some(agent),
+        Fact::Attempt(AttemptFact::AttemptOffered { attempt, agent, .. }) if attempt.slice.as_str() == "a" => {
+            Some(agent)
+        }
         _ => None,
     });
     assert_eq!(agents.collect::<Vec<_>>(), ["cmd:sim", "cmd:sim", "cmd:other"]);
@@ -101,7 +108,7 @@ fn a_worker_that_panics_within_the_retries_is_another_attempt() {
     let world = lone();
     world.plan(panicking("actors::worker", 0, 2));
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::AttemptOffered { .. })), 5);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Attempt(AttemptFact::AttemptOffered { .. }))), 5);
     assert_eq!(integrations(&world), 3);
 }
 
@@ -112,7 +119,7 @@ fn workers_that_panic_for_ever_end_the_run_and_cost_no_slice() {
     let over = settle(&world, Drive::UntilReady);
     assert!(over.reason.contains("its worker panicked"), "{}", over.reason);
     assert_eq!((over.status, integrations(&world)), (GoalStatus::FailedInfra, 0));
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceGivenUp { .. })), 0);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Slice(SliceFact::SliceGivenUp { .. }))), 0);
 }
 
 /// The coordinators that call a port, and so can be made to panic in a call of it.
@@ -131,7 +138,7 @@ fn a_coordinator_that_panics_within_the_intensity_is_reported_and_rebuilt() {
             world.plan(panicking(caller, skip, 2));
             let over = settle(&world, Drive::UntilReady);
             assert_eq!(over.status, GoalStatus::Ready, "{child} after {skip} calls: {over:?}\n{}", world.narrative());
-            let reported = |fact: &Fact| matches!(fact, Fact::ActorRestarted { child: c, cause } if *c == child && cause == "it panicked");
+            let reported = |fact: &Fact| matches!(fact, Fact::Supervision(SupervisionFact::ActorRestarted { child: c, cause }) if *c == child && cause == "it panicked");
             assert_eq!(count(&world, reported), restarts(&world), "{child}");
             assert!(skip > 0 || restarts(&world) == 2, "{child}: {} restarts", restarts(&world));
             assert_eq!(integrations(&world), 3, "{child}");
@@ -144,7 +151,13 @@ fn is_escalated(world: &World, over: &RunOver, child: ActorName) {
     assert!(over.reason.starts_with(&format!("actor {child} ended too often: ")), "{child}: {}", over.reason);
     assert_eq!(over.next, ["omk goal resume sim-00000000"], "{child}");
     assert_eq!(restarts(world), INTENSITY as usize, "{child}");
-    assert_eq!(count(world, |fact| matches!(fact, Fact::RestartsExceeded { child: c, .. } if *c == child)), 1);
+    assert_eq!(
+        count(
+            world,
+            |fact| matches!(fact, Fact::Supervision(SupervisionFact::RestartsExceeded { child: c, .. }) if *c == child)
+        ),
+        1
+    );
 }
 
 /// Later, and with nothing in the way, the goal goes on.
@@ -257,7 +270,7 @@ fn a_reviewer_that_panics_within_the_intensity_is_begun_anew() {
         let over = settle(&world, Drive::UntilReady);
         assert_eq!(over.status, GoalStatus::Ready, "after {skip} calls: {over:?}");
         let reviewer = |child: ActorName| matches!(child, ActorName::Reviewer(_));
-        let reported = |fact: &Fact| matches!(fact, Fact::ActorRestarted { child, .. } if reviewer(*child));
+        let reported = |fact: &Fact| matches!(fact, Fact::Supervision(SupervisionFact::ActorRestarted { child, .. }) if reviewer(*child));
         assert!(count(&world, reported) > 0, "after {skip} calls");
         assert_eq!(integrations(&world), 3, "after {skip} calls");
     }

@@ -23,7 +23,7 @@ mod world;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, System};
+use actix::{Addr, System};
 use omk::actors::supervisor::{Run, Supervisor};
 use omk::domain::budget::{Account, Limits};
 use omk::domain::control::{Holder, Stop};
@@ -96,7 +96,7 @@ async fn drive_once(world: Arc<World>, drive: Drive, acts: Vec<(usize, Act)>) ->
         observer,
         over,
     };
-    let supervisor = Supervisor::new(run).start();
+    let supervisor = Supervisor::start(run);
     actix::spawn(play(Arc::clone(&world), supervisor, observed, acts));
     let ended = tokio::select! {
         over = ended => Ended::Settled(over.expect("the supervisor says how the run ended")),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omk::domain::change::{Change, EntryKind, FileChange, Line};
-use omk::domain::event::{Branch, Draft, Event};
+use omk::domain::event::{Draft, Event};
 use omk::domain::evidence::ArtifactRef;
+use omk::domain::fact::Branch;
 use omk::domain::ids::{CommitId, ContentHash, Moment, Timestamp, TreeId};
 use omk::domain::order::{
     CaptureOrder, Captured, ConflictPath, Fault, JournalFailure, MergeInput, Merged, Prepared, WorktreeOrder,

@@ -1,7 +1,7 @@
 //! `goal retry`: on a goal at rest, whatever the stage in which a death left the slice; and where money is what is missing.
 
 use omk::domain::budget::{Account, BudgetKind};
-use omk::domain::event::Fact;
+use omk::domain::fact::{Fact, MergeFact, SliceFact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::workflow::scheduler::operator::{Again, retry_at_rest};
 
@@ -30,7 +30,7 @@ fn a_slice_that_is_retried_at_any_rest_is_integrated_once() {
         let over = settle(&world, Drive::UntilReady);
         let what = format!("died after {records}, fresh {fresh}: {}\n{}", over.reason, world.narrative());
         assert_eq!(over.status, GoalStatus::Ready, "{what}");
-        assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceIntegrated { .. })), 2, "{what}");
+        assert_eq!(count(&world, |fact| matches!(fact, Fact::Merge(MergeFact::SliceIntegrated { .. }))), 2, "{what}");
         assert_eq!(world.folded().queue.unwrap().integrated.len(), 2, "{what}");
         assert_eq!(world.tree(&world.branches()[0].commit), wanted, "{what}");
     }
@@ -46,8 +46,8 @@ fn a_slice_that_is_retried_without_more_budget_is_given_up_for_it_again() {
     check(&world);
     assert_eq!(over.status, GoalStatus::NeedsMoreBudget, "{over:?}\n{}", world.narrative());
     let (reopened, given_up) = (
-        count(&world, |fact| matches!(fact, Fact::SliceReopened { .. })),
-        count(&world, |fact| matches!(fact, Fact::SliceGivenUp { .. })),
+        count(&world, |fact| matches!(fact, Fact::Slice(SliceFact::SliceReopened { .. }))),
+        count(&world, |fact| matches!(fact, Fact::Slice(SliceFact::SliceGivenUp { .. }))),
     );
     assert_eq!((reopened, given_up), (1, 2), "{}", world.narrative());
     let used_up = world.folded().budget.exhausted(&Account::Slice(id("a")));

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use omk::domain::budget::{Account, Limits};
 use omk::domain::control::Stop;
-use omk::domain::event::{ActorName, Fact};
+use omk::domain::event::ActorName;
+use omk::domain::fact::{BudgetFact, Fact, GoalFact, SliceFact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::domain::ids::SliceId;
 use omk::messages::lifecycle::{Child, ChildExited, Exit, RunOver};
@@ -139,7 +140,8 @@ impl Campaign {
             let slice = record.spec.id.clone();
             match &record.stage {
                 Stage::Asking { question, .. } if self.dice.coin() => {
-                    let answered = Fact::QuestionAnswered { id: question.clone(), answer: "left".into() };
+                    let answered =
+                        Fact::Slice(SliceFact::QuestionAnswered { id: question.clone(), answer: "left".into() });
                     self.world.say(vec![answered]);
                 }
                 Stage::GivenUp { .. } if self.dice.coin() => self.retry(&slice),
@@ -152,7 +154,7 @@ impl Campaign {
         }
         if self.dice.roll(40) == 0 {
             let (status, reason) = (GoalStatus::Cancelled, "cancelled by the operator".to_owned());
-            self.world.say(vec![Fact::GoalSettled { status, reason, next: Vec::new() }]);
+            self.world.say(vec![Fact::Goal(GoalFact::GoalSettled { status, reason, next: Vec::new() })]);
         }
     }
 
@@ -168,7 +170,7 @@ impl Campaign {
         let more = Limits { tokens: Some(tokens), time_ms: None, usd_micros: None };
         // What ended it may be the limit of a slice.
         if let Ok(limits) = self.state().budget.limits.extended_by(&more) {
-            self.world.say(vec![Fact::LimitsSet { limits, account: Default::default() }]);
+            self.world.say(vec![Fact::Budget(BudgetFact::LimitsSet { limits, account: Default::default() })]);
         }
     }
 
@@ -208,13 +210,14 @@ impl Campaign {
             let slice = record.spec.id.clone();
             match &record.stage {
                 Stage::Asking { question, .. } => {
-                    let answered = Fact::QuestionAnswered { id: question.clone(), answer: "left".into() };
+                    let answered =
+                        Fact::Slice(SliceFact::QuestionAnswered { id: question.clone(), answer: "left".into() });
                     self.world.say(vec![answered]);
                 }
                 Stage::GivenUp { .. } if matches!(status, Some(GoalStatus::NotReady | GoalStatus::NeedsMoreBudget)) => {
                     let account = Account::Slice(slice.clone());
-                    self.world.say(vec![Fact::LimitsSet { limits: Limits::default(), account }]);
-                    self.world.say(vec![Fact::SliceReopened { slice, fresh: false, hint: None }]);
+                    self.world.say(vec![Fact::Budget(BudgetFact::LimitsSet { limits: Limits::default(), account })]);
+                    self.world.say(vec![Fact::Slice(SliceFact::SliceReopened { slice, fresh: false, hint: None })]);
                 }
                 _ => {}
             }

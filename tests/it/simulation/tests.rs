@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use omk::domain::budget::{Account, BudgetKind, Limits};
 use omk::domain::control::Stop;
-use omk::domain::event::{ActorName, Draft, Event, Fact};
+use omk::domain::event::{ActorName, Draft, Event};
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact, GateFact, MergeFact, SliceFact, SupervisionFact};
 use omk::domain::goal::{Drive, GoalStatus};
 use omk::domain::ids::{Attempt, SliceId};
 use omk::domain::task::UnchangedReason;
@@ -65,7 +66,7 @@ fn a_red_gate_sends_the_attempt_back_with_its_output() {
 fn a_blocking_review_sends_the_attempt_back() {
     let world = World::new(Scenario::of(&[("a", &[])]).with("a", &[Behaviour::Leak, Behaviour::Succeed]));
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceReturned { .. })), 1);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Slice(SliceFact::SliceReturned { .. }))), 1);
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn two_slices_that_are_red_only_together_are_told_apart_by_bisection() {
         .events()
         .iter()
         .filter_map(|event| match &event.fact {
-            Fact::SliceBlamed { slice, .. } => Some(slice.to_string()),
+            Fact::Merge(MergeFact::SliceBlamed { slice, .. }) => Some(slice.to_string()),
             _ => None,
         })
         .collect();
@@ -117,7 +118,7 @@ fn slices_that_share_a_file_conflict_once_and_both_sides_survive() {
     let world = World::new(scenario.with("a", &[Behaviour::Share]).with("b", &[Behaviour::Share]));
     let over = settle(&world, Drive::UntilReady);
     assert_eq!(over.status, GoalStatus::Ready, "{}", over.reason);
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::MergeConflicted { .. })), 1);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Merge(MergeFact::MergeConflicted { .. }))), 1);
     let shared = world.file(&world.branches()[0].commit, "shared.txt").unwrap();
     assert!(shared.contains("a\n") && shared.contains("b\n"), "{shared}");
 }
@@ -144,14 +145,14 @@ fn a_question_blocks_on_a_human_and_the_answer_goes_on() {
     let over = settle(&world, Drive::UntilReady);
     assert_eq!(over.status, GoalStatus::BlockedOnHuman);
     assert!(over.next[0].contains("a1"), "{:?}", over.next);
-    let answered = Fact::QuestionAnswered { id: "a1".into(), answer: "left".into() };
+    let answered = Fact::Slice(SliceFact::QuestionAnswered { id: "a1".into(), answer: "left".into() });
     let at = world.events().last().unwrap().ts;
     world.write(at, vec![Draft { actor: ActorName::Operator, cause: None, attempt: None, fact: answered }]);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
 }
 
 fn answer(world: &World, question: &str, answer: &str) {
-    let answered = Fact::QuestionAnswered { id: question.into(), answer: answer.into() };
+    let answered = Fact::Slice(SliceFact::QuestionAnswered { id: question.into(), answer: answer.into() });
     let at = world.events().last().unwrap().ts;
     world.write(at, vec![Draft { actor: ActorName::Operator, cause: None, attempt: None, fact: answered }]);
 }
@@ -161,7 +162,7 @@ fn an_attempt_that_changed_nothing_asks_at_once_and_a_yes_completes_its_slice() 
     let scenario = Scenario::of(&[("a", &[]), ("b", &["a"])]).with("a", &[Behaviour::Lie]);
     let world = World::new(scenario);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::BlockedOnHuman);
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::AttemptOffered { .. })), 1);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Attempt(AttemptFact::AttemptOffered { .. }))), 1);
     answer(&world, "a1", "no: write it");
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::BlockedOnHuman, "the next attempt asks again");
     answer(&world, "a2", "yes");
@@ -189,7 +190,7 @@ fn words_for_agents_at_work_reach_them_once_and_every_later_task() {
     let Ended::Settled(over) = run_with(&world, Drive::UntilReady, acts) else { panic!("nobody let it die") };
     check(&world);
     assert_eq!(over.status, GoalStatus::Ready, "{}", over.reason);
-    let said = count(&world, |fact| matches!(fact, Fact::SliceSteered { .. }));
+    let said = count(&world, |fact| matches!(fact, Fact::Slice(SliceFact::SliceSteered { .. })));
     let heard = world.lock().heard.len();
     assert!(heard > 0 && said > heard, "{said} were said and {heard} heard: the others came with a task, or too late");
 }
@@ -247,7 +248,7 @@ fn a_scaffold_runs_the_gates_on_the_base_and_starts_no_agent() {
     let world = World::new(Scenario::of(&[("a", &[])]));
     assert_eq!(settle(&world, Drive::Scaffold).status, GoalStatus::Planned);
     assert_eq!(world.most_working(), 0);
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::GateFinished { .. })), 1);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Gate(GateFact::GateFinished { .. }))), 1);
 }
 
 #[test]
@@ -269,7 +270,11 @@ fn a_clock_that_jumps_and_a_machine_that_sleeps_end_no_attempt_and_spend_no_time
             let world = World::new(scenario);
             let over = settle(&world, Drive::UntilReady);
             assert_eq!(over.status, GoalStatus::Ready, "{what:?} at {at}: {over:?}");
-            assert_eq!(count(&world, |fact| matches!(fact, Fact::AttemptOffered { .. })), 2, "{what:?} at {at}");
+            assert_eq!(
+                count(&world, |fact| matches!(fact, Fact::Attempt(AttemptFact::AttemptOffered { .. }))),
+                2,
+                "{what:?} at {at}"
+            );
             let spent = world.folded().budget.time_ms();
             assert!((30_000..90_000).contains(&spent), "{what:?} at {at}: {spent} ms");
         }
@@ -286,7 +291,12 @@ fn a_pause_waits_for_an_agent_that_comes_late_and_drops_what_it_says() {
     check(&world);
     assert_eq!(over.status, GoalStatus::Paused);
     assert!(world.lock().working.is_empty());
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::SliceCaptured { .. })), 0, "{}", world.narrative());
+    assert_eq!(
+        count(&world, |fact| matches!(fact, Fact::Attempt(AttemptFact::SliceCaptured { .. }))),
+        0,
+        "{}",
+        world.narrative()
+    );
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
 }
 
@@ -308,7 +318,10 @@ fn a_provider_that_refuses_uses_up_no_attempt_and_the_run_goes_on_by_itself() {
         let world = World::new(Scenario::of(&[("a", &[]), ("b", &[])]).with("a", &behaviours));
         let over = settle(&world, Drive::UntilReady);
         assert_eq!(over.status, GoalStatus::Ready, "{stated:?}: {over:?}\n{}", world.narrative());
-        assert!(count(&world, |fact| matches!(fact, Fact::BreakerOpened(_))) > 0, "{stated:?}");
+        assert!(
+            count(&world, |fact| matches!(fact, Fact::Supervision(SupervisionFact::BreakerOpened(_)))) > 0,
+            "{stated:?}"
+        );
         assert!(world.lock().clocks.steady_ms() >= least_ms, "{stated:?}");
     }
 }
@@ -321,7 +334,7 @@ fn a_spent_budget_of_tokens_stops_the_agents_and_more_of_it_goes_on() {
     let over = settle(&world, Drive::UntilReady);
     assert_eq!(over.status, GoalStatus::NeedsMoreBudget, "{over:?}");
     let limits = Limits { tokens: Some(60_000), ..Limits::default() };
-    world.say(vec![Fact::LimitsSet { limits, account: Account::Goal }]);
+    world.say(vec![Fact::Budget(BudgetFact::LimitsSet { limits, account: Account::Goal })]);
     assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
 }
 
@@ -331,7 +344,7 @@ fn a_run_with_its_budget_used_up_starts_nothing() {
     scenario.token_limit = Some(10_500);
     let world = World::new(scenario);
     settle(&world, Drive::UntilReady);
-    let offers = |world: &World| count(world, |fact| matches!(fact, Fact::AttemptOffered { .. }));
+    let offers = |world: &World| count(world, |fact| matches!(fact, Fact::Attempt(AttemptFact::AttemptOffered { .. })));
     let before = offers(&world);
     let over = settle(&world, Drive::UntilReady);
     check(&world);
@@ -349,12 +362,13 @@ fn a_provider_is_asked_again_at_the_time_that_it_states() {
         assert_eq!(settle(&world, Drive::UntilReady).status, GoalStatus::Ready);
         let events = world.events();
         let opened = events.iter().find_map(|event| match &event.fact {
-            Fact::BreakerOpened(breaker) => Some((event.seq, breaker.until)),
+            Fact::Supervision(SupervisionFact::BreakerOpened(breaker)) => Some((event.seq, breaker.until)),
             _ => None,
         });
         let (seq, until) = opened.unwrap();
         let again = |event: &&Event| {
-            event.seq > seq && matches!(&event.fact, Fact::AttemptOffered { attempt, .. } if attempt.slice == id("a"))
+            event.seq > seq
+                && matches!(&event.fact, Fact::Attempt(AttemptFact::AttemptOffered { attempt, .. }) if attempt.slice == id("a"))
         };
         let late = events.iter().find(again).unwrap().ts.since(until);
         assert!(late < 200, "{late} ms after a time that was {stated} ms away");
@@ -371,5 +385,5 @@ fn a_question_is_answered_while_another_slice_goes_on() {
     let Ended::Settled(over) = run_with(&world, Drive::UntilReady, acts) else { panic!("died") };
     check(&world);
     assert_eq!(over.status, GoalStatus::Ready, "{over:?}");
-    assert_eq!(count(&world, |fact| matches!(fact, Fact::QuestionAnswered { .. })), 1);
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Slice(SliceFact::QuestionAnswered { .. }))), 1);
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use omk::domain::budget::Limits;
-use omk::domain::event::{ActorName, Branch, Draft, Event, Fact};
+use omk::domain::event::{ActorName, Draft, Event};
+use omk::domain::fact::{AttemptFact, Branch, Fact, GoalFact, SliceFact};
 use omk::domain::goal::{Charter, RepositoryFacts, SandboxLevel, Settings};
 use omk::domain::ids::{AttemptRef, CommitId, ContentHash, Epoch, GoalId, Seq, SliceId, Timestamp, TreeId};
 use omk::domain::task::{Assignment, Feedback, Proposal};
@@ -59,7 +60,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(scenario: Scenario) -> Arc<Self> {
         let world = Self::without_journal(scenario);
-        let created = Fact::GoalCreated(Box::new((*world.charter()).clone()));
+        let created = Fact::Goal(GoalFact::GoalCreated(Box::new((*world.charter()).clone())));
         let draft = Draft { actor: ActorName::Controller, cause: None, attempt: None, fact: created };
         world.write(Timestamp(START), vec![draft]);
         world
@@ -276,7 +277,7 @@ impl World {
 
     /// An agent is told something while it works: once, when it is durable, and not what its task has.
     pub(crate) fn hears(&self, attempt: &AttemptRef, task: &[Feedback], text: String) {
-        let said = Fact::SliceSteered { slice: attempt.slice.clone(), text: text.clone() };
+        let said = Fact::Slice(SliceFact::SliceSteered { slice: attempt.slice.clone(), text: text.clone() });
         let durable = self.lock().events.iter().any(|event| event.fact == said);
         let again = task.iter().any(|told| told.detail == text) || self.lock().heard.iter().any(|(_, it)| *it == text);
         if !durable || again {
@@ -289,10 +290,10 @@ impl World {
     pub(crate) fn checks_task(&self, attempt: &AttemptRef, assignment: &Assignment) {
         self.checks_with_journal(attempt, assignment);
         let (state, task) = (self.lock(), &assignment.feedback);
-        let claimed = |event: &Event| matches!(&event.fact, Fact::AttemptClaimed { attempt: it, .. } if it == attempt);
+        let claimed = |event: &Event| matches!(&event.fact, Fact::Attempt(AttemptFact::AttemptClaimed { attempt: it, .. }) if it == attempt);
         let before = state.events.iter().take_while(|event| !claimed(event));
         let missing = before.filter_map(|event| match &event.fact {
-            Fact::SliceSteered { slice, text } if *slice == attempt.slice => Some(text),
+            Fact::Slice(SliceFact::SliceSteered { slice, text }) if *slice == attempt.slice => Some(text),
             _ => None,
         });
         let missing = missing.into_iter().find(|text| !task.iter().any(|told| told.detail == **text)).cloned();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use omk::domain::event::ActorName::{Controller, Scheduler};
-use omk::domain::event::{Event, Fact};
+use omk::domain::event::Event;
+use omk::domain::fact::{Fact, GoalFact};
 use omk::domain::goal::{Charter, GoalStatus};
 use omk::domain::settlement::Obstruction;
 use omk::domain::supervision::Breaker;
@@ -141,7 +142,7 @@ fn a_breaker_survives_a_restart_and_a_probe_that_was_stopped_says_nothing() {
 fn a_slice_that_is_parked_says_what_it_waits_for() {
     let mut bench = Bench::new(&["a"], one_agent());
     bench.end("a", limited(Some("kimi"), Some(START.plus(300_000))));
-    let created = event(1, 0, Controller, Fact::GoalCreated(Box::new(bench.charter.clone())));
+    let created = event(1, 0, Controller, Fact::Goal(GoalFact::GoalCreated(Box::new(bench.charter.clone()))));
     let rest = bench.facts.iter().zip(2..).map(|(fact, seq)| event(seq, 0, Scheduler, fact.clone()));
     let events: Vec<_> = std::iter::once(created).chain(rest).collect();
     let waits = |events: &[Event]| goal_view(&GoalState::replay(events)).unwrap().slices[0].waiting_for[0].clone();
@@ -150,7 +151,7 @@ fn a_slice_that_is_parked_says_what_it_waits_for() {
     assert_eq!(said, ("quota", "kimi", "goes on by itself at 2026-11-21T09:05:00.000Z"));
 
     let (status, reason) = (GoalStatus::Paused, "paused".to_owned());
-    let paused = event(99, 0, Controller, Fact::GoalSettled { status, reason, next: Vec::new() });
+    let paused = event(99, 0, Controller, Fact::Goal(GoalFact::GoalSettled { status, reason, next: Vec::new() }));
     let events: Vec<_> = events.into_iter().chain([paused]).collect();
     assert_eq!(waits(&events).next, "starts when the goal goes on, from 2026-11-21T09:05:00.000Z on");
 }

@@ -1,6 +1,6 @@
 //! What becomes of captured work when something else goes wrong, or the operator wants it done again.
 
-use omk::domain::event::Fact;
+use omk::domain::fact::{AttemptFact, Fact, MergeFact, SliceFact};
 use omk::domain::ids::TreeId;
 use omk::domain::task::{Assignment, AttemptOutcome, Capture, FeedbackKind};
 use omk::workflow::scheduler::Scheduler;
@@ -79,7 +79,7 @@ fn an_attempt_ends_once_whatever_a_journal_says_later() {
     let mut table = bench.scheduler.table().clone();
     let attempt = table.slice(&slice("a")).unwrap().attempt_ref();
     let before = table.clone();
-    table.apply(&Fact::AttemptFinished { attempt, outcome: errored() }, None, START);
+    table.apply(&Fact::Attempt(AttemptFact::AttemptFinished { attempt, outcome: errored() }), None, START);
     assert_eq!(table, before);
 }
 
@@ -94,7 +94,7 @@ fn at_rest_work_that_is_checked_is_done_again_from_what_it_came_to_or_afresh() {
     for (fresh, content) in [(false, Some(capture(1, 0).tree)), (true, None)] {
         let mut table = bench.scheduler.table().clone();
         let said = retry(&table, fresh);
-        assert_eq!(said, [Fact::SliceReopened { slice: slice("a"), fresh, hint: None }]);
+        assert_eq!(said, [Fact::Slice(SliceFact::SliceReopened { slice: slice("a"), fresh, hint: None })]);
         said.iter().for_each(|fact| table.apply(fact, None, START));
         let mut again = Bench::new(&["a"], one_agent());
         let graph = omk::graph::task_graph::TaskGraph::of(&again.plan).unwrap();
@@ -109,8 +109,8 @@ fn at_rest_an_attempt_that_a_dead_run_left_is_closed_before_its_slice_is_reopene
     let mut bench = Bench::new(&["a"], one_agent());
     let attempt = bench.claimed("a");
     let outcome = AttemptOutcome::Interrupted { by: "the end of the run before".to_owned() };
-    let closed = Fact::AttemptFinished { attempt, outcome };
-    let reopened = Fact::SliceReopened { slice: slice("a"), fresh: false, hint: None };
+    let closed = Fact::Attempt(AttemptFact::AttemptFinished { attempt, outcome });
+    let reopened = Fact::Slice(SliceFact::SliceReopened { slice: slice("a"), fresh: false, hint: None });
     assert_eq!(retry(bench.scheduler.table(), false), [closed, reopened]);
 }
 
@@ -122,10 +122,10 @@ fn at_rest_a_slice_that_is_integrated_stays_so() {
     let (id, batch) = (slice("a"), omk::domain::ids::Batch(1));
     let (merge, tree) = (commit('9'), capture(1, 0).tree);
     let attempt = table.slice(&id).unwrap().attempt;
-    let landed = Fact::SliceIntegrated { slice: id.clone(), attempt, batch, merge, tree };
+    let landed = Fact::Merge(MergeFact::SliceIntegrated { slice: id.clone(), attempt, batch, merge, tree });
     table.apply(&landed, None, START);
     let again = || Again { fresh: true, hint: None };
     assert_eq!(retry_at_rest(&table, &id, again()), Err("slice `a` is integrated already".to_owned().into()));
-    table.apply(&Fact::SliceReopened { slice: id.clone(), fresh: true, hint: None }, None, START);
+    table.apply(&Fact::Slice(SliceFact::SliceReopened { slice: id.clone(), fresh: true, hint: None }), None, START);
     assert!(matches!(table.slice(&id).unwrap().stage, Stage::Integrated { .. }));
 }

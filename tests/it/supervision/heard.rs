@@ -1,7 +1,7 @@
 //! What the scheduler hears of others: its slices are what the journal folds to, however an attempt ends.
 
 use omk::domain::budget::{Spender, Usage};
-use omk::domain::event::Fact;
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact};
 use omk::domain::task::{Assignment, AttemptOutcome};
 use omk::workflow::scheduler::Scheduler;
 use omk::workflow::worker::Worker;
@@ -39,7 +39,7 @@ fn captured_work_is_taken_up_whether_its_lease_ran_out_or_its_worker_panicked() 
     for end in [lease_runs_out, panics] {
         let mut bench = Bench::new(&["a"], one_agent());
         let attempt = bench.opens_session("a");
-        bench.hear(&attempt, Fact::SliceCaptured { capture: capture(1, 0) });
+        bench.hear(&attempt, Fact::Attempt(AttemptFact::SliceCaptured { capture: capture(1, 0) }));
         end(&mut bench, "a");
         assert_eq!(*bench.scheduler.table(), bench.folded());
         assert_eq!(bench.task("a").captured, Some(capture(1, 0)));
@@ -52,7 +52,7 @@ fn what_a_session_has_used_comes_with_the_next_task() {
     let attempt = bench.opens_session("a");
     let usage = Usage { input_tokens: 30, output_tokens: 4, ..Usage::default() };
     let (id, role, model) = (slice("a"), Spender::Executor, None);
-    bench.hear(&attempt, Fact::UsageRecorded { slice: id, usage, role, model });
+    bench.hear(&attempt, Fact::Budget(BudgetFact::UsageRecorded { slice: id, usage, role, model }));
     lease_runs_out(&mut bench, "a");
     assert_eq!(bench.task("a").session.map(|it| it.used), Some(usage));
 }
@@ -62,9 +62,9 @@ fn what_is_heard_after_the_end_changes_nothing() {
     let mut bench = Bench::new(&["a"], one_agent());
     let attempt = bench.end("a", AttemptOutcome::Interrupted { by: "a pause".to_owned() });
     let before = bench.scheduler.table().clone();
-    bench.hear(&attempt, Fact::WorktreePrepared { path: "worktrees/a.1".into() });
-    bench.hear(&attempt, Fact::SessionOpened { id: "session".to_owned() });
-    bench.hear(&attempt, Fact::SliceCaptured { capture: capture(1, 0) });
+    bench.hear(&attempt, Fact::Attempt(AttemptFact::WorktreePrepared { path: "worktrees/a.1".into() }));
+    bench.hear(&attempt, Fact::Attempt(AttemptFact::SessionOpened { id: "session".to_owned() }));
+    bench.hear(&attempt, Fact::Attempt(AttemptFact::SliceCaptured { capture: capture(1, 0) }));
     assert_eq!(*bench.scheduler.table(), before);
     bench.decide(Scheduler::go_on);
 }

@@ -1,7 +1,7 @@
 //! What the operator says while a run is under way.
 
 use omk::domain::control::Refusal;
-use omk::domain::event::Fact;
+use omk::domain::fact::{Fact, SliceFact};
 use omk::domain::goal::Charter;
 use omk::domain::task::{AttemptOutcome, FeedbackKind};
 use omk::workflow::scheduler::operator::{Again, Steering};
@@ -18,7 +18,7 @@ fn an_answer_goes_on_in_the_same_run_and_a_wrong_one_is_refused() {
     let refused = bench.scheduler.answer("a9", "blue", bench.now);
     assert_eq!(refused, Err("there is no open question `a9`".to_owned().into()));
     let said = bench.scheduler.answer("a1", "blue", bench.now);
-    assert_eq!(said, Ok(Fact::QuestionAnswered { id: "a1".to_owned(), answer: "blue".to_owned() }));
+    assert_eq!(said, Ok(Fact::Slice(SliceFact::QuestionAnswered { id: "a1".to_owned(), answer: "blue".to_owned() })));
     bench.decide(Scheduler::go_on);
     assert_eq!(bench.offered(), ["a.1 one", "b.1 one", "a.2 one"]);
 }
@@ -39,7 +39,8 @@ fn a_retry_is_refused_where_it_makes_no_sense_and_goes_on_where_it_does() {
         bench.end("a", stale());
     }
     bench.reason("a");
-    let reopened = Fact::SliceReopened { slice: slice("a"), fresh: true, hint: Some("try".to_owned()) };
+    let reopened =
+        Fact::Slice(SliceFact::SliceReopened { slice: slice("a"), fresh: true, hint: Some("try".to_owned()) });
     assert_eq!(retry(&mut bench, "a"), Ok(reopened));
     bench.decide(Scheduler::go_on);
     assert_eq!(bench.stage("a"), Stage::Offered);
@@ -78,7 +79,7 @@ fn steered(bench: &mut Bench, id: &str, hears: bool) -> Result<Steering, Refusal
 fn words_for_an_agent_at_work_are_a_fact_and_what_a_later_attempt_is_told() {
     let mut bench = Bench::new(&["a"], one_agent());
     let attempt = bench.claimed("a");
-    let fact = Fact::SliceSteered { slice: slice("a"), text: "left".to_owned() };
+    let fact = Fact::Slice(SliceFact::SliceSteered { slice: slice("a"), text: "left".to_owned() });
     assert_eq!(steered(&mut bench, "a", true), Ok(Steering { fact: fact.clone(), at_work: Some(attempt) }));
     bench.facts.push(fact);
     let record = bench.scheduler.table().slice(&slice("a")).unwrap().clone();

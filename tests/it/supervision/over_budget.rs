@@ -1,7 +1,7 @@
 //! Slices whose own budget is used up: given up while the journal says so, whoever reads it.
 
 use omk::domain::budget::{Account, BudgetKind, Limits};
-use omk::domain::event::Fact;
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact, SliceFact};
 use omk::domain::task::AttemptOutcome;
 use omk::workflow::scheduler::Intent;
 use omk::workflow::slices::Stage;
@@ -13,7 +13,8 @@ const REASON: &str = "its budget of 100 tokens is used up";
 
 fn used_up(bench: &mut Bench) -> Vec<Intent> {
     let account = Account::Slice(slice("a"));
-    let fact = Fact::BudgetExhausted { budget: BudgetKind::Tokens, spent: 120, limit: 100, account };
+    let fact =
+        Fact::Budget(BudgetFact::BudgetExhausted { budget: BudgetKind::Tokens, spent: 120, limit: 100, account });
     bench.facts.push(fact.clone());
     bench.decide(|it, now| it.budget_used_up(&slice("a"), &fact, now))
 }
@@ -47,7 +48,7 @@ fn a_slice_that_asks_is_given_up_at_once() {
 fn work_that_is_captured_goes_on_to_its_gates() {
     let mut bench = Bench::new(&["a"], one_agent());
     let attempt = bench.claimed("a");
-    bench.hear(&attempt, Fact::SliceCaptured { capture: capture(1, 0) });
+    bench.hear(&attempt, Fact::Attempt(AttemptFact::SliceCaptured { capture: capture(1, 0) }));
     used_up(&mut bench);
     bench.end("a", interrupted());
     assert_eq!(bench.task("a").captured, Some(capture(1, 0)));
@@ -63,11 +64,14 @@ fn what_is_used_up_outlives_the_run_and_more_of_it_is_heeded() {
         used_up(&mut bench);
         assert!(matches!(bench.stage("a"), Stage::Reviewing { .. }));
         if more {
-            bench.facts.push(Fact::LimitsSet { limits: Limits::default(), account: Account::Slice(slice("a")) });
+            bench.facts.push(Fact::Budget(BudgetFact::LimitsSet {
+                limits: Limits::default(),
+                account: Account::Slice(slice("a")),
+            }));
         }
         let (id, attempt) = (slice("a"), bench.scheduler.table().slice(&slice("a")).unwrap().attempt);
         let feedback = omk::workflow::settling::nobody_answers("which colour?");
-        bench.facts.push(Fact::SliceReturned { slice: id, attempt, feedback });
+        bench.facts.push(Fact::Slice(SliceFact::SliceReturned { slice: id, attempt, feedback }));
         bench.restart();
         match more {
             false => assert_eq!(bench.reason("a"), REASON),

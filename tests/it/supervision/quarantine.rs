@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omk::domain::event::Fact;
+use omk::domain::fact::{Fact, SupervisionFact};
 use omk::domain::supervision::{ProfileQuarantine, Quarantine};
 use omk::domain::task::{AttemptOutcome, FeedbackKind};
 use omk::workflow::scheduler::Scheduler;
@@ -25,7 +25,7 @@ fn after_as_many_stale_ends_as_retries_the_slice_goes_to_the_stand_in_with_every
         reason: "quiet".to_owned(),
         successor: Some("two".to_owned()),
     };
-    assert!(bench.facts.contains(&Fact::WorkerQuarantined(quarantine)));
+    assert!(bench.facts.contains(&Fact::Supervision(SupervisionFact::WorkerQuarantined(quarantine))));
     for _ in 0..2 {
         assert_eq!(bench.agent("a"), "two");
         bench.end("a", rejected(FeedbackKind::Gate));
@@ -109,7 +109,7 @@ fn a_profile_that_fails_on_several_slices_in_a_row_is_in_quarantine_for_the_goal
         reason: "exit 1".to_owned(),
         successor: Some("two".to_owned()),
     };
-    assert!(bench.facts.contains(&Fact::ProfileQuarantined(quarantine)));
+    assert!(bench.facts.contains(&Fact::Supervision(SupervisionFact::ProfileQuarantined(quarantine))));
     assert_eq!(bench.agent("c"), "two");
     bench.end("d", rejected(FeedbackKind::Gate));
     assert_eq!(bench.agent("d"), "two");

@@ -8,8 +8,12 @@ use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{BudgetKind, Limits, Usage};
 use omk::domain::control::Stop;
-use omk::domain::event::{ActorName, Branch, Draft, Fact};
+use omk::domain::event::{ActorName, Draft};
 use omk::domain::evidence::{ArtifactRef, GateOutcome, GateResult, GateScope, TestCount};
+use omk::domain::fact::{
+    AttemptFact, Branch, BudgetFact, Fact, GateFact, GoalFact, MergeFact, PlanFact, ReviewFact, SliceFact,
+    SupervisionFact,
+};
 use omk::domain::goal::{
     Charter, DeliveryPolicy, Drive, GoalStatus, MergePolicy, Phase, RepositoryFacts, SandboxChoice, SandboxLevel,
     Settings,
@@ -210,7 +214,7 @@ fn report(end: AgentEnd) -> AgentReport {
 /// Every kind of fact, the controller's first.
 pub(crate) fn every_draft() -> Vec<Draft> {
     let mut drafts = controller();
-    drafts.push(draft(ActorName::Planner, Fact::PlanAccepted(Box::new(plan()))));
+    drafts.push(draft(ActorName::Planner, Fact::Plan(PlanFact::PlanAccepted(Box::new(plan())))));
     drafts.extend(scheduler());
     drafts.extend(worker());
     drafts.extend(gates_and_reviews());
@@ -222,16 +226,20 @@ pub(crate) fn every_draft() -> Vec<Draft> {
 
 fn controller() -> Vec<Draft> {
     let mut facts = vec![
-        Fact::GoalCreated(Box::new(charter())),
-        Fact::RunStarted { holder: holder(41), drive: Drive::UntilReady },
-        Fact::PhaseEntered { phase: Phase::VerificationDesign },
-        Fact::StopRequested { stop: Stop::Pause, by: "operator".to_owned() },
-        Fact::Delivered { branches: vec![Branch { name: "omk/x/integration".to_owned(), commit: commit('9') }] },
+        Fact::Goal(GoalFact::GoalCreated(Box::new(charter()))),
+        Fact::Goal(GoalFact::RunStarted { holder: holder(41), drive: Drive::UntilReady }),
+        Fact::Goal(GoalFact::PhaseEntered { phase: Phase::VerificationDesign }),
+        Fact::Goal(GoalFact::StopRequested { stop: Stop::Pause, by: "operator".to_owned() }),
+        Fact::Goal(GoalFact::Delivered {
+            branches: vec![Branch { name: "omk/x/integration".to_owned(), commit: commit('9') }],
+        }),
     ];
-    facts.extend(GoalStatus::ALL.map(|status| Fact::GoalSettled {
-        status,
-        reason: format!("because it is {status}"),
-        next: vec!["omk goal resume".to_owned()],
+    facts.extend(GoalStatus::ALL.map(|status| {
+        Fact::Goal(GoalFact::GoalSettled {
+            status,
+            reason: format!("because it is {status}"),
+            next: vec!["omk goal resume".to_owned()],
+        })
     }));
     facts.into_iter().map(|fact| draft(ActorName::Controller, fact)).collect()
 }
@@ -240,27 +248,36 @@ fn scheduler() -> Vec<Draft> {
     let of = attempt("a");
     let (id, number) = (of.slice.clone(), of.attempt);
     let mut facts = vec![
-        Fact::AttemptOffered { attempt: of.clone(), start: commit('1'), content: None, agent: "script".to_owned() },
-        Fact::AttemptOffered {
+        Fact::Attempt(AttemptFact::AttemptOffered {
+            attempt: of.clone(),
+            start: commit('1'),
+            content: None,
+            agent: "script".to_owned(),
+        }),
+        Fact::Attempt(AttemptFact::AttemptOffered {
             attempt: of.clone(),
             start: commit('1'),
             content: Some(tree('4')),
             agent: "cmd:x".to_owned(),
-        },
-        Fact::AttemptClaimed { attempt: of.clone(), lease_until: Timestamp(1_763_700_060_000) },
-        Fact::LateResultDropped { attempt: of.clone(), detail: "it had passed".to_owned() },
-        Fact::SliceAccepted { slice: id.clone(), attempt: number },
-        Fact::SliceReturned { slice: id.clone(), attempt: number, feedback: feedback() },
-        Fact::SliceGivenUp { slice: id.clone(), reason: "no attempts are left".to_owned() },
-        Fact::SliceReopened { slice: id.clone(), fresh: true, hint: Some("try the other door".to_owned()) },
-        Fact::SliceReopened { slice: id.clone(), fresh: false, hint: None },
-        Fact::QuestionAsked {
+        }),
+        Fact::Attempt(AttemptFact::AttemptClaimed { attempt: of.clone(), lease_until: Timestamp(1_763_700_060_000) }),
+        Fact::Attempt(AttemptFact::LateResultDropped { attempt: of.clone(), detail: "it had passed".to_owned() }),
+        Fact::Slice(SliceFact::SliceAccepted { slice: id.clone(), attempt: number }),
+        Fact::Slice(SliceFact::SliceReturned { slice: id.clone(), attempt: number, feedback: feedback() }),
+        Fact::Slice(SliceFact::SliceGivenUp { slice: id.clone(), reason: "no attempts are left".to_owned() }),
+        Fact::Slice(SliceFact::SliceReopened {
+            slice: id.clone(),
+            fresh: true,
+            hint: Some("try the other door".to_owned()),
+        }),
+        Fact::Slice(SliceFact::SliceReopened { slice: id.clone(), fresh: false, hint: None }),
+        Fact::Slice(SliceFact::QuestionAsked {
             id: "a1".to_owned(),
             slice: id,
             text: "Which colour?".to_owned(),
             about: QuestionTopic::Agents,
-        },
-        Fact::QuestionAnswered { id: "a1".to_owned(), answer: "blue".to_owned() },
+        }),
+        Fact::Slice(SliceFact::QuestionAnswered { id: "a1".to_owned(), answer: "blue".to_owned() }),
     ];
     let outcomes = [
         AttemptOutcome::Passed,
@@ -271,7 +288,7 @@ fn scheduler() -> Vec<Draft> {
         AttemptOutcome::Expired { detail: "lease".to_owned() },
         AttemptOutcome::Errored { detail: "disk".to_owned() },
     ];
-    facts.extend(outcomes.map(|outcome| Fact::AttemptFinished { attempt: of.clone(), outcome }));
+    facts.extend(outcomes.map(|outcome| Fact::Attempt(AttemptFact::AttemptFinished { attempt: of.clone(), outcome })));
     let drafted = facts.into_iter().map(|fact| draft(ActorName::Scheduler, fact));
     drafted.map(|draft| Draft { cause: Some(Seq(2)), ..draft }).collect()
 }
@@ -286,10 +303,10 @@ fn worker() -> Vec<Draft> {
         AgentEnd::Stopped,
     ];
     let mut facts = vec![
-        Fact::WorktreePrepared { path: PathBuf::from("worktrees/a.1") },
-        Fact::SliceCaptured { capture: capture() },
+        Fact::Attempt(AttemptFact::WorktreePrepared { path: PathBuf::from("worktrees/a.1") }),
+        Fact::Attempt(AttemptFact::SliceCaptured { capture: capture() }),
     ];
-    facts.extend(ends.map(|end| Fact::AgentReported { report: report(end) }));
+    facts.extend(ends.map(|end| Fact::Attempt(AttemptFact::AgentReported { report: report(end) })));
     let drafted = facts.into_iter().map(|fact| draft(ActorName::Worker, fact));
     drafted.map(|draft| Draft { cause: Some(Seq(3)), attempt: Some(attempt("a")), ..draft }).collect()
 }
@@ -317,18 +334,22 @@ fn gates_and_reviews() -> Vec<Draft> {
         (Subject::Goal { tree: tree('5') }, Review::not_applicable(Role::Performance, "no bench gate")),
     ];
     let gates = runs.map(|(scope, outcome)| {
-        draft(ActorName::Integrator, Fact::GateFinished { scope, result: Box::new(gate_result(outcome)) })
+        draft(
+            ActorName::Integrator,
+            Fact::Gate(GateFact::GateFinished { scope, result: Box::new(gate_result(outcome)) }),
+        )
     });
-    let reviews = reviews
-        .map(|(subject, review)| draft(ActorName::Reviewer(review.role), Fact::ReviewFinished { subject, review }));
+    let reviews = reviews.map(|(subject, review)| {
+        draft(ActorName::Reviewer(review.role), Fact::Review(ReviewFact::ReviewFinished { subject, review }))
+    });
     gates.into_iter().chain(reviews).collect()
 }
 
 fn integrator() -> Vec<Draft> {
     let (id, number, batch) = (slice("a"), Attempt(1), Batch(1));
     let facts = [
-        Fact::BatchFormed { batch, onto: commit('1'), slices: vec![id.clone(), slice("b")] },
-        Fact::MergeConflicted {
+        Fact::Merge(MergeFact::BatchFormed { batch, onto: commit('1'), slices: vec![id.clone(), slice("b")] }),
+        Fact::Merge(MergeFact::MergeConflicted {
             slice: id.clone(),
             attempt: number,
             batch,
@@ -342,24 +363,51 @@ fn integrator() -> Vec<Draft> {
                 lines: vec!["- b".to_owned()],
             }],
             feedback: feedback(),
-        },
-        Fact::FlakeSeen { scope: GateScope::Batch { batch }, gate: gate("test"), tree: tree('5') },
-        Fact::RedBefore { batch, gate: gate("test"), onto: commit('1') },
-        Fact::SliceBlamed { slice: id.clone(), attempt: number, batch, gate: gate("test"), feedback: feedback() },
-        Fact::SliceIntegrated { slice: id, attempt: number, batch, merge: commit('6'), tree: tree('5') },
+        }),
+        Fact::Gate(GateFact::FlakeSeen { scope: GateScope::Batch { batch }, gate: gate("test"), tree: tree('5') }),
+        Fact::Gate(GateFact::RedBefore { batch, gate: gate("test"), onto: commit('1') }),
+        Fact::Merge(MergeFact::SliceBlamed {
+            slice: id.clone(),
+            attempt: number,
+            batch,
+            gate: gate("test"),
+            feedback: feedback(),
+        }),
+        Fact::Merge(MergeFact::SliceIntegrated {
+            slice: id,
+            attempt: number,
+            batch,
+            merge: commit('6'),
+            tree: tree('5'),
+        }),
     ];
     facts.map(|fact| draft(ActorName::Integrator, fact)).into()
 }
 
 fn budget() -> Vec<Draft> {
     let facts = [
-        Fact::LimitsSet {
+        Fact::Budget(BudgetFact::LimitsSet {
             limits: Limits { time_ms: None, tokens: Some(5), usd_micros: Some(2_500_000) },
             account: Default::default(),
-        },
-        Fact::UsageRecorded { slice: slice("a"), usage: Usage::default(), role: Default::default(), model: None },
-        Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5, account: Default::default() },
-        Fact::BudgetExhausted { budget: BudgetKind::Usd, spent: 5, limit: 5, account: Default::default() },
+        }),
+        Fact::Budget(BudgetFact::UsageRecorded {
+            slice: slice("a"),
+            usage: Usage::default(),
+            role: Default::default(),
+            model: None,
+        }),
+        Fact::Budget(BudgetFact::BudgetNoticed {
+            budget: BudgetKind::Tokens,
+            spent: 4,
+            limit: 5,
+            account: Default::default(),
+        }),
+        Fact::Budget(BudgetFact::BudgetExhausted {
+            budget: BudgetKind::Usd,
+            spent: 5,
+            limit: 5,
+            account: Default::default(),
+        }),
     ];
     facts.map(|fact| draft(ActorName::Budget, fact)).into()
 }
@@ -368,70 +416,79 @@ fn supervision() -> Vec<Draft> {
     vec![
         draft(
             ActorName::Supervisor,
-            Fact::ActorRestarted { child: ActorName::Scheduler, cause: "it panicked".to_owned() },
+            Fact::Supervision(SupervisionFact::ActorRestarted {
+                child: ActorName::Scheduler,
+                cause: "it panicked".to_owned(),
+            }),
         ),
         draft(
             ActorName::Supervisor,
-            Fact::RestartsExceeded { child: ActorName::Reviewer(Role::AntiSlop), cause: "it panicked".to_owned() },
+            Fact::Supervision(SupervisionFact::RestartsExceeded {
+                child: ActorName::Reviewer(Role::AntiSlop),
+                cause: "it panicked".to_owned(),
+            }),
         ),
-        draft(ActorName::Journal, Fact::TailCut { bytes: 17 }),
-        draft(ActorName::Operator, Fact::StopRequested { stop: Stop::Cancel, by: "operator".to_owned() }),
+        draft(ActorName::Journal, Fact::Supervision(SupervisionFact::TailCut { bytes: 17 })),
+        draft(
+            ActorName::Operator,
+            Fact::Goal(GoalFact::StopRequested { stop: Stop::Cancel, by: "operator".to_owned() }),
+        ),
     ]
 }
 
 /// The `type` of a fact. Exhaustive, so that a new kind cannot be forgotten here.
 pub(crate) fn kind_of(fact: &Fact) -> &'static str {
     match fact {
-        Fact::GoalCreated(_) => "goal_created",
-        Fact::RunStarted { .. } => "run_started",
-        Fact::PhaseEntered { .. } => "phase_entered",
-        Fact::StopRequested { .. } => "stop_requested",
-        Fact::Delivered { .. } => "delivered",
-        Fact::GoalSettled { .. } => "goal_settled",
-        Fact::PlanAccepted(_) => "plan_accepted",
-        Fact::AttemptOffered { .. } => "attempt_offered",
-        Fact::AttemptClaimed { .. } => "attempt_claimed",
-        Fact::AttemptFinished { .. } => "attempt_finished",
-        Fact::LateResultDropped { .. } => "late_result_dropped",
-        Fact::SliceAccepted { .. } => "slice_accepted",
-        Fact::SliceReturned { .. } => "slice_returned",
-        Fact::SliceGivenUp { .. } => "slice_given_up",
-        Fact::SliceUnchanged { .. } => "slice_unchanged",
-        Fact::SliceReopened { .. } => "slice_reopened",
-        Fact::QuestionAsked { .. } => "question_asked",
-        Fact::QuestionAnswered { .. } => "question_answered",
-        Fact::WorktreePrepared { .. } => "worktree_prepared",
-        Fact::AgentReported { .. } => "agent_reported",
-        Fact::SliceCaptured { .. } => "slice_captured",
-        Fact::CheckoutChanged { .. } => "checkout_changed",
-        Fact::GateFinished { .. } => "gate_finished",
-        Fact::ReviewFinished { .. } => "review_finished",
-        Fact::BatchFormed { .. } => "batch_formed",
-        Fact::MergeConflicted { .. } => "merge_conflicted",
-        Fact::FlakeSeen { .. } => "flake_seen",
-        Fact::RedBefore { .. } => "red_before",
-        Fact::IntegrationLost { .. } => "integration_lost",
-        Fact::SliceBlamed { .. } => "slice_blamed",
-        Fact::SliceIntegrated { .. } => "slice_integrated",
-        Fact::LimitsSet { .. } => "limits_set",
-        Fact::UsageRecorded { .. } => "usage_recorded",
-        Fact::BudgetNoticed { .. } => "budget_noticed",
-        Fact::BudgetExhausted { .. } => "budget_exhausted",
-        Fact::ActorRestarted { .. } => "actor_restarted",
-        Fact::RestartsExceeded { .. } => "restarts_exceeded",
-        Fact::TailCut { .. } => "tail_cut",
-        Fact::WorkerQuarantined(_) => "worker_quarantined",
-        Fact::ProfileQuarantined(_) => "profile_quarantined",
-        Fact::BreakerOpened(_) => "breaker_opened",
-        Fact::BreakerClosed { .. } => "breaker_closed",
-        Fact::AttemptQuiet(_) => "attempt_quiet",
-        Fact::SliceSteered { .. } => "slice_steered",
-        Fact::SessionOpened { .. } => "session_opened",
-        Fact::BudgetReserved(_) => "budget_reserved",
-        Fact::BudgetSettled { .. } => "budget_settled",
-        Fact::BudgetCheckpointed(_) => "budget_checkpointed",
-        Fact::ClockMoved(_) => "clock_moved",
-        Fact::LeftoversCleared(_) => "leftovers_cleared",
+        Fact::Goal(GoalFact::GoalCreated(_)) => "goal_created",
+        Fact::Goal(GoalFact::RunStarted { .. }) => "run_started",
+        Fact::Goal(GoalFact::PhaseEntered { .. }) => "phase_entered",
+        Fact::Goal(GoalFact::StopRequested { .. }) => "stop_requested",
+        Fact::Goal(GoalFact::Delivered { .. }) => "delivered",
+        Fact::Goal(GoalFact::GoalSettled { .. }) => "goal_settled",
+        Fact::Plan(PlanFact::PlanAccepted(_)) => "plan_accepted",
+        Fact::Attempt(AttemptFact::AttemptOffered { .. }) => "attempt_offered",
+        Fact::Attempt(AttemptFact::AttemptClaimed { .. }) => "attempt_claimed",
+        Fact::Attempt(AttemptFact::AttemptFinished { .. }) => "attempt_finished",
+        Fact::Attempt(AttemptFact::LateResultDropped { .. }) => "late_result_dropped",
+        Fact::Slice(SliceFact::SliceAccepted { .. }) => "slice_accepted",
+        Fact::Slice(SliceFact::SliceReturned { .. }) => "slice_returned",
+        Fact::Slice(SliceFact::SliceGivenUp { .. }) => "slice_given_up",
+        Fact::Slice(SliceFact::SliceUnchanged { .. }) => "slice_unchanged",
+        Fact::Slice(SliceFact::SliceReopened { .. }) => "slice_reopened",
+        Fact::Slice(SliceFact::QuestionAsked { .. }) => "question_asked",
+        Fact::Slice(SliceFact::QuestionAnswered { .. }) => "question_answered",
+        Fact::Attempt(AttemptFact::WorktreePrepared { .. }) => "worktree_prepared",
+        Fact::Attempt(AttemptFact::AgentReported { .. }) => "agent_reported",
+        Fact::Attempt(AttemptFact::SliceCaptured { .. }) => "slice_captured",
+        Fact::Attempt(AttemptFact::CheckoutChanged { .. }) => "checkout_changed",
+        Fact::Gate(GateFact::GateFinished { .. }) => "gate_finished",
+        Fact::Review(ReviewFact::ReviewFinished { .. }) => "review_finished",
+        Fact::Merge(MergeFact::BatchFormed { .. }) => "batch_formed",
+        Fact::Merge(MergeFact::MergeConflicted { .. }) => "merge_conflicted",
+        Fact::Gate(GateFact::FlakeSeen { .. }) => "flake_seen",
+        Fact::Gate(GateFact::RedBefore { .. }) => "red_before",
+        Fact::Merge(MergeFact::IntegrationLost { .. }) => "integration_lost",
+        Fact::Merge(MergeFact::SliceBlamed { .. }) => "slice_blamed",
+        Fact::Merge(MergeFact::SliceIntegrated { .. }) => "slice_integrated",
+        Fact::Budget(BudgetFact::LimitsSet { .. }) => "limits_set",
+        Fact::Budget(BudgetFact::UsageRecorded { .. }) => "usage_recorded",
+        Fact::Budget(BudgetFact::BudgetNoticed { .. }) => "budget_noticed",
+        Fact::Budget(BudgetFact::BudgetExhausted { .. }) => "budget_exhausted",
+        Fact::Supervision(SupervisionFact::ActorRestarted { .. }) => "actor_restarted",
+        Fact::Supervision(SupervisionFact::RestartsExceeded { .. }) => "restarts_exceeded",
+        Fact::Supervision(SupervisionFact::TailCut { .. }) => "tail_cut",
+        Fact::Supervision(SupervisionFact::WorkerQuarantined(_)) => "worker_quarantined",
+        Fact::Supervision(SupervisionFact::ProfileQuarantined(_)) => "profile_quarantined",
+        Fact::Supervision(SupervisionFact::BreakerOpened(_)) => "breaker_opened",
+        Fact::Supervision(SupervisionFact::BreakerClosed { .. }) => "breaker_closed",
+        Fact::Attempt(AttemptFact::AttemptQuiet(_)) => "attempt_quiet",
+        Fact::Slice(SliceFact::SliceSteered { .. }) => "slice_steered",
+        Fact::Attempt(AttemptFact::SessionOpened { .. }) => "session_opened",
+        Fact::Budget(BudgetFact::BudgetReserved(_)) => "budget_reserved",
+        Fact::Budget(BudgetFact::BudgetSettled { .. }) => "budget_settled",
+        Fact::Budget(BudgetFact::BudgetCheckpointed(_)) => "budget_checkpointed",
+        Fact::Budget(BudgetFact::ClockMoved(_)) => "clock_moved",
+        Fact::Supervision(SupervisionFact::LeftoversCleared(_)) => "leftovers_cleared",
     }
 }
 

@@ -2,7 +2,8 @@
 
 use omk::domain::agent::{AgentEnd, AgentReport};
 use omk::domain::budget::{Account, BudgetKind, Checkpoint, ClockMove, Limits, Reservation, Spender, Usage};
-use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::event::{ActorName, Draft};
+use omk::domain::fact::{AttemptFact, BudgetFact, Fact, PlanFact, SliceFact, SupervisionFact};
 use omk::domain::ids::Timestamp;
 use omk::domain::refusal::{Refusal, Refusals};
 use omk::domain::review::Role;
@@ -64,13 +65,25 @@ fn supervision() -> Vec<Draft> {
         left_alone: one(".git/index.lock is not ours"),
     };
     let scheduler = [
-        Fact::WorkerQuarantined(quarantine.clone()),
-        Fact::WorkerQuarantined(Quarantine { successor: Some("cmd:y".to_owned()), ..quarantine }),
-        Fact::ProfileQuarantined(profile.clone()),
-        Fact::ProfileQuarantined(ProfileQuarantine { successor: Some("cmd:y".to_owned()), ..profile }),
+        Fact::Supervision(SupervisionFact::WorkerQuarantined(quarantine.clone())),
+        Fact::Supervision(SupervisionFact::WorkerQuarantined(Quarantine {
+            successor: Some("cmd:y".to_owned()),
+            ..quarantine
+        })),
+        Fact::Supervision(SupervisionFact::ProfileQuarantined(profile.clone())),
+        Fact::Supervision(SupervisionFact::ProfileQuarantined(ProfileQuarantine {
+            successor: Some("cmd:y".to_owned()),
+            ..profile
+        })),
     ];
-    let worker = [Fact::AttemptQuiet(Box::new(sighting)), Fact::AttemptQuiet(Box::new(bare))];
-    let supervisor = [Fact::LeftoversCleared(leftovers), Fact::LeftoversCleared(Leftovers::default())];
+    let worker = [
+        Fact::Attempt(AttemptFact::AttemptQuiet(Box::new(sighting))),
+        Fact::Attempt(AttemptFact::AttemptQuiet(Box::new(bare))),
+    ];
+    let supervisor = [
+        Fact::Supervision(SupervisionFact::LeftoversCleared(leftovers)),
+        Fact::Supervision(SupervisionFact::LeftoversCleared(Leftovers::default())),
+    ];
     [
         scheduler.map(|fact| draft(ActorName::Scheduler, fact)).to_vec(),
         worker.map(|fact| draft(ActorName::Worker, fact)).to_vec(),
@@ -103,12 +116,12 @@ fn limits() -> Vec<Draft> {
         refused: Default::default(),
     };
     let facts = [
-        Fact::AgentReported { report },
-        Fact::AttemptFinished { attempt: of.clone(), outcome: limited },
-        Fact::AttemptFinished { attempt: of, outcome: unstated },
-        Fact::BreakerOpened(breaker.clone()),
-        Fact::BreakerOpened(Breaker { stated: false, trips: 2, ..breaker }),
-        Fact::BreakerClosed { provider: "kimi".to_owned() },
+        Fact::Attempt(AttemptFact::AgentReported { report }),
+        Fact::Attempt(AttemptFact::AttemptFinished { attempt: of.clone(), outcome: limited }),
+        Fact::Attempt(AttemptFact::AttemptFinished { attempt: of, outcome: unstated }),
+        Fact::Supervision(SupervisionFact::BreakerOpened(breaker.clone())),
+        Fact::Supervision(SupervisionFact::BreakerOpened(Breaker { stated: false, trips: 2, ..breaker })),
+        Fact::Supervision(SupervisionFact::BreakerClosed { provider: "kimi".to_owned() }),
     ];
     facts.map(|fact| draft(ActorName::Scheduler, fact)).to_vec()
 }
@@ -117,38 +130,54 @@ fn budget() -> Vec<Draft> {
     let usage = Usage { input_tokens: 9, cached_tokens: 4, output_tokens: 2, usd_micros: Some(11) };
     let reservation = Reservation { slice: slice("a"), role: Spender::Executor, tokens: 500, usd_micros: 0 };
     let facts = [
-        Fact::BudgetReserved(reservation.clone()),
-        Fact::BudgetReserved(Reservation { role: Spender::Reviewer(Role::Security), ..reservation }),
-        Fact::BudgetSettled { slice: slice("a"), usage },
-        Fact::UsageRecorded { slice: slice("a"), usage, role: Spender::Planner, model: Some("m-1".to_owned()) },
-        Fact::BudgetNoticed { budget: BudgetKind::Tokens, spent: 4, limit: 5, account: Account::Slice(slice("a")) },
-        Fact::BudgetExhausted {
+        Fact::Budget(BudgetFact::BudgetReserved(reservation.clone())),
+        Fact::Budget(BudgetFact::BudgetReserved(Reservation {
+            role: Spender::Reviewer(Role::Security),
+            ..reservation
+        })),
+        Fact::Budget(BudgetFact::BudgetSettled { slice: slice("a"), usage }),
+        Fact::Budget(BudgetFact::UsageRecorded {
+            slice: slice("a"),
+            usage,
+            role: Spender::Planner,
+            model: Some("m-1".to_owned()),
+        }),
+        Fact::Budget(BudgetFact::BudgetNoticed {
+            budget: BudgetKind::Tokens,
+            spent: 4,
+            limit: 5,
+            account: Account::Slice(slice("a")),
+        }),
+        Fact::Budget(BudgetFact::BudgetExhausted {
             budget: BudgetKind::Usd,
             spent: 5,
             limit: 5,
             account: Account::Role(Spender::Reviewer(Role::Code)),
-        },
-        Fact::BudgetCheckpointed(Checkpoint { time_ms: 61_000 }),
-        Fact::ClockMoved(ClockMove { slept_ms: 3_600_000, jumped_ms: -86_400_000 }),
-        Fact::LimitsSet {
+        }),
+        Fact::Budget(BudgetFact::BudgetCheckpointed(Checkpoint { time_ms: 61_000 })),
+        Fact::Budget(BudgetFact::ClockMoved(ClockMove { slept_ms: 3_600_000, jumped_ms: -86_400_000 })),
+        Fact::Budget(BudgetFact::LimitsSet {
             limits: Limits { tokens: Some(7), ..Limits::default() },
             account: Account::Role(Spender::Reviewer(Role::Test)),
-        },
+        }),
     ];
     facts.map(|fact| draft(ActorName::Budget, fact)).to_vec()
 }
 
 fn sessions() -> Vec<Draft> {
     vec![
-        draft(ActorName::Worker, Fact::SessionOpened { id: "session-1".to_owned() }),
-        draft(ActorName::Scheduler, Fact::SliceSteered { slice: slice("a"), text: "use the other crate".to_owned() }),
+        draft(ActorName::Worker, Fact::Attempt(AttemptFact::SessionOpened { id: "session-1".to_owned() })),
+        draft(
+            ActorName::Scheduler,
+            Fact::Slice(SliceFact::SliceSteered { slice: slice("a"), text: "use the other crate".to_owned() }),
+        ),
     ]
 }
 
 fn agents_of_slices() -> Vec<Draft> {
     let mut plan = plan();
     plan.slices[0].agent = Some("kimi".to_owned());
-    vec![draft(ActorName::Planner, Fact::PlanAccepted(Box::new(plan)))]
+    vec![draft(ActorName::Planner, Fact::Plan(PlanFact::PlanAccepted(Box::new(plan))))]
 }
 
 fn standstill() -> Vec<Draft> {
@@ -162,7 +191,7 @@ fn standstill() -> Vec<Draft> {
         survivors: Vec::new(),
         refused: Default::default(),
     };
-    vec![draft(ActorName::Worker, Fact::AgentReported { report })]
+    vec![draft(ActorName::Worker, Fact::Attempt(AttemptFact::AgentReported { report }))]
 }
 
 fn lines_of_agents() -> Vec<Draft> {
@@ -176,7 +205,7 @@ fn lines_of_agents() -> Vec<Draft> {
         survivors: Vec::new(),
         refused: Default::default(),
     };
-    vec![draft(ActorName::Worker, Fact::AgentReported { report })]
+    vec![draft(ActorName::Worker, Fact::Attempt(AttemptFact::AgentReported { report }))]
 }
 
 fn refusals_of_agents() -> Vec<Draft> {
@@ -188,5 +217,7 @@ fn refusals_of_agents() -> Vec<Draft> {
     };
     let unkept = Refusals { list: None, ..refused.clone() };
     let report = |refused| AgentReport { refused: Box::new(refused), ..AgentReport::bare(AgentEnd::Finished, 7) };
-    [refused, unkept].map(|refused| draft(ActorName::Worker, Fact::AgentReported { report: report(refused) })).to_vec()
+    [refused, unkept]
+        .map(|refused| draft(ActorName::Worker, Fact::Attempt(AttemptFact::AgentReported { report: report(refused) })))
+        .to_vec()
 }

@@ -1,8 +1,9 @@
 //! The facts that version 3 of the journal's schema added, every variant and every optional field both ways.
 
 use omk::domain::agent::{AgentEnd, AgentReport};
-use omk::domain::event::{ActorName, Draft, Fact};
+use omk::domain::event::{ActorName, Draft};
 use omk::domain::evidence::{GateOutcome, GateResult, GateScope, TestReading};
+use omk::domain::fact::{AttemptFact, Fact, GateFact, MergeFact, SliceFact};
 use omk::domain::question::QuestionTopic;
 use omk::domain::task::{AttemptOutcome, UnchangedReason};
 
@@ -14,15 +15,20 @@ pub(crate) fn drafts_of_version_3() -> Vec<Draft> {
 }
 
 fn strays() -> Vec<Draft> {
-    vec![draft(ActorName::Worker, Fact::CheckoutChanged { paths: vec!["/home/ada/app/src/lib.rs".to_owned()] })]
+    vec![draft(
+        ActorName::Worker,
+        Fact::Attempt(AttemptFact::CheckoutChanged { paths: vec!["/home/ada/app/src/lib.rs".to_owned()] }),
+    )]
 }
 
 fn lost_history() -> Vec<Draft> {
-    let lost = |begin_again| Fact::IntegrationLost {
-        slices: vec![slice("a"), slice("b")],
-        begin_again,
-        tip: commit('1'),
-        tree: tree('2'),
+    let lost = |begin_again| {
+        Fact::Merge(MergeFact::IntegrationLost {
+            slices: vec![slice("a"), slice("b")],
+            begin_again,
+            tip: commit('1'),
+            tree: tree('2'),
+        })
     };
     [vec![slice("b")], Vec::new()].map(|begin_again| draft(ActorName::Integrator, lost(begin_again))).into()
 }
@@ -30,19 +36,19 @@ fn lost_history() -> Vec<Draft> {
 /// Slices done without a change, and what is seen in the output of gates.
 fn verdicts() -> Vec<Draft> {
     let (id, number) = (slice("a"), attempt("a").attempt);
-    let unchanged = |why| Fact::SliceUnchanged { slice: id.clone(), attempt: number, why };
-    let asked = Fact::QuestionAsked {
+    let unchanged = |why| Fact::Slice(SliceFact::SliceUnchanged { slice: id.clone(), attempt: number, why });
+    let asked = Fact::Slice(SliceFact::QuestionAsked {
         id: "a2".to_owned(),
         slice: id.clone(),
         text: "Is there nothing to do?".to_owned(),
         about: QuestionTopic::Unchanged,
-    };
+    });
     let seen = |reading, outcome| {
         let result = GateResult { reading: Some(reading), compared: true, ..gate_result(outcome) };
-        Fact::GateFinished { scope: GateScope::Base, result: Box::new(result) }
+        Fact::Gate(GateFact::GateFinished { scope: GateScope::Base, result: Box::new(result) })
     };
     let facts = [
-        Fact::AttemptFinished { attempt: attempt("a"), outcome: AttemptOutcome::Unchanged },
+        Fact::Attempt(AttemptFact::AttemptFinished { attempt: attempt("a"), outcome: AttemptOutcome::Unchanged }),
         asked,
         unchanged(UnchangedReason::CommandSucceeded),
         unchanged(UnchangedReason::GateMended { gate: gate("test") }),
@@ -65,5 +71,5 @@ fn refusals_in_words() -> Vec<Draft> {
         unless_changed: unless_changed.map(Box::new),
         ..AgentReport::bare(end, 9)
     };
-    ends.map(|of| draft(ActorName::Worker, Fact::AgentReported { report: report(of) })).to_vec()
+    ends.map(|of| draft(ActorName::Worker, Fact::Attempt(AttemptFact::AgentReported { report: report(of) }))).to_vec()
 }

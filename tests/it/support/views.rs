@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use omk::domain::access::{AccessSet, PathPattern};
 use omk::domain::budget::{Limits, Usage};
-use omk::domain::event::{ActorName, Branch, Event, Fact};
+use omk::domain::event::{ActorName, Event};
 use omk::domain::evidence::{
     ArtifactRef, GateOutcome, GateResult, GateScope, JournalPosition, PROOF_PREDICATE, PROOF_RULES, ProofDigest,
     ProofPredicate, ProofSlice, ProofStatement, ProofSubject, STATEMENT_TYPE, TestCount, TestReading,
 };
+use omk::domain::fact::{Branch, Fact};
 use omk::domain::goal::{
     Charter, DeliveryPolicy, GoalStatus, MergePolicy, Phase, RepositoryFacts, SandboxChoice, SandboxLevel, Settings,
 };
