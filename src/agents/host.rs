@@ -248,10 +248,12 @@ pub(super) fn end_of(error: ProcessError) -> AgentEnd {
         None => format!("failed to {error}"),
     };
     match error {
-        ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } => AgentEnd::Unavailable { detail },
-        ProcessError::KeeperLost { .. } | ProcessError::KeeperSilent { .. } | ProcessError::LauncherGone => {
-            AgentEnd::Faulted { detail }
-        }
+        ProcessError::Unstartable { .. } => AgentEnd::Unavailable { detail },
+        ProcessError::Exhausted { .. }
+        | ProcessError::NoKeeper { .. }
+        | ProcessError::KeeperLost { .. }
+        | ProcessError::KeeperSilent { .. }
+        | ProcessError::LauncherGone => AgentEnd::Faulted { detail },
         ProcessError::Stopped { .. } => AgentEnd::Stopped,
     }
 }

@@ -195,7 +195,10 @@ impl Clocks {
             ProcessError::KeeperLost { killed, .. }
             | ProcessError::KeeperSilent { killed, .. }
             | ProcessError::Stopped { killed, .. } => killed,
-            ProcessError::Unstartable { .. } | ProcessError::NoKeeper { .. } | ProcessError::LauncherGone => Vec::new(),
+            ProcessError::Unstartable { .. }
+            | ProcessError::Exhausted { .. }
+            | ProcessError::NoKeeper { .. }
+            | ProcessError::LauncherGone => Vec::new(),
         };
         let exit = Exit::Signal(libc::SIGKILL);
         let ended = Ended { exit, cpu_user_ms: 0, cpu_system_ms: 0, max_rss_kb: 0, survivors, lapsed: false };

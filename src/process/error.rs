@@ -15,6 +15,14 @@ pub enum ProcessError {
         /// The system's words.
         detail: String,
     },
+    /// The machine, or a limit of this user, has no process, memory or descriptor left for it.
+    #[error("start {program}: this machine or a limit of its user allows no more: {detail}")]
+    Exhausted {
+        /// The program as it was asked for.
+        program: String,
+        /// The system's words.
+        detail: String,
+    },
     /// The keeper cannot be started, so that nothing can.
     #[error("start a keeper ({action})")]
     NoKeeper {

@@ -54,9 +54,9 @@ fn keep() -> std::io::Result<()> {
     let group = group.map(Group::at);
     match start(&program, stdio, group.as_ref()) {
         Ok(root) => watch(Tree::new(root, group), Duration::from_millis(lease_ms), &mut channel),
-        Err(detail) => {
+        Err(refused) => {
             let _left_for_the_next_resume = group.as_ref().map(Group::remove);
-            channel.report(&Report::Unstartable { detail });
+            channel.report(&refused);
             Ok(())
         }
     }
@@ -99,9 +99,10 @@ fn close_on_exec(descriptor: c_int) {
 }
 
 /// Starts the program in a group of its own, within the keeper's session, which has no terminal.
-fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3], group: Option<&Group>) -> Result<Pid, String> {
+fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3], group: Option<&Group>) -> Result<Pid, Report> {
+    let unstartable = |detail: String| Report::Unstartable { detail };
     if !program.cwd.is_dir() {
-        return Err(format!("its working directory {} is not there", program.cwd.display()));
+        return Err(unstartable(format!("its working directory {} is not there", program.cwd.display())));
     }
     let mut command = Command::new(&program.program);
     command.args(&program.args).env_clear().envs(program.env.iter().map(|(name, value)| (name, value)));
@@ -111,8 +112,17 @@ fn start(program: &Program, [stdin, stdout, stderr]: [OwnedFd; 3], group: Option
         group.admit(&mut command);
     }
     die_with_us(&mut command);
-    let child = command.spawn().map_err(|error| error.to_string())?;
-    Pid::from_raw(child.id().cast_signed()).ok_or_else(|| "it has no process id".to_owned())
+    let child = command.spawn().map_err(|error| match is_shortage(&error) {
+        true => Report::Exhausted { detail: error.to_string() },
+        false => unstartable(error.to_string()),
+    })?;
+    Pid::from_raw(child.id().cast_signed()).ok_or_else(|| unstartable("it has no process id".to_owned()))
+}
+
+/// Whether the machine, or a limit of this user, had no process, memory or descriptor left: that says nothing about the
+/// program.
+fn is_shortage(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE))
 }
 
 fn watch(mut tree: Tree, lease: Duration, channel: &mut KeeperChannel) -> std::io::Result<()> {

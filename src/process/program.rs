@@ -104,6 +104,11 @@ pub(super) enum Report {
         /// The system's words.
         detail: String,
     },
+    /// The machine has no process, memory or descriptor left for the program; the keeper ends.
+    Exhausted {
+        /// The system's words.
+        detail: String,
+    },
     /// How the tree is.
     Vitals(Vitals),
     /// The program has ended and nothing of its tree is left; the keeper ends.

@@ -130,6 +130,9 @@ impl Running {
             Report::Unstartable { detail } => {
                 return Err(ProcessError::Unstartable { program: running.program.clone(), detail });
             }
+            Report::Exhausted { detail } => {
+                return Err(ProcessError::Exhausted { program: running.program.clone(), detail });
+            }
             Report::Exited(_) | Report::Vitals(_) => return Err(running.lost().await),
         }
         Ok(running)
@@ -165,7 +168,7 @@ impl Running {
             match self.report().await? {
                 Report::Exited(ended) => return Ok(News::Ended(ended)),
                 Report::Vitals(vitals) => return Ok(News::Vitals(vitals)),
-                Report::Started { .. } | Report::Unstartable { .. } => {}
+                Report::Started { .. } | Report::Unstartable { .. } | Report::Exhausted { .. } => {}
             }
         }
     }
