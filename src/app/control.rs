@@ -238,15 +238,15 @@ pub(super) fn unforeseen(reply: &ControlReply) -> AppError {
     infra(format!("the process that runs the goal answered something else: {reply:?}"))
 }
 
-/// The facts by which `resume` takes up what an earlier run gave up: all of it, or what was given up for a budget that
-/// has been raised since.
+/// The facts by which a run takes up what an earlier one gave up: all of it, unless the operator chose slices with
+/// `retry`; or what was given up for a budget that has been raised since.
 pub(super) fn reopened(state: &GoalState) -> Vec<Fact> {
     let raised = |slice: &SliceId| {
         let account = Account::Slice(slice.clone());
         state.goal.over_budget.contains_key(slice) && state.budget.exhausted(&account).is_none()
     };
     let wanted = |slice: &SliceId| match state.goal.status {
-        Some(GoalStatus::NotReady) => true,
+        Some(GoalStatus::NotReady) => !state.goal.chosen,
         Some(GoalStatus::NeedsMoreBudget) => raised(slice),
         _ => false,
     };

@@ -49,6 +49,8 @@ pub struct GoalRecord {
     pub branches: Vec<Branch>,
     /// Slices whose own budget was used up, and of what; until they are reopened.
     pub over_budget: BTreeMap<SliceId, BudgetKind>,
+    /// Whether the operator chose slices to be tried again since the goal came to rest: then no others are.
+    pub chosen: bool,
     /// Things said that are no failure.
     pub notes: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl GoalRecord {
             Fact::Slice(fact) => {
                 if let SliceFact::SliceReopened { slice, .. } = fact {
                     self.over_budget.remove(slice);
+                    self.chosen = true;
                 }
             }
             Fact::Gate(fact) => self.apply_gate(fact),
@@ -106,12 +109,14 @@ impl GoalRecord {
                 self.reason.clone_from(reason);
                 self.next.clone_from(next);
                 self.stop = None;
-                    }
+                self.chosen = false;
+            }
         }
     }
 
     fn run_started(&mut self, holder: &Holder, drive: Drive) {
         self.runs += 1;
+        self.chosen = false;
         self.holder = Some(holder.clone());
         self.drive = Some(drive);
         self.stop = None;

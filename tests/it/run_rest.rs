@@ -76,6 +76,24 @@ fn attempts_are_counted_against_those_that_may_fail() {
 }
 
 #[test]
+fn a_retry_tries_the_slice_that_was_named_and_no_other() {
+    let scene = Scene::new();
+    let failing = |id: &str| slice(id, &format!("retries = 0\nwrites = [\"{id}.txt\"]"), "exit 1");
+    let ran = scene.run(&(failing("one") + &failing("two") + GATE), &[]);
+    assert_eq!(ran.code(), Some(5), "{}", ran.stderr());
+    scene.omk(&["goal", "retry", "--slice", "one"]);
+    let offered = |scene: &Scene| -> Vec<String> {
+        let records = scene.records_of("attempt_offered");
+        records.iter().map(|it| it["attempt"]["slice"].as_str().unwrap().to_owned()).collect()
+    };
+    let attempts = |slice: &str| offered(&scene).iter().filter(|it| *it == slice).count();
+    assert_eq!((attempts("one"), attempts("two")), (2, 1));
+    // A plain `resume` takes up everything again.
+    scene.omk(&["goal", "resume"]);
+    assert_eq!((attempts("one"), attempts("two")), (3, 2));
+}
+
+#[test]
 fn a_slice_that_is_given_up_after_a_retry_has_one_count_of_its_attempts() {
     let scene = Scene::new();
     let ran = scene.run(&(slice("one", "retries = 0\nwrites = [\"one.txt\"]", "exit 3") + GATE), &[]);
