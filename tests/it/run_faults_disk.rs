@@ -264,7 +264,8 @@ fn a_full_disk_under_the_users_repository_ends_the_delivery_and_with_room_it_is_
     }
     let scene = Scene::new();
     let filler = scene.repo.root.join(".git/fill");
-    let work = format!("head -c 300000 /dev/urandom | base64 > slow.txt; {}; true", fill(&filler));
+    // In hexadecimal, so that no run of random characters looks like a secret.
+    let work = format!("head -c 300000 /dev/urandom | od -An -v -tx1 > slow.txt; {}; true", fill(&filler));
     let plan = slice("slow", "writes = [\"slow.txt\"]\nretries = 1", &work) + GATE;
     let (settled, ends) = filled_and_resumed(&scene, &plan, &scene.repo.root, &filler);
     assert_eq!((settled.join(" "), ends.join(" ")), ("planned failed_infra ready".to_owned(), "passed".to_owned()));
